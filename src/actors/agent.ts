@@ -1,0 +1,78 @@
+/**
+ * The agent: the port to whatever answers. It gets what the model should see, the new input and an
+ * abort signal, and yields items and deltas. It stores nothing and knows no thread store: the thread
+ * that runs it records what it yields before anybody is told.
+ *
+ * An agent fails a turn by throwing; a SkeinError keeps its code and `retryable`. When the signal
+ * aborts it should stop soon; what it yields afterwards is dropped.
+ */
+import type { EventMsg, Json, ResponseItem, TokenUsage, UserInput } from "../events/index.ts";
+
+/** Why the agent is asked: an ordinary turn, a review of something, or a summary of the context. */
+export type AgentTask = "turn" | "review" | "compact";
+
+/** What a turn runs with; recorded as its turn_context. Overrides stick for the thread's later turns. */
+export interface TurnSettings {
+  readonly model: string;
+  readonly cwd: string;
+  readonly effort?: string | null;
+  readonly instructions?: string;
+  /** JSON Schema the final message must follow, where the agent can. */
+  readonly outputSchema?: Json;
+}
+
+export interface AgentRequest {
+  readonly task: AgentTask;
+  readonly threadId: string;
+  readonly turnId: string;
+  /** The model context, oldest first; the new input is its last user message. */
+  readonly context: readonly ResponseItem[];
+  readonly input: readonly UserInput[];
+  readonly settings: TurnSettings;
+  /** Aborted on interrupt and on close. */
+  readonly signal: AbortSignal;
+  /**
+   * Input that was steered into the running turn since the last call; already recorded and to be
+   * answered in this turn. An agent that loops asks before each model request, and once more before it
+   * ends; what no agent took is carried into the context of the next turn.
+   */
+  takeSteering(): readonly SteeredInput[];
+}
+
+export interface SteeredInput {
+  readonly input: readonly UserInput[];
+  /** The same input as the model sees it. */
+  readonly item: ResponseItem;
+}
+
+/** What an agent yields, in order. */
+export type AgentEvent =
+  /** An item begins: shown as started, not stored. `itemId` joins it with its deltas and its end. */
+  | { readonly type: "item_started"; readonly itemId: string; readonly kind: "agentMessage" | "reasoning" }
+  /** Text as it comes. Never stored, never waited for. */
+  | { readonly type: "text_delta"; readonly itemId: string; readonly delta: string }
+  | { readonly type: "reasoning_delta"; readonly itemId: string; readonly delta: string }
+  /**
+   * An item is complete: recorded as a response_item, beside the display events it makes
+   * (agent_message, agent_reasoning).
+   */
+  | { readonly type: "item"; readonly item: ResponseItem; readonly itemId?: string }
+  /** A display event of its own (patch_apply_end, web_search_end, …), recorded when the policy keeps its kind. */
+  | { readonly type: "event"; readonly event: EventMsg }
+  /** Usage of the last model request; totals are kept by the thread. */
+  | { readonly type: "usage"; readonly usage: TokenUsage; readonly contextWindow?: number };
+
+/** The port. Deterministic agents make deterministic threads. */
+export interface Agent {
+  /** For messages and the originator of usage: "echo", "scripted", "responses". */
+  readonly name: string;
+  /** Recorded as the thread's model_provider. */
+  readonly provider: string;
+  /** Used where the caller gives no model. */
+  readonly defaultModel: string;
+  /**
+   * Runs one task. `compact` must end with exactly one assistant message: the summary. `review` ends
+   * with an assistant message: the findings.
+   */
+  run(request: AgentRequest): AsyncIterable<AgentEvent>;
+}

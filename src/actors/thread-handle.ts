@@ -1,0 +1,101 @@
+/**
+ * ThreadHandle: what a caller holds of a loaded thread. Every method is a command to the thread's
+ * actor; its promise settles when the command is done and what it says stands on the disk.
+ *
+ * Rejections leave nothing behind. A handle of a thread that was unloaded or removed answers
+ * `thread_closed`; ask the manager for a new one.
+ */
+import type { ResponseItem, Thread, ThreadItem, Turn, UserInput } from "../events/index.ts";
+import type { StoredThread, ThreadMetadataPatch } from "../store/index.ts";
+import type { TurnSettings } from "./agent.ts";
+
+/** Lifecycle of a loaded thread, the states of its machine. */
+export type LiveThreadState =
+  | "opening"
+  | "idle"
+  | "turnRunning"
+  | "reviewing"
+  | "compacting"
+  | "closing"
+  | "closed"
+  | "failed";
+
+/** Settings of one turn; they stick for the thread's later turns. */
+export type TurnOptions = Partial<TurnSettings>;
+
+/** A turn that was accepted: it is recorded and it runs. */
+export interface StartedTurn {
+  readonly turnId: string;
+  /** Resolves with the turn as it ended (completed, interrupted or failed), after that was recorded. Never rejects. */
+  readonly completed: Promise<Turn>;
+}
+
+/** What a review looks at. */
+export type ReviewTarget =
+  | { readonly type: "uncommittedChanges" }
+  | { readonly type: "baseBranch"; readonly branch: string }
+  | { readonly type: "commit"; readonly sha: string; readonly title?: string }
+  | { readonly type: "custom"; readonly instructions: string };
+
+/** A live delta or progress. Never stored, never replayed. */
+export type Signal =
+  | { readonly type: "turn_started"; readonly turnId: string }
+  | { readonly type: "item_started"; readonly turnId: string; readonly item: ThreadItem }
+  | { readonly type: "item_completed"; readonly turnId: string; readonly item: ThreadItem }
+  | { readonly type: "text_delta"; readonly turnId: string; readonly itemId: string; readonly delta: string }
+  | { readonly type: "reasoning_delta"; readonly turnId: string; readonly itemId: string; readonly delta: string }
+  | { readonly type: "turn_completed"; readonly turn: Turn }
+  | { readonly type: "status_changed"; readonly state: LiveThreadState };
+
+/** The live state of a thread at one ordinal. */
+export interface ThreadSnapshot {
+  readonly state: LiveThreadState;
+  /** Records folded so far; equals the log's length. */
+  readonly nextOrdinal: number;
+  /** The protocol's Thread, turns filled, the running turn last. */
+  readonly thread: Thread;
+  readonly activeTurnId: string | null;
+  /** Why the thread is `failed`; null otherwise. */
+  readonly failure: string | null;
+}
+
+export interface ThreadHandle {
+  readonly id: string;
+  /** The state now, without touching the disk. */
+  snapshot(): ThreadSnapshot;
+  /** Items the model would see now. */
+  modelContext(): readonly ResponseItem[];
+
+  /** Starts a turn. `empty_input`, `turn_running` (data: activeTurnId), `mailbox_full`. */
+  startTurn(input: readonly UserInput[] | string, options?: TurnOptions): Promise<StartedTurn>;
+  /** Adds input to the running turn. `no_turn_running`, `turn_mismatch`, `turn_not_steerable` (review, compaction), `empty_input`. */
+  steer(turnId: string, input: readonly UserInput[] | string): Promise<void>;
+  /** Aborts the running turn; resolves when the abort is recorded. `no_turn_running`, `turn_mismatch`. */
+  interrupt(turnId: string): Promise<Turn>;
+  /** Replaces the model context by a summary of it, as a turn of its own. */
+  compact(): Promise<StartedTurn>;
+  /** A review turn in this thread. Detached reviews: ThreadManager.review. */
+  review(target: ReviewTarget): Promise<StartedTurn>;
+  /** Adds items to the model's history without a turn. */
+  injectItems(items: readonly ResponseItem[]): Promise<void>;
+
+  /** Drops the last `numTurns` turns (more than there are: all). Only while no turn runs. */
+  rollback(numTurns: number): Promise<ThreadSnapshot>;
+  /** Drops this turn and all after it; `turn_not_found` when it isn't among the turns. */
+  revert(beforeTurnId: string): Promise<ThreadSnapshot>;
+
+  updateMetadata(patch: ThreadMetadataPatch): Promise<StoredThread>;
+  /** Makes the thread visible in lists before its first turn. */
+  materialize(): Promise<void>;
+  /** Resolves when everything recorded is synced to the disk. */
+  flush(): Promise<void>;
+  /** Unloads: interrupts a running turn, flushes, releases the writer. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What the manager tells whoever composes it (the runtime hands it to the feeds). */
+export type ManagerEvent =
+  | { readonly type: "thread_loaded"; readonly threadId: string }
+  | { readonly type: "thread_unloaded"; readonly threadId: string; readonly reason: "closed" | "idle" | "archived" | "deleted" | "failed" }
+  | { readonly type: "signal"; readonly threadId: string; readonly signal: Signal };
+

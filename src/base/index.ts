@@ -1,0 +1,21 @@
+/**
+ * base: what every room may use. Clock, ids, logger, errors, limits, assertions.
+ */
+export { assert, AssertionError, unreachable } from "./assert.ts";
+export { type Clock, sleep, systemClock, type Timer } from "./clock.ts";
+export {
+  type ErrorCode,
+  type ErrorData,
+  fault,
+  type FaultCode,
+  faultFromSystem,
+  isSkeinError,
+  rejection,
+  type RejectionCode,
+  SkeinError,
+  type SkeinErrorOptions,
+  systemCode,
+} from "./errors.ts";
+export { canonicalThreadId, createIdSource, type FillRandom, type IdSource } from "./ids.ts";
+export { LIMITS } from "./limits.ts";
+export { type Logger, silentLogger } from "./logger.ts";

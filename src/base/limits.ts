@@ -1,0 +1,39 @@
+/**
+ * Every bound in one place, each with its reason. A queue, page, retry or payload that is not bounded
+ * here is a bug. Options may lower or raise some of them; these are the defaults and the hard ends.
+ */
+export const LIMITS = Object.freeze({
+  /** Longest rollout line we read, bytes. Codex writes messages of 1 MiB; images inline reach tens. */
+  lineBytesMax: 256 * 1024 * 1024,
+  /** Items in one append. Keeps a batch far below the line and memory bounds of any adapter. */
+  appendItemsMax: 1_000,
+  /** Bytes waiting in one thread's commit queue before appends are refused as retryable. */
+  commitQueueBytesMax: 64 * 1024 * 1024,
+  /** Idempotency keys a store remembers per thread; the oldest is forgotten first. */
+  idempotencyKeysMax: 1_024,
+  /** Tail of a rollout read for idempotency keys when a thread is resumed, bytes. */
+  idempotencyTailBytesMax: 1024 * 1024,
+  /** Characters in a thread's name. */
+  nameCharsMax: 4_096,
+  /** Page sizes: default and the end an answer is clamped to (Codex: 25, 1..100). */
+  pageSizeDefault: 25,
+  pageSizeMax: 1_000,
+  /** Records in one page of history. */
+  historyPageRecordsMax: 10_000,
+  /** Bytes read from a file at a time. 64–256 KiB parses fastest (measured). */
+  readBlockBytes: 256 * 1024,
+  /** Characters in one turn's input, as the peer bounds it. */
+  inputCharsMax: 1_048_576,
+  /** Commands waiting for one thread before `mailbox_full`. */
+  mailboxCommandsMax: 64,
+  /** Records a feed buffers per subscriber before it goes back to catch-up from the log. */
+  feedBufferRecordsMax: 1_024,
+  /** Signals (deltas) a feed buffers per subscriber; the oldest is dropped, they are never promised. */
+  feedBufferSignalsMax: 1_024,
+  /** Loaded threads in one runtime. */
+  loadedThreadsMax: 100_000,
+  /** Tool-call rounds in one turn of responsesAgent. */
+  toolRoundsMax: 64,
+  /** Restarts of a failed thread from its log before it stays failed. */
+  threadRestartsMax: 5,
+});
