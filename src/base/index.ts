@@ -19,3 +19,5 @@ export {
 export { canonicalThreadId, createIdSource, type FillRandom, type IdSource } from "./ids.ts";
 export { LIMITS } from "./limits.ts";
 export { type Logger, silentLogger } from "./logger.ts";
+export { createPinoLogger, type LogLevel, type PinoLoggerOptions } from "./pino-logger.ts";
+export { holdProcess } from "./process-hold.ts";

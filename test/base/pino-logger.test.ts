@@ -1,0 +1,40 @@
+/**
+ * The pino adapter: what it writes, where, and that it fits the port.
+ */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { createPinoLogger } from "../../src/base/index.ts";
+
+describe("createPinoLogger", () => {
+  let folder = "";
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "skein-pino-"));
+  });
+  afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+  it("writes one JSON line a call, with fields, message and an ISO time", async () => {
+    const path = join(folder, "log.jsonl");
+    const logger = await createPinoLogger({ destination: path, base: { name: "skein" } });
+    logger.warn({ threadId: "t" }, "slow disk");
+    const line = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
+    expect(line).toMatchObject({ name: "skein", threadId: "t", msg: "slow disk", level: 40 });
+    expect(line["time"]).toMatch(/^\d{4}-\d\d-\d\dT.*Z$/);
+  });
+
+  it("leaves out what is below its level", async () => {
+    const path = join(folder, "log.jsonl");
+    const logger = await createPinoLogger({ destination: path, level: "error" });
+    logger.info({}, "not this");
+    logger.error({}, "this");
+    expect(readFileSync(path, "utf8").trim().split("\n")).toHaveLength(1);
+  });
+
+  it("rejects when its destination can't be opened", async () => {
+    const path = join(folder, "missing", "log.jsonl");
+    await expect(createPinoLogger({ destination: path })).rejects.toThrow(/ENOENT/);
+  });
+});
