@@ -21,3 +21,4 @@ export { LIMITS } from "./limits.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 export { createPinoLogger, type LogLevel, type PinoLoggerOptions } from "./pino-logger.ts";
 export { holdProcess } from "./process-hold.ts";
+export { SKEIN_VERSION } from "./version.ts";
