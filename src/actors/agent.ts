@@ -11,7 +11,11 @@ import type { EventMsg, Json, ResponseItem, TokenUsage, UserInput } from "../eve
 /** Why the agent is asked: an ordinary turn, a review of something, or a summary of the context. */
 export type AgentTask = "turn" | "review" | "compact";
 
-/** What a turn runs with; recorded as its turn_context. Overrides stick for the thread's later turns. */
+/**
+ * What a turn runs with; recorded as its turn_context. Overrides stick for the thread's later turns.
+ * The recorded turn_context leaves out approval_policy, sandbox_policy and summary: Skein grants no rights,
+ * and Codex then passes it over and resumes with its own settings and instructions (docs/decisions/0001).
+ */
 export interface TurnSettings {
   readonly model: string;
   readonly cwd: string;
@@ -66,8 +70,12 @@ export type AgentEvent =
 export interface Agent {
   /** For messages and the originator of usage: "echo", "scripted", "responses". */
   readonly name: string;
-  /** Recorded as the thread's model_provider. */
-  readonly provider: string;
+  /**
+   * Recorded as the thread's model_provider. Null for agents no other program knows (echo, scripted):
+   * the file then names none and Codex resumes the thread with the provider it is configured for; a name
+   * it doesn't know it refuses (docs/decisions/0001).
+   */
+  readonly provider: string | null;
   /** Used where the caller gives no model. */
   readonly defaultModel: string;
   /**

@@ -56,7 +56,7 @@ export interface GitFields {
 /** A thread's own metadata at creation. */
 export interface NewThreadMetadata {
   readonly cwd: string;
-  /** Default "skein". */
+  /** Absent: the file names none, so that Codex lists and resumes the thread with its own (docs/decisions/0001). */
   readonly modelProvider?: string;
   /** Default "enabled". */
   readonly memoryMode?: MemoryMode;
@@ -151,6 +151,7 @@ export interface StoredThread {
   /** First user message, whole, without the client's preamble; "" when there is none. */
   readonly preview: string;
   readonly cwd: string;
+  /** "unknown" where the log names none. */
   readonly modelProvider: string;
   /** Model of the newest turn_context; null before the first turn. */
   readonly model: string | null;
