@@ -20,7 +20,7 @@ export function newSessionMeta(identity: NewThreadIdentity, metadata: NewThreadM
     throw rejection("invalid_argument", "a thread needs a working folder: metadata.cwd must not be empty");
   }
   const { threadId, createdAtMs, forkedFromId } = identity;
-  const { memoryMode, threadSource, agentNickname, agentRole, baseInstructions, git } = metadata;
+  const { memoryMode, modelProvider, threadSource, agentNickname, agentRole, baseInstructions, git } = metadata;
   return {
     id: threadId,
     ...(forkedFromId === null ? {} : { forked_from_id: forkedFromId }),
@@ -32,8 +32,10 @@ export function newSessionMeta(identity: NewThreadIdentity, metadata: NewThreadM
     ...(threadSource === undefined || threadSource === null ? {} : { thread_source: threadSource }),
     ...(agentNickname === undefined || agentNickname === null ? {} : { agent_nickname: agentNickname }),
     ...(agentRole === undefined || agentRole === null ? {} : { agent_role: agentRole }),
-    model_provider: metadata.modelProvider ?? "skein",
-    base_instructions: { text: baseInstructions ?? "" },
+    // Left out where there are none: to Codex an unknown provider or an empty text is an order, see
+    // docs/decisions/0001-what-codex-accepts.md.
+    ...(modelProvider === undefined ? {} : { model_provider: modelProvider }),
+    ...(baseInstructions === undefined ? {} : { base_instructions: { text: baseInstructions } }),
     ...(memoryMode === undefined || memoryMode === "enabled" ? {} : { memory_mode: memoryMode }),
     ...(git === undefined || git === null ? {} : { git: gitInfoFrom(git) }),
   };
