@@ -1,17 +1,23 @@
 /**
  * How the tests run: what counts as a test, in which pool, and how long one may take.
- * Quiet on success: one line a file, the failures in full, and vitest's summary.
+ * Quiet on success: the seed, vitest's summary, and the closing line `N passed, N failed`.
+ * What a test prints is shown only if it fails.
  */
 import { defineConfig } from "vitest/config";
+
+import { createClosingLineReporter } from "./scripts/vitest-closing-line.ts";
 
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "test/**/fixtures/**"],
+    globalSetup: ["test/support/fast-check-seed.ts"],
+    setupFiles: ["test/support/fast-check-setup.ts"],
     pool: "forks",
     testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
-    reporters: ["default"],
+    silent: "passed-only",
+    reporters: ["minimal", createClosingLineReporter()],
   },
 });
