@@ -170,7 +170,7 @@ export class CodexPeer {
     const lines = (this.#buffered + text).split("\n");
     this.#buffered = lines.pop() ?? "";
     for (const line of lines) this.#receiveLine(line);
-    for (const look of [...this.#watchers]) look();
+    for (const look of this.#watchers) look();
   }
 
   #receiveLine(line: string): void {
@@ -190,7 +190,7 @@ export class CodexPeer {
 
   #failPending(reason: string): void {
     for (const pending of this.#pending.values()) pending.reject(new PeerError(`${pending.method}: ${reason}`));
-    for (const look of [...this.#watchers]) look();
+    for (const look of this.#watchers) look();
   }
 }
 

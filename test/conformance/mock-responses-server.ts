@@ -4,12 +4,15 @@
  *   {{think:TEXT}} a reasoning item first          {{run:CMD}} a shell call, answered after its output
  *   {{patch:FILE}} a patch that adds FILE          {{search:WORDS}} a web search
  *   {{hang}} begins to answer and never ends       {{status:N}} an HTTP error
+ *   {{pause:MS}} begins, and ends after so long
  *   {{say:TEXT}} that answer; without it "Echo: " and the message
  * It keeps the requests it got: they are the proof of what a model sees. Not a model of the real
  * API's limits, errors or ids; it binds 127.0.0.1 only.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+
+import { sleep, systemClock } from "../../src/base/index.ts";
 
 /** An item of a request's `input`. */
 export interface RequestItem {
@@ -111,10 +114,10 @@ async function answer(exchange: Exchange): Promise<void> {
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
   const id = nextId("resp");
   send(response, { type: "response.created", response: { id, object: "response" } });
-  if (mark(text, "hang") !== null) {
-    sendDelta(response, nextId("msg"), "begun ");
-    return; // Ends when the client goes away.
-  }
+  const pauseMs = Number(mark(text, "pause") ?? 0);
+  if (mark(text, "hang") !== null || pauseMs > 0) sendDelta(response, nextId("msg"), "begun ");
+  if (mark(text, "hang") !== null) return; // Ends when the client goes away.
+  await sleep(systemClock, pauseMs);
   for (const item of outputItems(body, text, nextId)) {
     send(response, { type: "response.output_item.added", output_index: 0, item: begun(item) });
     send(response, { type: "response.output_item.done", output_index: 0, item });
@@ -131,17 +134,20 @@ function sendError(response: ServerResponse, status: number): void {
   response.end(JSON.stringify({ error: { message: `the mock says ${status}`, type: "mock", code: "mock" } }));
 }
 
-function send(response: ServerResponse, event: { readonly type: string }): void {
+interface StreamEvent {
+  readonly type: string;
+  readonly [member: string]: unknown;
+}
+
+function send(response: ServerResponse, event: StreamEvent): void {
   response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
 }
 
 function sendDelta(response: ServerResponse, itemId: string, delta: string): void {
   const item = { type: "message", id: itemId, role: "assistant", status: "in_progress", content: [] };
-  send(response, { type: "response.output_item.added", ...{ output_index: 0, item } });
-  send(response, {
-    type: "response.output_text.delta",
-    ...{ item_id: itemId, output_index: 0, content_index: 0, delta },
-  });
+  const place = { item_id: itemId, output_index: 0, content_index: 0 };
+  send(response, { type: "response.output_item.added", output_index: 0, item });
+  send(response, { type: "response.output_text.delta", ...place, delta });
 }
 
 function begun(item: OutputItem): OutputItem {
