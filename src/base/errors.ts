@@ -42,6 +42,7 @@ export type FaultCode =
   | "disk_full"
   | "permission_denied"
   | "too_many_open_files"
+  | "too_many_threads"
   | "home_unusable"
   | "agent_failed"
   | "aborted"

@@ -34,6 +34,10 @@ export const LIMITS = Object.freeze({
   loadedThreadsMax: 100_000,
   /** Tool-call rounds in one turn of responsesAgent. */
   toolRoundsMax: 64,
+  /** Characters of the user's own messages that a compaction keeps, newest first: about 20 000 tokens. */
+  compactedUserCharsMax: 80_000,
+  /** Calls on one thread id (resume, archive, …) waiting for each other in a manager. */
+  threadGateWaitersMax: 256,
   /** Restarts of a failed thread from its log before it stays failed. */
   threadRestartsMax: 5,
 });

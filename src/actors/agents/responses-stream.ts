@@ -1,0 +1,193 @@
+/**
+ * One model request, streamed and retried. Deltas are passed on as they come; the completed items of
+ * an answer are handed over together, when the whole answer is there.
+ *
+ * Invariants
+ *   R1  An item is yielded once: an answer that breaks yields no item, so a retry can't double one.
+ *       Deltas of the broken try were shown; its items stay unfinished.
+ *   R2  Tries are bounded, and so is each wait between them; a server that asks for a longer wait
+ *       fails the turn as retryable instead.
+ *   R3  Abort ends the wait, the request and the stream; nothing is yielded afterwards.
+ */
+import type OpenAI from "openai";
+import type { Responses } from "openai/resources/responses/responses";
+
+import { type Clock, fault, type SkeinError, sleep } from "../../base/index.ts";
+import type { ResponseItem, TokenUsage } from "../../events/index.ts";
+import type { AgentEvent } from "../agent.ts";
+import { answerFault, toAgentFault } from "./responses-failure.ts";
+
+export interface RetryPolicy {
+  /** Tries after the first one. */
+  readonly retriesMax: number;
+  /** First wait, milliseconds; doubles with each try. */
+  readonly backoffMs: number;
+  /** Longest wait, milliseconds, also when the server asks for more. */
+  readonly backoffMaxMs: number;
+  /** Milliseconds without an event of the stream before a try counts as broken. */
+  readonly idleTimeoutMs: number;
+}
+
+/** What a try needs. */
+export interface StreamSource {
+  readonly client: OpenAI;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly retry: RetryPolicy;
+  readonly contextWindow: number | undefined;
+}
+
+/** A whole answer: what was yielded as items, for the loop around it. */
+export interface ModelAnswer {
+  readonly items: readonly ResponseItem[];
+}
+
+interface Collected {
+  readonly items: { readonly item: ResponseItem; readonly itemId: string | undefined }[];
+  usage: TokenUsage | undefined;
+  /** Why the answer is no whole one, said by the server after items that are good. */
+  failure: SkeinError | undefined;
+  isComplete: boolean;
+}
+
+/** Yields the deltas and then the items and usage of one answer. Throws `agent_failed` when all tries failed. */
+export async function* streamAnswer(
+  source: StreamSource,
+  body: Responses.ResponseCreateParamsStreaming,
+): AsyncGenerator<AgentEvent, ModelAnswer> {
+  for (let tries = 1; ; tries += 1) {
+    const collected: Collected = { items: [], usage: undefined, failure: undefined, isComplete: false };
+    const failure = yield* tryOnce(source, body, collected);
+    source.signal.throwIfAborted();
+    if (failure === undefined) return yield* handOver(source, collected);
+    const waitMs = waitBefore(tries, failure, source.retry);
+    if (waitMs === undefined) throw failure;
+    await sleep(source.clock, waitMs, source.signal);
+  }
+}
+
+function* handOver(source: StreamSource, collected: Collected): Generator<AgentEvent, ModelAnswer> {
+  const { items, usage, failure } = collected;
+  const { contextWindow } = source;
+  for (const { item, itemId } of items) {
+    yield { type: "item", item, ...(itemId === undefined ? {} : { itemId }) };
+  }
+  if (usage !== undefined) {
+    yield { type: "usage", usage, ...(contextWindow === undefined ? {} : { contextWindow }) };
+  }
+  if (failure !== undefined) throw failure;
+  return { items: items.map(({ item }) => item) };
+}
+
+/** One try: yields deltas, collects the rest. Returns what is wrong with it, or undefined. */
+async function* tryOnce(
+  source: StreamSource,
+  body: Responses.ResponseCreateParamsStreaming,
+  collected: Collected,
+): AsyncGenerator<AgentEvent, SkeinError | undefined> {
+  const idle = new AbortController();
+  const { clock, retry } = source;
+  const watch = (): ReturnType<Clock["setTimer"]> =>
+    clock.setTimer(retry.idleTimeoutMs, () => idle.abort(new Error("the stream went silent")));
+  let timer = watch();
+  try {
+    const signal = AbortSignal.any([source.signal, idle.signal]);
+    const stream = await source.client.responses.create(body, { signal });
+    for await (const event of stream) {
+      timer.cancel();
+      timer = watch();
+      const shown = takeEvent(event, collected);
+      if (shown !== undefined) yield shown;
+      if (collected.isComplete) return undefined;
+    }
+  } catch (error) {
+    source.signal.throwIfAborted();
+    if (!idle.signal.aborted) return toAgentFault(error);
+  } finally {
+    timer.cancel();
+  }
+  const reason = idle.signal.aborted
+    ? `no event came for ${retry.idleTimeoutMs} ms`
+    : "the stream ended before the answer was complete";
+  return fault("agent_failed", `the model request failed: ${reason}`, {
+    retryable: true,
+    data: { status: null, idleTimeoutMs: idle.signal.aborted ? retry.idleTimeoutMs : null },
+  });
+}
+
+/** Milliseconds to wait before the next try; undefined when there is none. */
+function waitBefore(tries: number, failure: SkeinError, retry: RetryPolicy): number | undefined {
+  if (!failure.retryable || tries > retry.retriesMax) return undefined;
+  const asked = failure.data["retryAfterMs"];
+  if (typeof asked === "number") return asked <= retry.backoffMaxMs ? asked : undefined;
+  return Math.min(retry.backoffMaxMs, retry.backoffMs * 2 ** (tries - 1));
+}
+
+/** Takes one event of the stream: what of it is shown at once; the rest goes into `collected`. */
+function takeEvent(event: Responses.ResponseStreamEvent, collected: Collected): AgentEvent | undefined {
+  switch (event.type) {
+    case "response.output_item.added": {
+      const { item } = event;
+      if (typeof item.id !== "string") return undefined;
+      if (item.type === "message") return { type: "item_started", itemId: item.id, kind: "agentMessage" };
+      if (item.type === "reasoning") return { type: "item_started", itemId: item.id, kind: "reasoning" };
+      return undefined;
+    }
+    case "response.output_text.delta":
+      return { type: "text_delta", itemId: event.item_id, delta: event.delta };
+    case "response.reasoning_summary_text.delta":
+      return { type: "reasoning_delta", itemId: event.item_id, delta: event.delta };
+    case "response.output_item.done":
+      collected.items.push({ item: toRecordedItem(event.item), itemId: event.item.id ?? undefined });
+      return undefined;
+    case "response.completed":
+      collected.usage = toTokenUsage(event.response.usage);
+      collected.isComplete = true;
+      return undefined;
+    case "response.incomplete": {
+      const reason = event.response.incomplete_details?.reason ?? "unknown";
+      collected.usage = toTokenUsage(event.response.usage);
+      collected.failure = answerFault(null, `the answer is incomplete: ${reason}`);
+      collected.isComplete = true;
+      return undefined;
+    }
+    case "response.failed": {
+      const { error } = event.response;
+      throw answerFault(error?.code, error?.message ?? "no reason was given");
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** An output item as the log keeps it: no server state, no empty extras. */
+function toRecordedItem(item: Responses.ResponseOutputItem): ResponseItem {
+  if (item.type === "message") {
+    const { phase } = item as { readonly phase?: unknown };
+    const content = item.content.map((part) =>
+      part.type === "output_text"
+        ? { type: "output_text", text: part.text }
+        : { type: "output_text", text: part.refusal },
+    );
+    return { type: "message", role: "assistant", content, ...(typeof phase === "string" ? { phase } : {}) };
+  }
+  if (item.type === "reasoning") {
+    const { summary, content = null, encrypted_content = null } = item;
+    return { type: "reasoning", summary, content, encrypted_content };
+  }
+  if (item.type === "function_call") {
+    return { type: "function_call", name: item.name, arguments: item.arguments, call_id: item.call_id };
+  }
+  return item as unknown as ResponseItem;
+}
+
+function toTokenUsage(usage: Responses.ResponseUsage | null | undefined): TokenUsage | undefined {
+  if (usage === undefined || usage === null) return undefined;
+  return {
+    input_tokens: usage.input_tokens,
+    cached_input_tokens: usage.input_tokens_details?.cached_tokens ?? 0,
+    output_tokens: usage.output_tokens,
+    reasoning_output_tokens: usage.output_tokens_details?.reasoning_tokens ?? 0,
+    total_tokens: usage.total_tokens,
+  };
+}
