@@ -1,6 +1,34 @@
 /**
  * events: RolloutItem, its line codec, what is kept, and the folds. Pure: no node, no I/O.
  */
-export type { Fold, FoldNeeds } from "./fold.ts";
+export { validateAppendable } from "./appendable-check.ts";
+export type { Fold, FoldNeeds, SkippedRun } from "./fold.ts";
+export {
+  gitOfMeta,
+  type GitState,
+  parentOf,
+  previewOf,
+  type ThreadMetadata,
+  threadMetadataFold,
+} from "./folds/thread-metadata-fold.ts";
+export {
+  activeTurnIdOf,
+  needsStrictReplay,
+  type SavedTurns,
+  type TurnEntry,
+  turnEntriesOf,
+  turnsFold,
+  turnsOf,
+  type TurnsState,
+  type TurnsView,
+} from "./folds/turns-fold.ts";
+export { decodeLine, encodeLine, isBlankLine, unreadableRecord } from "./line-codec.ts";
+export {
+  isPersisted,
+  PERSISTENCE_POLICY,
+  type PersistenceRule,
+} from "./persistence-policy.ts";
 export type * from "./rollout-item.ts";
 export type * from "./thread-view.ts";
+export { epochMsOf } from "./timestamp.ts";
+export { applyItemsView, summaryItems } from "./turn-view.ts";

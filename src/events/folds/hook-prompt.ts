@@ -1,0 +1,61 @@
+/**
+ * Hook prompts: a user message to the model whose every part is `<hook_prompt hook_run_id="…">text</hook_prompt>`.
+ * It is an item of its turn, where other messages to the model are not shown.
+ */
+import type { ResponseItem } from "../rollout-item.ts";
+
+export interface HookPromptFragment {
+  readonly text: string;
+  readonly hookRunId: string;
+}
+
+const FRAGMENT =
+  /^<hook_prompt\s+hook_run_id\s*=\s*(?:"([^"<]*)"|'([^'<]*)')\s*(?:\/>|>([^<]*)<\/hook_prompt\s*>)$/;
+
+/** The fragments of a hook prompt, or null when the item is none. */
+export function hookPromptOf(item: ResponseItem): readonly HookPromptFragment[] | null {
+  if (item.type !== "message" || item["role"] !== "user") return null;
+  const content: unknown = item["content"];
+  if (!Array.isArray(content) || content.length === 0) return null;
+  const fragments: HookPromptFragment[] = [];
+  for (const part of content as readonly unknown[]) {
+    const fragment = fragmentOf(part);
+    if (fragment === null) return null;
+    fragments.push(fragment);
+  }
+  return fragments;
+}
+
+/** Whether a text of a message is a hook prompt. */
+export function isHookPromptText(text: string): boolean {
+  return parseFragment(text) !== null;
+}
+
+function fragmentOf(part: unknown): HookPromptFragment | null {
+  if (typeof part !== "object" || part === null) return null;
+  const { type, text } = part as { type?: unknown; text?: unknown };
+  return type === "input_text" && typeof text === "string" ? parseFragment(text) : null;
+}
+
+function parseFragment(text: string): HookPromptFragment | null {
+  const match = FRAGMENT.exec(text.trim());
+  if (match === null) return null;
+  const hookRunId = unescapeXml(match[1] ?? match[2] ?? "");
+  return hookRunId.trim() === "" ? null : { text: unescapeXml(match[3] ?? ""), hookRunId };
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  amp: "&",
+  lt: "<",
+  gt: ">",
+  quot: '"',
+  apos: "'",
+};
+
+function unescapeXml(text: string): string {
+  return text.replace(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(\w+));/gi, (whole, hex, decimal, name) => {
+    if (typeof name === "string") return ENTITIES[name] ?? whole;
+    const point = typeof hex === "string" ? Number.parseInt(hex, 16) : Number(decimal);
+    return point <= 0x10_ffff ? String.fromCodePoint(point) : whole;
+  });
+}

@@ -1,0 +1,105 @@
+/**
+ * The line codec: one record, one line of JSON, `{timestamp, type, payload}` in this order, as Codex
+ * writes it, then our `skein` member where there is something to say. Reading never throws: a line
+ * that is no record becomes an `unreadable` item with its reason, so that it keeps its place.
+ *
+ * A line is a record for Codex only when it is a JSON object with a string `timestamp` and a payload
+ * of its type's shape; the same rules hold here, checked by hand because replay runs through them.
+ */
+import { shapeFault } from "./payload-shapes.ts";
+import type {
+  AppendableItem,
+  RecordMarks,
+  RolloutItem,
+  RolloutRecord,
+  UnreadableItem,
+} from "./rollout-item.ts";
+import { isRfc3339 } from "./timestamp.ts";
+
+/** The line of one item, with its newline. `timestamp` is RFC 3339 UTC with milliseconds. */
+export function encodeLine(item: AppendableItem, timestamp: string, marks?: RecordMarks): string {
+  const payload = JSON.stringify(item.payload);
+  const suffix = encodeMarks(marks);
+  return `{"timestamp":${JSON.stringify(timestamp)},"type":"${item.type}","payload":${payload}${suffix}}\n`;
+}
+
+function encodeMarks(marks: RecordMarks | undefined): string {
+  const more = marks?.more ?? 0;
+  const key = marks?.key;
+  if (more > 0 && key !== undefined) {
+    return `,"skein":{"more":${more},"key":${JSON.stringify(key)}}`;
+  }
+  if (more > 0) return `,"skein":{"more":${more}}`;
+  if (key !== undefined) return `,"skein":{"key":${JSON.stringify(key)}}`;
+  return "";
+}
+
+/** The record of one complete line (with or without its line ending). Never throws. */
+export function decodeLine(text: string, ordinal: number): RolloutRecord {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return unreadableRecord(ordinal, `not JSON: ${error instanceof Error ? error.message : "?"}`);
+  }
+  return decodeValue(value, ordinal);
+}
+
+/** A record that keeps the place of a line which is none. */
+export function unreadableRecord(ordinal: number, reason: string): RolloutRecord {
+  const item: UnreadableItem = { type: "unreadable", reason };
+  return { ordinal, timestamp: null, item };
+}
+
+function decodeValue(value: unknown, ordinal: number): RolloutRecord {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return unreadableRecord(ordinal, "not a JSON object");
+  }
+  const line = value as Readonly<Record<string, unknown>>;
+  const { timestamp, type, payload } = line;
+  if (typeof timestamp !== "string") return unreadableRecord(ordinal, "no timestamp");
+  if (typeof type !== "string") return unreadableRecord(ordinal, "no type");
+  const fault = shapeFault(type, payload);
+  if (fault !== null) return unreadableRecord(ordinal, fault);
+  const item = itemOf(type, payload);
+  const at = isRfc3339(timestamp) ? timestamp : null;
+  const marks = marksOf(line["skein"]);
+  return marks === undefined
+    ? { ordinal, timestamp: at, item }
+    : { ordinal, timestamp: at, item, marks };
+}
+
+function itemOf(type: string, payload: unknown): RolloutItem {
+  switch (type) {
+    case "session_meta":
+    case "turn_context":
+    case "response_item":
+    case "event_msg":
+    case "compacted":
+      // shapeFault has looked at what the type promises.
+      return { type, payload } as RolloutItem;
+    default:
+      return { type: "unknown", recordType: type, payload };
+  }
+}
+
+function marksOf(value: unknown): RecordMarks | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  const { more, key } = value as { more?: unknown; key?: unknown };
+  const hasMore = typeof more === "number" && Number.isSafeInteger(more) && more > 0;
+  const hasKey = typeof key === "string";
+  if (!hasMore && !hasKey) return undefined;
+  return { ...(hasMore ? { more } : {}), ...(hasKey ? { key } : {}) };
+}
+
+const BLANK = /^[\t-\r ]*$/;
+
+/** Whether a line holds nothing but white space: it is no record and has no ordinal. */
+export function isBlankLine(line: string | Uint8Array): boolean {
+  // ASCII white space only: text and bytes must agree, or an ordinal would depend on the reader.
+  if (typeof line === "string") return BLANK.test(line);
+  for (const byte of line) {
+    if (byte !== 0x20 && (byte < 0x09 || byte > 0x0d)) return false;
+  }
+  return true;
+}
