@@ -51,31 +51,29 @@ function runUnder(program) {
   child.on("exit", (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
 }
 
-/** Loads the command in this process. It exits by `process.exitCode`, so that what it wrote is flushed. */
-function runHere() {
+/** The module that is the command: the built one, or in a checkout that is not built the source, on a Node that can. */
+function findEntry() {
   const built = join(packageFolder, "dist", "cli", "main.js");
+  if (existsSync(built)) return built;
   const source = join(packageFolder, "src", "cli", "main.ts");
-  const entry = existsSync(built)
-    ? built
-    : existsSync(source) && isAtLeast(process.version, RUNS_TYPESCRIPT)
-      ? source
-      : undefined;
-  if (!entry) return giveUp("this checkout is not built yet: run `npm run build` in " + packageFolder);
-  return import(pathToFileURL(entry).href)
-    .then(({ main }) => main(process.argv.slice(2)))
-    .then((exitCode) => {
-      process.exitCode = exitCode;
-    });
+  return existsSync(source) && isAtLeast(process.version, RUNS_TYPESCRIPT) ? source : undefined;
 }
 
-const brought = isAtLeast(process.version, NEEDED) ? undefined : findBroughtNode();
-if (isAtLeast(process.version, NEEDED)) runHere();
-else if (brought) runUnder(brought);
-else
-  giveUp(
-    "needs Node " +
-      NEEDED.join(".") +
-      " or later, and this is Node " +
-      process.version.slice(1) +
-      " (npm install node@24 beside it, or install a newer Node).",
-  );
+/** Loads the command in this process. It exits by `process.exitCode`, so that what it wrote is flushed. */
+async function runHere() {
+  const entry = findEntry();
+  if (!entry) return giveUp("this checkout is not built yet: run `npm run build` in " + packageFolder);
+  const { main } = await import(pathToFileURL(entry).href);
+  process.exitCode = await main(process.argv.slice(2));
+}
+
+/** Runs the command here if this Node is new enough, else under one that is, else says what is missing. */
+function start() {
+  if (isAtLeast(process.version, NEEDED)) return void runHere();
+  const brought = findBroughtNode();
+  if (brought) return runUnder(brought);
+  const needed = "needs Node " + NEEDED.join(".") + " or later, and this is Node " + process.version.slice(1);
+  giveUp(needed + " (install a newer one, or `npm install node@24` beside Skein)");
+}
+
+start();

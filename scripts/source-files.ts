@@ -73,8 +73,13 @@ export function lineAt(text: string, offset: number): number {
   return line;
 }
 
-/** Prints findings, one a line as `path:line message`, and gives the exit code: 0 for none, else 1. */
+/** A finding as one line, `path:line message`, which editors turn into a link. */
+export function formatFinding({ path, line, message }: Finding): string {
+  return `${path}:${line} ${message}`;
+}
+
+/** Prints findings, one a line, and gives the exit code: 0 for none, else 1. */
 export function reportFindings(findings: readonly Finding[]): 0 | 1 {
-  for (const { path, line, message } of findings) console.error(`${path}:${line} ${message}`);
+  for (const finding of findings) console.error(formatFinding(finding));
   return findings.length === 0 ? 0 : 1;
 }
