@@ -1,0 +1,44 @@
+/**
+ * chat on a pipe: every line of standard input is a turn, its answer goes to standard output when the
+ * turn is recorded as ended. The next line is only read then, so a slow agent holds nothing up but the
+ * writer of the pipe. The first turn that does not complete ends it: what follows was meant for its answer.
+ */
+import type { StartedTurn } from "../../actors/index.ts";
+import type { RuntimeThread } from "../../runtime/index.ts";
+import type { CliContext } from "../cli-context.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { readLines } from "../line-reader.ts";
+import { toJsonLine } from "../output.ts";
+import { agentFailure, answerText, interruptTurn } from "./turn-answer.ts";
+
+/** Runs a turn for each line, until the input ends or a turn does not complete. */
+export async function talkOnPipe(context: CliContext, thread: RuntimeThread): Promise<ExitCode> {
+  const interruption = new AbortController();
+  let running: StartedTurn | undefined;
+  // What the interrupt ran into, if anything: a promise that rejects unwatched would end the process.
+  let interruptFailure: Promise<unknown> = Promise.resolve();
+  const release = context.onInterrupt(() => {
+    interruption.abort();
+    if (running === undefined) context.stdin.destroy();
+    else interruptFailure = interruptTurn(thread, running.turnId).catch((error: unknown) => error);
+  });
+  try {
+    for await (const line of readLines(context.stdin)) {
+      if (line.trim() === "") continue;
+      running = await thread.startTurn(line);
+      // The interrupt may have come while the turn was being accepted.
+      if (interruption.signal.aborted) await interruptTurn(thread, running.turnId);
+      const turn = await running.completed;
+      const failure = await interruptFailure;
+      if (failure !== undefined) throw failure;
+      running = undefined;
+      const answer = context.json ? toJsonLine({ threadId: thread.id, turn }) : answerText(turn);
+      if (answer !== "") await context.out.write(`${answer}\n`);
+      if (turn.status === "failed") throw agentFailure(thread.id, turn);
+      if (interruption.signal.aborted) break;
+    }
+  } finally {
+    release();
+  }
+  return interruption.signal.aborted ? EXIT.interrupted : EXIT.ok;
+}

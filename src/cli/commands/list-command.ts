@@ -1,0 +1,58 @@
+/**
+ * `skein list`: one page of threads, as a table or as the protocol's `{data, nextCursor, backwardsCursor}`.
+ */
+import { resolve } from "node:path";
+
+import { rejection } from "../../base/index.ts";
+import { type ListThreadsParams, toThread } from "../../store/index.ts";
+import { type CliContext, note, withProgress } from "../cli-context.ts";
+import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { threadTable } from "../format/thread-table.ts";
+import { withHome } from "../open-home.ts";
+import { toJsonLine } from "../output.ts";
+
+interface ListOptions {
+  readonly archived?: boolean;
+  readonly limit?: number;
+  readonly cursor?: string;
+  readonly sort: "created" | "updated";
+  readonly asc?: boolean;
+  readonly cwd?: readonly string[];
+  readonly provider?: readonly string[];
+  readonly source?: readonly string[];
+  readonly search?: string;
+}
+
+/** Prints one page of threads. */
+export async function runList(context: CliContext, options: ListOptions): Promise<ExitCode> {
+  if (options.limit === 0) throw rejection("invalid_argument", "--limit must be 1 or more", { limit: 0 });
+  return withHome(context, async (store) => {
+    const params = toParams(context, options);
+    const page = await withProgress(context, "list", () => store.listThreads(params));
+    if (context.json) {
+      const { nextCursor, backwardsCursor } = page;
+      const data = page.data.map((thread) => toThread(thread));
+      await context.out.write(`${toJsonLine({ data, nextCursor, backwardsCursor })}\n`);
+      return EXIT.ok;
+    }
+    await context.out.write(threadTable(page.data, context.out));
+    if (page.data.length === 0) await note(context, `no threads here (${context.home})`);
+    if (page.nextCursor !== null) await note(context, `more: add --cursor ${page.nextCursor}`);
+    return EXIT.ok;
+  });
+}
+
+function toParams(context: CliContext, options: ListOptions): ListThreadsParams {
+  const { archived, limit, cursor, cwd, provider, source, search } = options;
+  return {
+    sortKey: options.sort === "updated" ? "updated_at" : "created_at",
+    sortDirection: options.asc === true ? "asc" : "desc",
+    ...(archived === undefined ? {} : { archived }),
+    ...(limit === undefined ? {} : { limit }),
+    ...(cursor === undefined ? {} : { cursor }),
+    ...(cwd === undefined ? {} : { cwds: cwd.map((folder) => resolve(context.cwd, folder)) }),
+    ...(provider === undefined ? {} : { modelProviders: provider }),
+    ...(source === undefined ? {} : { sources: source }),
+    ...(search === undefined ? {} : { searchTerm: search }),
+  };
+}

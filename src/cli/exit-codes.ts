@@ -1,0 +1,74 @@
+/**
+ * How the `skein` command ends. Every error code has one exit code, said here and nowhere else, so
+ * that a script can branch on the number and a person can look it up in `skein --help`.
+ */
+import type { ErrorCode } from "../base/index.ts";
+
+/** The exit codes of the command, by what they mean. */
+export const EXIT = Object.freeze({
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  notFound: 3,
+  conflict: 4,
+  io: 5,
+  interrupted: 130,
+});
+
+/** One of EXIT's numbers. */
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** What each exit code means, in the order `--help` prints them. */
+export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = Object.freeze([
+  [EXIT.ok, "done (also when the reader of a pipe left early)"],
+  [EXIT.failed, "a turn failed, or verify or the demo found something"],
+  [EXIT.usage, "the command line or its input can't be used as it is"],
+  [EXIT.notFound, "no such thread or turn"],
+  [EXIT.conflict, "the thread is in another state, or another process owns it"],
+  [EXIT.io, "the disk, the home or a file failed"],
+  [EXIT.interrupted, "ended by Ctrl-C"],
+]);
+
+const EXIT_OF_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
+  invalid_argument: EXIT.usage,
+  invalid_thread_id: EXIT.usage,
+  invalid_cursor: EXIT.usage,
+  empty_input: EXIT.usage,
+  unsupported: EXIT.usage,
+  state_db_required: EXIT.usage,
+  thread_not_found: EXIT.notFound,
+  thread_not_loaded: EXIT.notFound,
+  turn_not_found: EXIT.notFound,
+  thread_exists: EXIT.conflict,
+  thread_archived: EXIT.conflict,
+  thread_not_archived: EXIT.conflict,
+  thread_closed: EXIT.conflict,
+  thread_not_materialized: EXIT.conflict,
+  turn_running: EXIT.conflict,
+  no_turn_running: EXIT.conflict,
+  turn_mismatch: EXIT.conflict,
+  turn_not_steerable: EXIT.conflict,
+  nothing_to_roll_back: EXIT.conflict,
+  mailbox_full: EXIT.conflict,
+  ordinal_conflict: EXIT.conflict,
+  writer_fenced: EXIT.conflict,
+  writer_closed: EXIT.conflict,
+  rollout_unreadable: EXIT.io,
+  rollout_too_large: EXIT.io,
+  io_error: EXIT.io,
+  disk_full: EXIT.io,
+  permission_denied: EXIT.io,
+  too_many_open_files: EXIT.io,
+  home_unusable: EXIT.io,
+  agent_failed: EXIT.failed,
+  aborted: EXIT.interrupted,
+  timed_out: EXIT.failed,
+  runtime_closed: EXIT.failed,
+  thread_failed: EXIT.failed,
+};
+
+/** The exit code of an error code; one that is not known counts as failed. */
+export function exitCodeOf(code: string): ExitCode {
+  const known: Readonly<Record<string, ExitCode | undefined>> = EXIT_OF_CODE;
+  return known[code] ?? EXIT.failed;
+}

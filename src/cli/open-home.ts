@@ -1,0 +1,59 @@
+/**
+ * How commands get at the home: its store for those that read or change what is stored, a whole
+ * runtime for those that run threads. Both are closed again whatever happens, also when the reader of
+ * a pipe leaves half-way.
+ */
+import { stat } from "node:fs/promises";
+
+import { fault, systemCode } from "../base/index.ts";
+import type { Runtime, RuntimeOptions } from "../runtime/index.ts";
+import type { ThreadStore } from "../store/index.ts";
+import type { CliContext } from "./cli-context.ts";
+
+/** Opens the home's store, does the work, closes it. */
+export async function withHome<Result>(
+  context: CliContext,
+  work: (store: ThreadStore) => Promise<Result>,
+): Promise<Result> {
+  await requireHome(context);
+  const { openLocalThreadStore } = await import("../store/local/index.ts");
+  const { home, clock, logger } = context;
+  const store = await openLocalThreadStore({ home, clock, logger });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Opens a runtime on an existing home, does the work, closes it. */
+export async function withRuntime<Result>(
+  context: CliContext,
+  options: Pick<RuntimeOptions, "agent" | "model">,
+  work: (runtime: Runtime) => Promise<Result>,
+): Promise<Result> {
+  const { openRuntime } = await import("../runtime/index.ts");
+  const { home, clock, logger, cwd } = context;
+  const runtime = await openRuntime({ home, clock, logger, cwd, ...options });
+  try {
+    return await work(runtime);
+  } finally {
+    await runtime.close();
+  }
+}
+
+/**
+ * Refuses a home that was named and isn't there: that is a slip of the finger. The default home may
+ * be missing, because nothing was kept yet.
+ */
+export async function requireHome(context: CliContext): Promise<void> {
+  const { home, isHomeGiven } = context;
+  try {
+    if ((await stat(home)).isDirectory()) return;
+  } catch (error) {
+    if (systemCode(error) !== "ENOENT" && systemCode(error) !== "ENOTDIR") throw error;
+    if (!isHomeGiven) return;
+    throw fault("home_unusable", `there is no folder ${home}`, { data: { home }, cause: error });
+  }
+  throw fault("home_unusable", `${home} is no folder`, { data: { home } });
+}

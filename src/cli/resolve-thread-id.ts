@@ -1,0 +1,81 @@
+/**
+ * From what a person typed to an id: a whole id in any spelling, or the first characters of exactly
+ * one thread (or turn) that is there. More than one is an error that lists them, never a guess.
+ */
+import { canonicalThreadId, LIMITS, rejection } from "../base/index.ts";
+import type { ListThreadsParams, StoredThread, ThreadStore } from "../store/index.ts";
+import { titleOf } from "./format/thread-table.ts";
+
+/** Candidates named in the message about an ambiguous prefix. */
+const NAMED_MAX = 5;
+
+/** The id of the one thread, live or archived, that begins with `text`. */
+export async function resolveThreadId(store: ThreadStore, text: string): Promise<string> {
+  const whole = canonicalThreadId(text);
+  if (whole !== undefined) return whole;
+  const prefix = text.toLowerCase();
+  if (!/^[0-9a-f][0-9a-f-]*$/.test(prefix)) {
+    throw rejection("invalid_thread_id", `"${text}" is no thread id and no beginning of one`, { id: text });
+  }
+  const found: StoredThread[] = [];
+  for (const archived of [false, true]) {
+    for await (const thread of allThreads(store, { archived })) {
+      if (thread.id.startsWith(prefix)) found.push(thread);
+    }
+  }
+  const [only] = found;
+  if (only === undefined) throw rejection("thread_not_found", `no thread begins with ${prefix}`, { id: prefix });
+  if (found.length > 1) throw ambiguous(prefix, found.map((thread) => `${thread.id} (${titleOf(thread).slice(0, 40)})`));
+  return only.id;
+}
+
+/** The id of the one turn of the thread that is `text` or begins with it. */
+export async function resolveTurnId(store: ThreadStore, threadId: string, text: string): Promise<string> {
+  const found = new Set<string>();
+  let cursor: string | null = null;
+  do {
+    const page = await store.listTurns({
+      threadId,
+      itemsView: "notLoaded",
+      limit: LIMITS.pageSizeMax,
+      ...(cursor === null ? {} : { cursor }),
+    });
+    for (const turn of page.data) {
+      if (turn.id === text) return text;
+      if (turn.id.startsWith(text)) found.add(turn.id);
+    }
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+  const [only] = found;
+  if (only === undefined || text === "") {
+    throw rejection("turn_not_found", `no turn of thread ${threadId} begins with "${text}"`, { threadId, turnId: text });
+  }
+  if (found.size > 1) throw ambiguous(text, [...found]);
+  return only;
+}
+
+/** Every thread of the store that fits, page by page. */
+export async function* allThreads(
+  store: ThreadStore,
+  params: ListThreadsParams,
+): AsyncGenerator<StoredThread> {
+  let cursor: string | null = null;
+  do {
+    const page = await store.listThreads({
+      ...params,
+      limit: LIMITS.pageSizeMax,
+      ...(cursor === null ? {} : { cursor }),
+    });
+    yield* page.data;
+    cursor = page.nextCursor;
+  } while (cursor !== null);
+}
+
+function ambiguous(prefix: string, candidates: readonly string[]): Error {
+  const named = candidates.slice(0, NAMED_MAX).join(", ");
+  const more = candidates.length > NAMED_MAX ? `, and ${candidates.length - NAMED_MAX} more` : "";
+  return rejection("invalid_argument", `"${prefix}" may be ${candidates.length}: ${named}${more}; give more of it`, {
+    prefix,
+    candidates: candidates.length,
+  });
+}

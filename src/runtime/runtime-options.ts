@@ -1,0 +1,96 @@
+/**
+ * What a runtime is made of, as the embedder says it, and the one place where that is checked. Every
+ * option has a default but the place where threads are kept: `home` or `store`, exactly one of them.
+ */
+import { z } from "zod";
+
+import type { Agent } from "../actors/index.ts";
+import { type Clock, type IdSource, LIMITS, type Logger, rejection } from "../base/index.ts";
+import type { ThreadStore } from "../store/index.ts";
+
+/** What `openRuntime` takes. */
+export interface RuntimeOptions {
+  /** Folder of a local store: Skein's own or a Codex home. Made when the first thread is kept. */
+  readonly home?: string;
+  /**
+   * Any store instead of a home; then nothing at all is written to a disk by the runtime. The runtime
+   * takes it over: `close()` closes it.
+   */
+  readonly store?: ThreadStore;
+  /** Who answers. Default `echoAgent()`: offline and deterministic. */
+  readonly agent?: Agent;
+  /** What an acknowledgement means in a home: survives a power cut (`fsync`, default) or a killed process (`os`). */
+  readonly durability?: "fsync" | "os";
+  /** Working folder of new threads that name none. Default: the process's. */
+  readonly cwd?: string;
+  /** Model of turns that name none. Default: the agent's own. */
+  readonly model?: string;
+  /** Recorded as who made new threads. Default "skein". */
+  readonly originator?: string;
+  /** Milliseconds an idle thread without subscribers stays loaded. Default 30 minutes; Infinity: for ever. At least 1. */
+  readonly idleUnloadMs?: number;
+  /** Threads loaded at once, at most. Default and bound: LIMITS.loadedThreadsMax. */
+  readonly loadedThreadsMax?: number;
+  /** Where log lines go. Default: nowhere. See `createPinoLogger`. */
+  readonly logger?: Logger;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
+  /** Default: random UUIDs of version 7. */
+  readonly ids?: IdSource;
+}
+
+/** Values of the options that are left out and don't depend on the machine. */
+export const RUNTIME_DEFAULTS = Object.freeze({
+  durability: "fsync" as const,
+  originator: "skein",
+  /** As long as the peer keeps an idle thread. */
+  idleUnloadMs: 30 * 60 * 1_000,
+});
+
+const text = z.string().refine((value) => value.trim() !== "", "must not be blank");
+
+/** An object that has these methods: a port is checked by its shape, never by its class. */
+function port(...methods: readonly string[]): z.ZodType<object> {
+  return z.custom<object>(
+    (value) => {
+      if (typeof value !== "object" || value === null) return false;
+      const shape = value as Readonly<Record<string, unknown>>;
+      return methods.every((method) => typeof shape[method] === "function");
+    },
+    { error: `must be an object with ${methods.join(", ")}` },
+  );
+}
+
+const schema = z
+  .strictObject({
+    home: text.optional(),
+    store: port("createThread", "appendItems", "loadHistory", "close").optional(),
+    agent: port("run").optional(),
+    durability: z.enum(["fsync", "os"]).optional(),
+    cwd: text.optional(),
+    model: text.optional(),
+    originator: text.optional(),
+    idleUnloadMs: z.union([z.number().min(1), z.literal(Number.POSITIVE_INFINITY)]).optional(),
+    loadedThreadsMax: z.number().int().min(1).max(LIMITS.loadedThreadsMax).optional(),
+    logger: port("debug", "info", "warn", "error").optional(),
+    clock: port("nowMs", "monotonicMs", "setTimer").optional(),
+    ids: port("next").optional(),
+  })
+  .refine(({ home, store }) => (home === undefined) !== (store === undefined), {
+    error: "exactly one of `home` and `store` is needed",
+  })
+  .refine(({ store, durability }) => store === undefined || durability === undefined, {
+    error: "`durability` is for a home; a store has its own",
+    path: ["durability"],
+  });
+
+/** Refuses options that can't work, with `invalid_argument` that names each. */
+export function checkRuntimeOptions(options: RuntimeOptions): void {
+  const checked = schema.safeParse(options);
+  if (checked.success) return;
+  const complaints = checked.error.issues.map((issue) => {
+    const name = issue.path.join(".");
+    return name === "" ? issue.message : `${name}: ${issue.message}`;
+  });
+  throw rejection("invalid_argument", `openRuntime: ${complaints.join("; ")}`);
+}
