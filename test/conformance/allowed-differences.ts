@@ -62,12 +62,7 @@ const clearedGit: AllowedDifference = {
 };
 
 /** For a thread in `thread/list`. */
-export const LIST_DIFFERENCES: readonly AllowedDifference[] = [
-  updatedAt,
-  unnamedProvider,
-  notInLists,
-  clearedGit,
-];
+export const LIST_DIFFERENCES: readonly AllowedDifference[] = [updatedAt, unnamedProvider, notInLists, clearedGit];
 
 const nothingSaid: AllowedDifference = {
   id: "nothing-said-yet",

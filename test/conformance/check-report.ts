@@ -98,8 +98,7 @@ export class CheckReport {
   }
 
   toJSON(): object {
-    const count = (outcome: CheckOutcome): number =>
-      this.#checks.filter((check) => check.outcome === outcome).length;
+    const count = (outcome: CheckOutcome): number => this.#checks.filter((check) => check.outcome === outcome).length;
     const counts = { passed: count("PASS"), differing: count("DIFF"), failed: count("FAIL") };
     return { ...counts, allowedDifferences: Object.fromEntries(this.#allowed), checks: this.#checks };
   }
@@ -118,12 +117,13 @@ export class CheckReport {
 
   #failures(): string {
     const failures = this.#checks.filter((check) => check.outcome === "FAIL");
-    return failures.map((check) => `FAIL ${check.part} · ${check.thread} · ${check.claim}\n${details(check)}`).join("\n\n");
+    return failures
+      .map((check) => `FAIL ${check.part} · ${check.thread} · ${check.claim}\n${details(check)}`)
+      .join("\n\n");
   }
 
   #summary(): string {
-    const count = (outcome: CheckOutcome): number =>
-      this.#checks.filter((check) => check.outcome === outcome).length;
+    const count = (outcome: CheckOutcome): number => this.#checks.filter((check) => check.outcome === outcome).length;
     return `${count("PASS")} the same, ${count("DIFF")} with listed differences, ${count("FAIL")} failed`;
   }
 }
@@ -143,6 +143,11 @@ function shorten(value: unknown): string {
 function table(rows: readonly (readonly string[])[]): string {
   const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
   return rows
-    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  ").trimEnd())
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join("  ")
+        .trimEnd(),
+    )
     .join("\n");
 }

@@ -38,9 +38,7 @@ export class CodexDriver {
 
   /** Runs a turn to its end, however it ends. */
   async turn(threadId: string, input: TurnInput): Promise<Turn> {
-    return this.#untilTurnEnds(threadId, () =>
-      this.peer.request("turn/start", { threadId, input: toInput(input) }),
-    );
+    return this.#untilTurnEnds(threadId, () => this.peer.request("turn/start", { threadId, input: toInput(input) }));
   }
 
   /** Starts a turn that doesn't end soon and gives its id once it begins to answer. */

@@ -39,7 +39,10 @@ const shellCommand: Step = async (codex, id) => {
 
 const inject: Step = (codex, id) => {
   const content = [{ type: "input_text", text: "injected" }];
-  return codex.peer.request("thread/inject_items", { threadId: id, items: [{ type: "message", role: "user", content }] });
+  return codex.peer.request("thread/inject_items", {
+    threadId: id,
+    items: [{ type: "message", role: "user", content }],
+  });
 };
 
 /** What each thread goes through; the file of each tells of it. */
@@ -63,7 +66,11 @@ const THREADS: Readonly<Record<string, Step>> = {
   ),
   namedBeforeItsFirstTurn: (codex, id) => codex.name(id, "only a name"),
   git: steps(turns("with git"), (codex, id) =>
-    codex.setGit(id, { sha: "0123456789abcdef0123456789abcdef01234567", branch: "feature/x", originUrl: "git@host:o/r.git" }),
+    codex.setGit(id, {
+      sha: "0123456789abcdef0123456789abcdef01234567",
+      branch: "feature/x",
+      originUrl: "git@host:o/r.git",
+    }),
   ),
   gitPartlyCleared: steps(
     turns("with git"),

@@ -161,7 +161,12 @@ function outputItems(body: ModelRequest, text: string, nextId: (prefix: string) 
   if (/review guidelines|acting as a reviewer/i.test(body.instructions ?? "")) {
     return [message(nextId, JSON.stringify(FINDINGS))];
   }
-  const said = mark(text, "say") ?? `Echo: ${text.replaceAll(/\{\{[^}]*\}\}/g, "").trim().slice(0, 60)}`;
+  const said =
+    mark(text, "say") ??
+    `Echo: ${text
+      .replaceAll(/\{\{[^}]*\}\}/g, "")
+      .trim()
+      .slice(0, 60)}`;
   if (hasToolOutputs(body)) return [message(nextId, said)];
   const items: OutputItem[] = [];
   const thought = mark(text, "think");

@@ -1,0 +1,73 @@
+/**
+ * The whole run: a home of Skein and a home of Codex, each going back and forth between the two; the
+ * `skein` command on a home of Codex; and logs torn by a kill. What goes wrong in one part is reported
+ * and the others still run.
+ */
+import { CheckReport } from "./check-report.ts";
+import { checkBothWays } from "./both-ways.ts";
+import { CodexPeer } from "./codex-peer.ts";
+import { writeCodexHome } from "./codex-written-home.ts";
+import { checkCommand } from "./command-check.ts";
+import { type ConformanceLab, openConformanceLab } from "./conformance-lab.ts";
+import type { SharedHome } from "./home-comparison.ts";
+import { writeSkeinHome } from "./skein-written-home.ts";
+import { checkTornTails } from "./torn-tail-check.ts";
+
+export interface ConformanceOptions {
+  /** Codex's native program. */
+  readonly program: string;
+  /** Told what begins. */
+  readonly note: (line: string) => void;
+}
+
+/** Runs everything and gives the report. Leaves no process and no file behind. */
+export async function runConformance(options: ConformanceOptions): Promise<CheckReport> {
+  const report = new CheckReport();
+  const lab = await openConformanceLab({ ...options, report });
+  const parts: Readonly<Record<string, () => Promise<void>>> = {
+    "Skein's home": () => checkSkeinHome(lab),
+    "Codex's home": () => checkCodexHome(lab),
+    "torn tails": () => checkTornTails(lab),
+  };
+  try {
+    for (const [part, run] of Object.entries(parts)) {
+      lab.note(part);
+      await report.attempt({ part, thread: "(all)", claim: "it runs to its end" }, run);
+    }
+  } finally {
+    await lab.close();
+  }
+  return report;
+}
+
+async function checkSkeinHome(lab: ConformanceLab): Promise<void> {
+  const path = lab.homePath("written-by-skein");
+  const threads = new Map(await lab.withSkein(path, (skein) => writeSkeinHome(skein)));
+  await checkDefaultList(lab, { path, threads });
+  await checkBothWays(lab, { path, threads }, "Skein");
+}
+
+/** A Codex that asks for nothing in particular shows the threads of Skein. */
+async function checkDefaultList(lab: ConformanceLab, home: SharedHome): Promise<void> {
+  const shown = await lab.withCodex(home.path, (codex) => codex.listByDefault());
+  const ids = new Set(shown.map(({ id }) => id));
+  for (const [name, id] of home.threads) {
+    const isHidden = name === "archived" || name === "namedBeforeItsFirstTurn";
+    const claim = isHidden ? "Codex's default list leaves it out" : "Codex's default list shows it";
+    lab.report.holds({ part: "Skein's home 1 as written", thread: name, claim }, ids.has(id) !== isHidden, id);
+  }
+}
+
+async function checkCodexHome(lab: ConformanceLab): Promise<void> {
+  const path = lab.homePath("written-by-codex");
+  const { program, model, cwd } = lab;
+  const peer = await CodexPeer.open({ program, home: path, cwd, baseUrl: model.baseUrl });
+  let threads: Map<string, string>;
+  try {
+    threads = new Map(await writeCodexHome(peer, cwd));
+  } finally {
+    await peer.close();
+  }
+  await checkCommand(lab, { path, threads });
+  await checkBothWays(lab, { path, threads }, "Codex");
+}
