@@ -17,12 +17,12 @@ export type CodexInstall =
   | { readonly program: null; readonly skipped: string };
 
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/skein-conformance/", import.meta.url));
+const FOLDER = join(CACHE, `codex-${CODEX_VERSION}`);
 const INSTALL_MS_MAX = 180_000;
 const VERSION_MS_MAX = 20_000;
 
 /** Finds the peer, installing it with npm where it is missing. `note` is told before anything slow. */
-export async function installCodex(note: (line: string) => void): Promise<CodexInstall> {
-  const folder = join(CACHE, `codex-${CODEX_VERSION}`);
+export async function installCodex(note: (line: string) => void, folder = FOLDER): Promise<CodexInstall> {
   let program = await findProgram(folder);
   if (program === null) {
     note(`installing @openai/codex@${CODEX_VERSION} into ${folder}`);
@@ -75,6 +75,8 @@ function run(command: string, args: readonly string[], timeoutMs: number): Promi
   });
 }
 
+/** The line that says what went wrong; npm prints its warnings before it. */
 function firstLine(text: string): string {
-  return text.trim().split("\n")[0] ?? "";
+  const lines = text.trim().split("\n");
+  return lines.find((line) => line.includes("error")) ?? lines[0] ?? "";
 }
