@@ -10,13 +10,7 @@ import type { AppendableItem } from "./rollout-item.ts";
 /** Deeper nesting is refused: it is a cycle, or will overflow some reader's stack. Codex's JSON reader ends at 128. */
 const DEPTH_MAX = 120;
 
-const TYPES: ReadonlySet<string> = new Set([
-  "session_meta",
-  "turn_context",
-  "response_item",
-  "event_msg",
-  "compacted",
-]);
+const TYPES: ReadonlySet<string> = new Set(["session_meta", "turn_context", "response_item", "event_msg", "compacted"]);
 
 /**
  * The items, checked; `invalid_argument` names the index and the member of the first that can't be

@@ -3,6 +3,13 @@
  */
 export { validateAppendable } from "./appendable-check.ts";
 export type { Fold, FoldNeeds, SkippedRun } from "./fold.ts";
+export { type Lineage, lineageFold } from "./folds/lineage-fold.ts";
+export {
+  modelContextFold,
+  modelContextOf,
+  type ModelContextState,
+  type SavedModelContext,
+} from "./folds/model-context-fold.ts";
 export {
   gitOfMeta,
   type GitState,
@@ -11,6 +18,14 @@ export {
   type ThreadMetadata,
   threadMetadataFold,
 } from "./folds/thread-metadata-fold.ts";
+export {
+  type SavedTokenUsage,
+  type ThreadTokenUsage,
+  tokenUsageFold,
+  tokenUsageOf,
+  type TokenUsageState,
+  usageTurnIdOf,
+} from "./folds/token-usage-fold.ts";
 export {
   activeTurnIdOf,
   needsStrictReplay,
@@ -23,11 +38,7 @@ export {
   type TurnsView,
 } from "./folds/turns-fold.ts";
 export { decodeLine, encodeLine, isBlankLine, unreadableRecord } from "./line-codec.ts";
-export {
-  isPersisted,
-  PERSISTENCE_POLICY,
-  type PersistenceRule,
-} from "./persistence-policy.ts";
+export { isPersisted, PERSISTENCE_POLICY, type PersistenceRule } from "./persistence-policy.ts";
 export type * from "./rollout-item.ts";
 export type * from "./thread-view.ts";
 export { epochMsOf } from "./timestamp.ts";

@@ -6,14 +6,9 @@
  * A line is a record for Codex only when it is a JSON object with a string `timestamp` and a payload
  * of its type's shape; the same rules hold here, checked by hand because replay runs through them.
  */
+import { assert } from "../base/index.ts";
 import { shapeFault } from "./payload-shapes.ts";
-import type {
-  AppendableItem,
-  RecordMarks,
-  RolloutItem,
-  RolloutRecord,
-  UnreadableItem,
-} from "./rollout-item.ts";
+import type { AppendableItem, RecordMarks, RolloutItem, RolloutRecord, UnreadableItem } from "./rollout-item.ts";
 import { isRfc3339 } from "./timestamp.ts";
 
 /** The line of one item, with its newline. `timestamp` is RFC 3339 UTC with milliseconds. */
@@ -26,9 +21,8 @@ export function encodeLine(item: AppendableItem, timestamp: string, marks?: Reco
 function encodeMarks(marks: RecordMarks | undefined): string {
   const more = marks?.more ?? 0;
   const key = marks?.key;
-  if (more > 0 && key !== undefined) {
-    return `,"skein":{"more":${more},"key":${JSON.stringify(key)}}`;
-  }
+  // Readers tell a batch by the end of its lines, which a key would hide; it stands on the last one.
+  assert(more === 0 || key === undefined, "an idempotency key stands on the last line of its batch");
   if (more > 0) return `,"skein":{"more":${more}}`;
   if (key !== undefined) return `,"skein":{"key":${JSON.stringify(key)}}`;
   return "";
@@ -64,9 +58,7 @@ function decodeValue(value: unknown, ordinal: number): RolloutRecord {
   const item = itemOf(type, payload);
   const at = isRfc3339(timestamp) ? timestamp : null;
   const marks = marksOf(line["skein"]);
-  return marks === undefined
-    ? { ordinal, timestamp: at, item }
-    : { ordinal, timestamp: at, item, marks };
+  return marks === undefined ? { ordinal, timestamp: at, item } : { ordinal, timestamp: at, item, marks };
 }
 
 function itemOf(type: string, payload: unknown): RolloutItem {

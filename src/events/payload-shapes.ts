@@ -73,11 +73,7 @@ export function shapeFault(type: string, payload: unknown): string | null {
   }
 }
 
-function taggedFault(
-  type: string,
-  payload: unknown,
-  shapes: Readonly<Record<string, Shape>>,
-): string | null {
+function taggedFault(type: string, payload: unknown, shapes: Readonly<Record<string, Shape>>): string | null {
   const fault = objectFault(type, payload, { type: "string" });
   if (fault !== null) return fault;
   const kind = (payload as { type: string }).type;

@@ -9,8 +9,7 @@ export interface HookPromptFragment {
   readonly hookRunId: string;
 }
 
-const FRAGMENT =
-  /^<hook_prompt\s+hook_run_id\s*=\s*(?:"([^"<]*)"|'([^'<]*)')\s*(?:\/>|>([^<]*)<\/hook_prompt\s*>)$/;
+const FRAGMENT = /^<hook_prompt\s+hook_run_id\s*=\s*(?:"([^"<]*)"|'([^'<]*)')\s*(?:\/>|>([^<]*)<\/hook_prompt\s*>)$/;
 
 /** The fragments of a hook prompt, or null when the item is none. */
 export function hookPromptOf(item: ResponseItem): readonly HookPromptFragment[] | null {
@@ -53,9 +52,10 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 function unescapeXml(text: string): string {
-  return text.replace(/&(?:#x([0-9a-f]{1,6})|#(\d{1,7})|(\w+));/gi, (whole, hex, decimal, name) => {
-    if (typeof name === "string") return ENTITIES[name] ?? whole;
-    const point = typeof hex === "string" ? Number.parseInt(hex, 16) : Number(decimal);
+  return text.replace(/&(#x[0-9a-f]{1,6}|#\d{1,7}|\w+);/gi, (whole, name: string) => {
+    if (!name.startsWith("#")) return ENTITIES[name] ?? whole;
+    const isHex = name[1] === "x" || name[1] === "X";
+    const point = Number.parseInt(name.slice(isHex ? 2 : 1), isHex ? 16 : 10);
     return point <= 0x10_ffff ? String.fromCodePoint(point) : whole;
   });
 }

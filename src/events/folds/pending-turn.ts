@@ -81,11 +81,7 @@ function isGeneratedId(id: string): boolean {
 }
 
 /** The turn with a text added to its last item, or null when that is no reasoning. */
-export function extendReasoning(
-  pending: PendingTurn,
-  text: string,
-  part: "summary" | "content",
-): PendingTurn | null {
+export function extendReasoning(pending: PendingTurn, text: string, part: "summary" | "content"): PendingTurn | null {
   const { last } = pending;
   if (last?.type !== "reasoning") return null;
   return { ...pending, last: { ...last, [part]: [...last[part], text] } };

@@ -6,13 +6,7 @@
  * another id are a fork's ancestors. A later own line changes git and memory mode, nothing else.
  */
 import type { Fold, SkippedRun } from "../fold.ts";
-import type {
-  EventMsg,
-  MemoryMode,
-  RolloutRecord,
-  SessionMeta,
-  SessionSource,
-} from "../rollout-item.ts";
+import type { EventMsg, MemoryMode, RolloutRecord, SessionMeta, SessionSource } from "../rollout-item.ts";
 import { epochMsOf } from "../timestamp.ts";
 
 /** The git triple of a thread; null where it isn't known. */
@@ -113,11 +107,7 @@ function applyItem(state: ThreadMetadata, { item, timestamp }: RolloutRecord): T
   }
 }
 
-function applyMeta(
-  state: ThreadMetadata,
-  meta: SessionMeta,
-  timestamp: string | null,
-): ThreadMetadata {
+function applyMeta(state: ThreadMetadata, meta: SessionMeta, timestamp: string | null): ThreadMetadata {
   if (!state.hasSessionMeta) return firstMeta(state, meta, timestamp);
   if (meta.id !== state.id) return state;
   const git = gitOfMeta(meta);
@@ -130,11 +120,7 @@ function applyMeta(
   };
 }
 
-function firstMeta(
-  state: ThreadMetadata,
-  meta: SessionMeta,
-  timestamp: string | null,
-): ThreadMetadata {
+function firstMeta(state: ThreadMetadata, meta: SessionMeta, timestamp: string | null): ThreadMetadata {
   const source = sourceOf(meta.source);
   const createdAtMs = epochMsOf(meta.timestamp) ?? epochMsOf(timestamp) ?? 0;
   const spawn = spawnOf(source);

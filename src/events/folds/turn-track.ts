@@ -52,8 +52,8 @@ export interface TurnTrack {
 export type TurnAction =
   | { readonly type: "none" | "close" }
   | { readonly type: "open"; readonly start: TurnStart }
-  /** The turns from this index on are gone. */
-  | { readonly type: "cut"; readonly length: number };
+  /** The turns from this index on are gone; `isNamed`: the rollback said which is the first of them. */
+  | { readonly type: "cut"; readonly length: number; readonly isNamed: boolean };
 
 export interface TrackStep {
   readonly track: TurnTrack;
@@ -147,9 +147,7 @@ function trackEvent(track: TurnTrack, event: EventMsg, place: Place): TrackStep 
     case "turn_aborted":
       return { track: { ...track, inputFrom: null }, action: NONE };
     default:
-      return makesItem(event)
-        ? openImplicit(track, place, "implicit")
-        : { track, action: NONE };
+      return makesItem(event) ? openImplicit(track, place, "implicit") : { track, action: NONE };
   }
 }
 
@@ -219,23 +217,26 @@ function trackComplete(track: TurnTrack, turnId: string): TrackStep {
 const IMPLICIT_ID = /^rollout-\d+$/;
 
 function trackRollback(track: TurnTrack, event: EventMsg): TrackStep {
-  const length = lengthAfterRollback(track.starts, event);
-  const starts = listTake(track.starts, length);
-  return { track: { ...track, starts, open: "none", inputFrom: null }, action: { type: "cut", length } };
+  const cut = rollbackCut(track.starts, event);
+  const starts = listTake(track.starts, cut.length);
+  return { track: { ...track, starts, open: "none", inputFrom: null }, action: { type: "cut", ...cut } };
 }
 
 /**
- * How many turns a rollback leaves. `before_turn_id` names the first turn that goes; ids of implicit
- * turns are not believed, because they shift in a fork, and the count says the same.
+ * How many turns a rollback leaves. `before_turn_id` names the first turn that goes. Ids of implicit
+ * turns shift in a fork, so there the count says which one is meant.
  */
-function lengthAfterRollback(starts: AppendList<TurnStart>, event: EventMsg): number {
+function rollbackCut(
+  starts: AppendList<TurnStart>,
+  event: EventMsg,
+): { readonly length: number; readonly isNamed: boolean } {
   const before = event["before_turn_id"];
-  if (typeof before === "string" && !IMPLICIT_ID.test(before)) {
-    const index = listFindLast(starts, (start) => start.id === before);
-    if (index >= 0) return index;
-  }
   const count = event["num_turns"];
-  return Math.max(0, starts.length - (typeof count === "number" ? count : 0));
+  const length = Math.max(0, starts.length - (typeof count === "number" ? count : 0));
+  if (typeof before !== "string") return { length, isNamed: false };
+  if (IMPLICIT_ID.test(before)) return { length, isNamed: length < starts.length };
+  const index = listFindLast(starts, (start) => start.id === before);
+  return index < 0 ? { length, isNamed: false } : { length: index, isNamed: true };
 }
 
 /** A track as plain JSON. */
