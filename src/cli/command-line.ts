@@ -27,11 +27,7 @@ export type ParsedLine =
 type CommandRunner<Options> = (context: CliContext, options: Options) => Promise<ExitCode>;
 
 /** Parses the arguments (without node and script). Throws what the line gets wrong; see error-report.ts. */
-export async function parseCommandLine(
-  argv: readonly string[],
-  out: Output,
-  err: Output,
-): Promise<ParsedLine> {
+export async function parseCommandLine(argv: readonly string[], out: Output, err: Output): Promise<ParsedLine> {
   const asked: { line?: ParsedLine } = {};
   const said: Promise<void>[] = [];
   const program = createProgram((line) => {
@@ -230,11 +226,7 @@ function addCareCommands(program: Command, ask: Ask): void {
 }
 
 /** Makes the command ask for its runner, with its arguments under their names among the options. */
-function on<Options>(
-  command: Command,
-  ask: Ask,
-  load: () => Promise<CommandRunner<Options>>,
-): void {
+function on<Options>(command: Command, ask: Ask, load: () => Promise<CommandRunner<Options>>): void {
   command.action(() => {
     const options: Record<string, unknown> = { ...command.opts() };
     for (const [index, argument] of command.registeredArguments.entries()) {

@@ -6,13 +6,7 @@
  */
 import { resolve } from "node:path";
 
-import {
-  createPinoLogger,
-  holdProcess,
-  type Logger,
-  silentLogger,
-  systemClock,
-} from "../base/index.ts";
+import { createPinoLogger, holdProcess, type Logger, silentLogger, systemClock } from "../base/index.ts";
 import type { CliContext } from "./cli-context.ts";
 import { type GlobalOptions, parseCommandLine } from "./command-line.ts";
 import { reportError } from "./error-report.ts";
@@ -40,8 +34,7 @@ async function createContext(options: GlobalOptions, out: Output, err: Output): 
   const { env } = process;
   const cwd = process.cwd();
   const named = options.home ?? env["SKEIN_HOME"];
-  const logger: Logger =
-    options.log === undefined ? silentLogger : await createPinoLogger({ level: options.log });
+  const logger: Logger = options.log === undefined ? silentLogger : await createPinoLogger({ level: options.log });
   return {
     home: resolve(cwd, named === undefined || named === "" ? ".skein" : named),
     isHomeGiven: options.home !== undefined,

@@ -33,10 +33,7 @@ export type OutputStream = NodeJS.WritableStream & {
 };
 
 /** Makes an Output of a stream. Colours only on a terminal, and never with `NO_COLOR`. */
-export function createOutput(
-  stream: OutputStream,
-  env: Readonly<Record<string, string | undefined>>,
-): Output {
+export function createOutput(stream: OutputStream, env: Readonly<Record<string, string | undefined>>): Output {
   const isTerminal = stream.isTTY === true;
   const noColor = env["NO_COLOR"] !== undefined && env["NO_COLOR"] !== "";
   const hasColors = isTerminal && !noColor && env["TERM"] !== "dumb";
@@ -48,8 +45,7 @@ export function createOutput(
       return isTerminal ? (stream.columns ?? 80) : undefined;
     },
     write: (text): Promise<void> => writeTo(stream, text),
-    paint: (style, text): string =>
-      hasColors ? styleText(style, text, { validateStream: false }) : text,
+    paint: (style, text): string => (hasColors ? styleText(style, text, { validateStream: false }) : text),
   };
 }
 

@@ -81,11 +81,7 @@ export function startProgress(options: ProgressOptions): Progress {
 }
 
 /** The line as shown: `verify [####----] 12/40 files  3.1/9.8 MB  95 MB/s  1.2 s left`. */
-export function progressLine(
-  label: string,
-  numbers: ProgressNumbers | undefined,
-  elapsedMs: number,
-): string {
+export function progressLine(label: string, numbers: ProgressNumbers | undefined, elapsedMs: number): string {
   if (numbers === undefined) return `${label}  ${formatDuration(elapsedMs)}`;
   const share = shareOf(numbers);
   const parts = [label];

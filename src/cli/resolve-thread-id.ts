@@ -25,7 +25,11 @@ export async function resolveThreadId(store: ThreadStore, text: string): Promise
   }
   const [only] = found;
   if (only === undefined) throw rejection("thread_not_found", `no thread begins with ${prefix}`, { id: prefix });
-  if (found.length > 1) throw ambiguous(prefix, found.map((thread) => `${thread.id} (${titleOf(thread).slice(0, 40)})`));
+  if (found.length > 1)
+    throw ambiguous(
+      prefix,
+      found.map((thread) => `${thread.id} (${titleOf(thread).slice(0, 40)})`),
+    );
   return only.id;
 }
 
@@ -48,17 +52,17 @@ export async function resolveTurnId(store: ThreadStore, threadId: string, text: 
   } while (cursor !== null);
   const [only] = found;
   if (only === undefined || text === "") {
-    throw rejection("turn_not_found", `no turn of thread ${threadId} begins with "${text}"`, { threadId, turnId: text });
+    throw rejection("turn_not_found", `no turn of thread ${threadId} begins with "${text}"`, {
+      threadId,
+      turnId: text,
+    });
   }
   if (found.size > 1) throw ambiguous(text, [...found]);
   return only;
 }
 
 /** Every thread of the store that fits, page by page. */
-export async function* allThreads(
-  store: ThreadStore,
-  params: ListThreadsParams,
-): AsyncGenerator<StoredThread> {
+export async function* allThreads(store: ThreadStore, params: ListThreadsParams): AsyncGenerator<StoredThread> {
   let cursor: string | null = null;
   do {
     const page = await store.listThreads({

@@ -1,5 +1,6 @@
 /**
- * The pino adapter: what it writes, where, and that it fits the port.
+ * The pino adapter: what it writes, where, and that it fits the port. It writes to real files in a
+ * folder of its own.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,5 +1,6 @@
 /**
- * Text from threads on a terminal: nothing a terminal would obey gets through, and lines fit.
+ * Text from threads on a terminal: nothing a terminal would obey gets through, and lines fit. The laws
+ * hold for any text, also one made to break out.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -7,7 +8,12 @@ import { describe, expect, it } from "vitest";
 import { cutToWidth, toPlainLine, toPlainText, widthOf } from "../../src/cli/format/plain-text.ts";
 
 const HOSTILE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\u2066-\u2069]/;
-const text = fc.string({ unit: fc.oneof(fc.constantFrom("\u001b", "\r", "\n", "\t", "\u009b", "界", "👍", "e\u0301"), fc.string({ unit: "binary", maxLength: 2 })) });
+const text = fc.string({
+  unit: fc.oneof(
+    fc.constantFrom("\u001b", "\r", "\n", "\t", "\u009b", "界", "👍", "e\u0301"),
+    fc.string({ unit: "binary", maxLength: 2 }),
+  ),
+});
 
 describe("toPlainText", () => {
   it("shows an escape sequence as signs instead of sending it", () => {

@@ -1,5 +1,6 @@
 /**
- * Progress: quiet for a second, then a line that fits what is known, and gone at the end.
+ * Progress: quiet for a second, then a line that fits what is known, and gone at the end. The clock is
+ * moved by hand, so the seconds cost nothing.
  */
 import { PassThrough } from "node:stream";
 

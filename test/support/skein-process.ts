@@ -32,7 +32,9 @@ export function skeinArguments(args: readonly string[]): string[] {
 
 /** The environment of a test's process. */
 export function skeinEnvironment(extra: Readonly<Record<string, string>> = {}): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(SKEIN_|CODEX_|OPENAI_|NO_COLOR|FORCE_COLOR|NODE_)/.test(name));
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(SKEIN_|CODEX_|OPENAI_|NO_COLOR|FORCE_COLOR|NODE_)/.test(name),
+  );
   return { ...Object.fromEntries(kept), TZ: "UTC", ...extra };
 }
 

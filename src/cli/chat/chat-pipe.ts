@@ -15,12 +15,12 @@ import { agentFailure, answerText, interruptTurn } from "./turn-answer.ts";
 export async function talkOnPipe(context: CliContext, thread: RuntimeThread): Promise<ExitCode> {
   const interruption = new AbortController();
   let running: StartedTurn | undefined;
-  // What the interrupt ran into, if anything: a promise that rejects unwatched would end the process.
-  let interruptFailure: Promise<unknown> = Promise.resolve();
+  // Settled later, by whoever waits for the turn: a promise that rejects unwatched would end the process.
+  let interrupted: Promise<PromiseSettledResult<void>[]> | undefined;
   const release = context.onInterrupt(() => {
     interruption.abort();
     if (running === undefined) context.stdin.destroy();
-    else interruptFailure = interruptTurn(thread, running.turnId).catch((error: unknown) => error);
+    else interrupted = Promise.allSettled([interruptTurn(thread, running.turnId)]);
   });
   try {
     for await (const line of readLines(context.stdin)) {
@@ -29,8 +29,9 @@ export async function talkOnPipe(context: CliContext, thread: RuntimeThread): Pr
       // The interrupt may have come while the turn was being accepted.
       if (interruption.signal.aborted) await interruptTurn(thread, running.turnId);
       const turn = await running.completed;
-      const failure = await interruptFailure;
-      if (failure !== undefined) throw failure;
+      for (const result of (await interrupted) ?? []) {
+        if (result.status === "rejected") throw result.reason;
+      }
       running = undefined;
       const answer = context.json ? toJsonLine({ threadId: thread.id, turn }) : answerText(turn);
       if (answer !== "") await context.out.write(`${answer}\n`);

@@ -28,13 +28,23 @@ export async function talkOnTerminal(context: CliContext, thread: RuntimeThread)
     prompt: "› ",
     terminal: true,
   });
-  const talk: Talk = { context, thread, display, terminal, typed: [], running: undefined, failure: undefined, hasLeft: false, wake: () => {} };
+  const talk: Talk = {
+    context,
+    thread,
+    display,
+    terminal,
+    typed: [],
+    running: undefined,
+    failure: undefined,
+    hasLeft: false,
+    wake: () => {},
+  };
   const failed = (error: unknown): void => {
     talk.failure ??= { error };
     terminal.close();
   };
-  terminal.on("line", (line) => takeLine(talk, line).catch(failed));
-  terminal.on("SIGINT", () => takeInterrupt(talk).catch(failed));
+  terminal.on("line", (line) => void takeLine(talk, line).catch(failed));
+  terminal.on("SIGINT", () => void takeInterrupt(talk).catch(failed));
   terminal.on("close", () => leave(talk));
   try {
     await note(context, "Ctrl-C interrupts a turn, Ctrl-D leaves.");

@@ -1,5 +1,6 @@
 /**
- * What both ways to chat need of a turn: the words it answered, its failure as an error, and how to stop it.
+ * What both ways to chat need of a turn: the words it answered, its failure as an error, and how to
+ * stop it. The words are made safe for a terminal here.
  */
 import { fault, isSkeinError, type SkeinError } from "../../base/index.ts";
 import type { Turn } from "../../events/index.ts";

@@ -1,5 +1,6 @@
 /**
- * `skein archive` and `skein unarchive`: put a thread away, and bring it back to where it was.
+ * `skein archive` and `skein unarchive`: put a thread away, and bring it back to where it was. Nothing of
+ * the thread changes but the folder it lies in.
  */
 import { toThread } from "../../store/index.ts";
 import { type CliContext, note } from "../cli-context.ts";

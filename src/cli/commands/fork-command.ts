@@ -1,5 +1,6 @@
 /**
- * `skein fork`: a new thread that begins with a copy of another's turns. Prints the new thread's id.
+ * `skein fork`: a new thread that begins with a copy of another's turns. Prints the new thread's id, so
+ * that a script can go on with it.
  */
 import { type CliContext, note } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -22,7 +23,10 @@ export async function runFork(context: CliContext, options: ForkOptions): Promis
     const fork = await runtime.forkThread(sourceId, beforeTurnId === undefined ? {} : { beforeTurnId });
     const { thread } = fork.snapshot();
     await context.out.write(context.json ? `${toJsonLine({ thread })}\n` : `${thread.id}\n`);
-    await note(context, `forked from ${sourceId} with ${thread.turns.length} turns; go on with: skein chat ${thread.id}`);
+    await note(
+      context,
+      `forked from ${sourceId} with ${thread.turns.length} turns; go on with: skein chat ${thread.id}`,
+    );
     return EXIT.ok;
   });
 }

@@ -1,5 +1,6 @@
 /**
  * `skein list`: one page of threads, as a table or as the protocol's `{data, nextCursor, backwardsCursor}`.
+ * It prints one page and not all of them, so that its cost does not grow with the home.
  */
 import { resolve } from "node:path";
 

@@ -1,5 +1,6 @@
 /**
- * `skein name`: give a thread a name, or take it away.
+ * `skein name`: give a thread a name, or take it away. The name is kept in the session index, where
+ * Codex finds it too.
  */
 import { rejection } from "../../base/index.ts";
 import { toThread } from "../../store/index.ts";
@@ -26,7 +27,10 @@ export async function runName(context: CliContext, options: NameOptions): Promis
     const threadId = await resolveThreadId(store, options.id);
     const stored = await store.updateThreadMetadata({ threadId, patch: { name: name ?? null } });
     if (context.json) await context.out.write(`${toJsonLine({ thread: toThread(stored) })}\n`);
-    await note(context, stored.name === null ? `${threadId} has no name now` : `${threadId} is "${toPlainLine(stored.name)}" now`);
+    await note(
+      context,
+      stored.name === null ? `${threadId} has no name now` : `${threadId} is "${toPlainLine(stored.name)}" now`,
+    );
     return EXIT.ok;
   });
 }

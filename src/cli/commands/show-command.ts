@@ -1,5 +1,6 @@
 /**
- * `skein show`: a thread's turns to read, or as the protocol's `{thread}` with its turns and items.
+ * `skein show`: a thread's turns to read, or as the protocol's `{thread}` with its turns and items. It
+ * reads what is stored and loads no thread, so it never disturbs a process that runs one.
  */
 import { LIMITS, rejection } from "../../base/index.ts";
 import type { Turn } from "../../events/index.ts";

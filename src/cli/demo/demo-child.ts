@@ -8,7 +8,7 @@
 import { writeSync } from "node:fs";
 
 import { echoAgent } from "../../actors/index.ts";
-import { holdProcess } from "../../base/index.ts";
+import { assert, holdProcess } from "../../base/index.ts";
 import { openRuntime } from "../../runtime/index.ts";
 import { DEMO_QUESTIONS } from "./demo-questions.ts";
 
@@ -17,7 +17,7 @@ const WORD_EVERY_MS = 25;
 const STANDARD_OUTPUT = 1;
 
 const [home, threadId] = process.argv.slice(2);
-if (home === undefined || threadId === undefined) throw new Error("usage: demo-child HOME THREAD_ID");
+assert(home !== undefined && threadId !== undefined, "the demo starts its child with a home and a thread");
 
 const say = (message: object): void => {
   writeSync(STANDARD_OUTPUT, `${JSON.stringify(message)}\n`);

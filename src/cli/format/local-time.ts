@@ -1,5 +1,6 @@
 /**
- * Times as people read them: local, to the second or the minute. Programs get the numbers instead.
+ * Times as people read them: local, to the second or the minute. Programs get the numbers instead, so
+ * nothing here is ever parsed again.
  */
 
 /** `2026-11-22 07:40:38`, in the machine's own time zone; `?` for a time that is none. */

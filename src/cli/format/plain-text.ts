@@ -15,7 +15,9 @@ export function toPlainText(text: string): string {
 
 /** The text as one line: newlines become `⏎`, blanks are joined. */
 export function toPlainLine(text: string): string {
-  return toPlainText(text.trim()).replace(/[ \t]*\n+[ \t]*/g, " ⏎ ").replaceAll("\t", " ");
+  return toPlainText(text.trim())
+    .replace(/[ \t]*\n+[ \t]*/g, " ⏎ ")
+    .replaceAll("\t", " ");
 }
 
 /** The text cut to `columns` of a terminal, with `…` where something was left out. */

@@ -17,7 +17,7 @@ export function recordJson(record: RolloutRecord): string {
 export function recordLine(record: RolloutRecord, out: Output): string {
   const [kind, gist] = describe(record.item);
   const head = `${String(record.ordinal).padStart(6)}  ${formatClockTime(record.timestamp)}  `;
-  const body = `${kind.padEnd(20)}  ${toPlainLine(gist)}`.trimEnd();
+  const body = `${toPlainLine(kind).padEnd(20)}  ${toPlainLine(gist)}`.trimEnd();
   if (out.columns === undefined) return `${head}${body}\n`;
   return `${out.paint("dim", head)}${cutToWidth(body, out.columns - head.length)}\n`;
 }

@@ -32,7 +32,7 @@ export function threadHead(thread: StoredThread, out: Output): string {
 export function turnText(turn: Turn, out: Output): string {
   const lines = [turnHeading(turn, out)];
   for (const item of turn.items) lines.push(itemText(item, out));
-  if (turn.error !== null) lines.push(labelled("error", turn.error.message, out, "red"));
+  if (turn.error !== null) lines.push(labelled(["error", "red", turn.error.message], out));
   return `${lines.join("\n")}\n`;
 }
 
@@ -40,17 +40,17 @@ export function turnText(turn: Turn, out: Output): string {
 export function itemText(item: ThreadItem, out: Output): string {
   switch (item.type) {
     case "userMessage":
-      return labelled("user", item.content.map(inputText).join("\n"), out, "green");
+      return labelled(["user", "green", item.content.map(inputText).join("\n")], out);
     case "agentMessage":
-      return labelled("agent", item.text, out, "cyan");
+      return labelled(["agent", "cyan", item.text], out);
     case "reasoning":
-      return labelled("thinks", [...item.summary, ...item.content].join("\n"), out, "dim");
+      return labelled(["thinks", "dim", [...item.summary, ...item.content].join("\n")], out);
     case "contextCompaction":
-      return labelled("context", "replaced by a summary", out, "dim");
+      return labelled(["context", "dim", "replaced by a summary"], out);
     case "enteredReviewMode":
-      return labelled("review", `of ${item.review}`, out, "yellow");
+      return labelled(["review", "yellow", `of ${item.review}`], out);
     case "exitedReviewMode":
-      return labelled("review", item.review, out, "yellow");
+      return labelled(["review", "yellow", item.review], out);
     case "plan":
     case "hookPrompt":
     case "commandExecution":
@@ -60,7 +60,7 @@ export function itemText(item: ThreadItem, out: Output): string {
     case "webSearch":
     case "imageView":
     case "imageGeneration":
-      return labelled(...toolText(item), out);
+      return labelled(toolText(item), out);
   }
 }
 
@@ -88,32 +88,35 @@ function turnHeading(turn: Turn, out: Output): string {
   return parts.join("  ");
 }
 
-function labelled(label: string, text: string, out: Output, style: Style = "dim"): string {
+/** A label, what it is painted in, and the text beside it. */
+type Labelled = readonly [label: string, style: Style, text: string];
+
+function labelled([label, style, text]: Labelled, out: Output): string {
   const indent = " ".repeat(LABEL_WIDTH + 2);
   const lines = toPlainText(text.trimEnd()).split("\n");
   return `  ${out.paint(style, label.padEnd(LABEL_WIDTH))}${lines.join(`\n${indent}`)}`;
 }
 
-function toolText(item: OpenThreadItem): [label: string, text: string] {
+function toolText(item: OpenThreadItem): Labelled {
   switch (item.type) {
     case "plan":
-      return ["plan", textOf(item["text"])];
+      return ["plan", "dim", textOf(item["text"])];
     case "commandExecution":
-      return ["command", [textOf(item["command"]), textOf(item["aggregatedOutput"])].join("\n").trimEnd()];
+      return ["command", "dim", [textOf(item["command"]), textOf(item["aggregatedOutput"])].join("\n").trimEnd()];
     case "fileChange":
-      return ["files", changedPaths(item["changes"])];
+      return ["files", "dim", changedPaths(item["changes"])];
     case "mcpToolCall":
-      return ["tool", `${textOf(item["server"])}.${textOf(item["tool"])}  ${textOf(item["status"])}`];
+      return ["tool", "dim", `${textOf(item["server"])}.${textOf(item["tool"])}  ${textOf(item["status"])}`];
     case "dynamicToolCall":
-      return ["tool", `${textOf(item["tool"])}  ${textOf(item["status"])}`];
+      return ["tool", "dim", `${textOf(item["tool"])}  ${textOf(item["status"])}`];
     case "webSearch":
-      return ["search", textOf(item["query"])];
+      return ["search", "dim", textOf(item["query"])];
     case "imageView":
-      return ["image", textOf(item["path"])];
+      return ["image", "dim", textOf(item["path"])];
     case "imageGeneration":
-      return ["image", textOf(item["savedPath"] ?? item["revisedPrompt"] ?? item["status"])];
+      return ["image", "dim", textOf(item["savedPath"] ?? item["revisedPrompt"] ?? item["status"])];
     case "hookPrompt":
-      return ["hook", hookText(item["fragments"])];
+      return ["hook", "dim", hookText(item["fragments"])];
   }
 }
 
