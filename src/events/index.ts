@@ -3,6 +3,15 @@
  */
 export { validateAppendable } from "./appendable-check.ts";
 export type { Fold, FoldNeeds, SkippedRun } from "./fold.ts";
+export {
+  createFoldScanner,
+  type FoldScanEnd,
+  type FoldScanner,
+  type FoldScannerOptions,
+  foldRecords,
+  type FoldSet,
+  type FoldStates,
+} from "./fold-scanner.ts";
 export { type Lineage, lineageFold } from "./folds/lineage-fold.ts";
 export {
   modelContextFold,
@@ -38,6 +47,15 @@ export {
   type TurnsView,
 } from "./folds/turns-fold.ts";
 export { decodeLine, encodeLine, isBlankLine, unreadableRecord } from "./line-codec.ts";
+export { type LineHead, peekLine, peekMore } from "./line-peek.ts";
+export {
+  createLogScanner,
+  type LineSpan,
+  type LogScanner,
+  type LogScannerOptions,
+  type ScanEnd,
+  type ScanSink,
+} from "./log-scanner.ts";
 export { isPersisted, PERSISTENCE_POLICY, type PersistenceRule } from "./persistence-policy.ts";
 export type * from "./rollout-item.ts";
 export type * from "./thread-view.ts";
