@@ -4,9 +4,11 @@
  *
  *   --json      print the report as JSON
  *   --require   a run that was skipped ends with 1
+ *   --update-fixtures   keeps the home that Codex wrote, and what it read there, under test/fixtures
  *
  * Exit codes: 0 all checks passed or differ as listed (or skipped), 1 something failed, 2 wrong option.
  */
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 import { CODEX_VERSION, installCodex } from "../test/conformance/codex-install.ts";
@@ -15,7 +17,10 @@ import { runConformance } from "../test/conformance/conformance-run.ts";
 const options = {
   json: { type: "boolean", default: false },
   require: { type: "boolean", default: false },
+  "update-fixtures": { type: "boolean", default: false },
 } as const;
+
+const FIXTURE_FOLDER = fileURLToPath(new URL(`../test/fixtures/codex-0.130/conformance`, import.meta.url));
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options });
@@ -30,7 +35,8 @@ async function main(): Promise<number> {
   }
   note(`against codex ${CODEX_VERSION}: ${install.program}`);
   const { program } = install;
-  const report = await runConformance({ program, note });
+  const fixture = values["update-fixtures"] ? { fixtureFolder: FIXTURE_FOLDER } : {};
+  const report = await runConformance({ program, note, ...fixture });
   const text = values.json ? JSON.stringify(report.toJSON(), null, 2) : report.toText();
   process.stdout.write(`${text}\n`);
   return report.failed ? 1 : 0;
