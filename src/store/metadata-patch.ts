@@ -22,14 +22,18 @@ export function validateMetadataPatch(patch: ThreadMetadataPatch): ThreadMetadat
   if (name === undefined && memoryMode === undefined && git === undefined) {
     throw invalid("a metadata patch must include at least one field");
   }
-  if (memoryMode !== undefined && !MEMORY_MODES.includes(memoryMode)) {
-    throw invalid(`memory mode must be one of ${MEMORY_MODES.join(", ")}`);
-  }
+  checkMemoryMode(memoryMode);
   return {
     ...(name === undefined ? {} : { name: name === null ? null : validName(name) }),
     ...(memoryMode === undefined ? {} : { memoryMode }),
     ...(git === undefined ? {} : { git: validGit(git) }),
   };
+}
+
+/** Throws `invalid_argument` unless this is a memory mode, or nothing. */
+export function checkMemoryMode(memoryMode: MemoryMode | undefined): void {
+  if (memoryMode === undefined || MEMORY_MODES.includes(memoryMode)) return;
+  throw invalid(`memory mode must be one of ${MEMORY_MODES.join(", ")}`);
 }
 
 /** The triple after a patch: each field kept, cleared or set. */

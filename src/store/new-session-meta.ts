@@ -4,7 +4,7 @@
  */
 import { rejection, SKEIN_VERSION } from "../base/index.ts";
 import type { SessionMeta } from "../events/index.ts";
-import { gitInfoFrom } from "./metadata-patch.ts";
+import { checkMemoryMode, gitInfoFrom } from "./metadata-patch.ts";
 import type { NewThreadMetadata } from "./thread-store.ts";
 
 /** Who a new thread is, beside its metadata. */
@@ -14,11 +14,12 @@ export interface NewThreadIdentity {
   readonly forkedFromId: string | null;
 }
 
-/** The payload of a new thread's first record. `invalid_argument` without a cwd. */
+/** The payload of a new thread's first record. `invalid_argument` without a cwd, or with a memory mode that is none. */
 export function newSessionMeta(identity: NewThreadIdentity, metadata: NewThreadMetadata): SessionMeta {
   if (typeof metadata.cwd !== "string" || metadata.cwd === "") {
     throw rejection("invalid_argument", "a thread needs a working folder: metadata.cwd must not be empty");
   }
+  checkMemoryMode(metadata.memoryMode);
   const { threadId, createdAtMs, forkedFromId } = identity;
   const { memoryMode, modelProvider, threadSource, agentNickname, agentRole, baseInstructions, git } = metadata;
   return {

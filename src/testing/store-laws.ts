@@ -1,0 +1,27 @@
+/**
+ * Every law of the ThreadStore port, by group. An adapter that keeps them all is one the rest of Skein
+ * can't tell from the others.
+ */
+import { appendLaws } from "./laws/append-laws.ts";
+import { archiveLaws } from "./laws/archive-laws.ts";
+import { badInputLaws } from "./laws/bad-input-laws.ts";
+import { forkLaws } from "./laws/fork-laws.ts";
+import { historyLaws } from "./laws/history-laws.ts";
+import { lifecycleLaws } from "./laws/lifecycle-laws.ts";
+import { listLaws } from "./laws/list-laws.ts";
+import { metadataLaws } from "./laws/metadata-laws.ts";
+import { turnPageLaws } from "./laws/turn-page-laws.ts";
+import type { StoreLaw } from "./store-law.ts";
+
+/** All laws, in the order they are best read. */
+export const storeLaws: readonly StoreLaw[] = Object.freeze([
+  ...lifecycleLaws,
+  ...appendLaws,
+  ...historyLaws,
+  ...metadataLaws,
+  ...listLaws,
+  ...turnPageLaws,
+  ...forkLaws,
+  ...archiveLaws,
+  ...badInputLaws,
+]);
