@@ -21,9 +21,13 @@ export interface ReviewRequest {
 /** Findings as recorded: the structure and its text. */
 export interface ReviewFindings {
   readonly output: JsonObject;
+  /** Explanation and findings: what the model's history and the final message hold. */
   readonly text: string;
+  /** What the marker at the review's end shows. */
+  readonly explanation: string;
 }
 
+const NO_OUTPUT = "Reviewer failed to output a response.";
 const ASK = "Provide prioritized, actionable findings.";
 
 /** Checks a target. `invalid_argument` where its text is blank. */
@@ -101,7 +105,8 @@ export function parseFindings(answer: string): ReviewFindings {
     overall_explanation: answer.trim(),
     overall_confidence_score: 0,
   };
-  return { output, text: renderFindings(output) };
+  const explanation = explanationOf(output);
+  return { output, text: renderFindings(output), explanation: explanation === "" ? NO_OUTPUT : explanation };
 }
 
 function parseReviewJson(answer: string): JsonObject | undefined {
@@ -125,15 +130,19 @@ function isFinding(finding: Json): boolean {
 }
 
 function renderFindings(output: JsonObject): string {
-  const parts: string[] = [];
-  const explanation = output["overall_explanation"];
-  if (typeof explanation === "string" && explanation.trim() !== "") parts.push(explanation.trim());
+  const explanation = explanationOf(output);
+  const parts = explanation === "" ? [] : [explanation];
   const findings = output["findings"] as readonly JsonObject[];
   if (findings.length > 0) {
     parts.push(findings.length === 1 ? "Review comment:" : "Full review comments:");
     for (const finding of findings) parts.push(renderFinding(finding));
   }
-  return parts.length === 0 ? "Reviewer failed to output a response." : parts.join("\n\n");
+  return parts.length === 0 ? NO_OUTPUT : parts.join("\n\n");
+}
+
+function explanationOf(output: JsonObject): string {
+  const explanation = output["overall_explanation"];
+  return typeof explanation === "string" ? explanation.trim() : "";
 }
 
 function renderFinding(finding: JsonObject): string {

@@ -3,7 +3,7 @@
  * The order is Codex's (a turn's start is task_started, turn_context, the model's message, the
  * display event); each list is one atomic batch, so a crash leaves whole facts.
  */
-import type { Clock, SkeinError } from "../base/index.ts";
+import { type Clock, LIMITS, type SkeinError } from "../base/index.ts";
 import type {
   AppendableItem,
   EventMsg,
@@ -11,6 +11,7 @@ import type {
   ResponseItem,
   TokenUsage,
   TokenUsageInfo,
+  TurnContext,
   UserInput,
 } from "../events/index.ts";
 import type { TurnSettings } from "./agent.ts";
@@ -58,7 +59,7 @@ export function responseItem(item: ResponseItem): AppendableItem {
 /** task_started and turn_context: what every kind of turn begins with. */
 export function turnOpening(
   start: TurnStart,
-  settings: TurnSettings,
+  settings: TurnSettings & { readonly agent: string },
   contextWindow: number | null,
 ): readonly AppendableItem[] {
   return [
@@ -100,13 +101,18 @@ export function agentMessageEvent(message: string, phase: string | null): EventM
 }
 
 /** token_count: the last request's usage and the thread's total with it. */
-export function usageItem(total: TokenUsage | null, last: TokenUsage, contextWindow: number | null): AppendableItem {
+export function usageItem(
+  before: TokenUsage | null,
+  last: TokenUsage,
+  contextWindow: number | null,
+): { readonly item: AppendableItem; readonly total: TokenUsage } {
+  const total = addUsage(before, last);
   const info: TokenUsageInfo = {
-    total_token_usage: addUsage(total, last),
+    total_token_usage: total,
     last_token_usage: last,
     model_context_window: contextWindow,
   };
-  return eventItem({ type: "token_count", info, rate_limits: null });
+  return { item: eventItem({ type: "token_count", info, rate_limits: null }), total };
 }
 
 /** The end of a turn that ran through. */
@@ -159,15 +165,16 @@ export function reasoningSummary(item: ResponseItem): readonly string[] {
 }
 
 /** What a turn runs with, for Skein's own folds. Why it grants no rights: docs/decisions/0001. */
-function turnContext(start: TurnStart, settings: TurnSettings): { turn_id: string; cwd: string; model: string } {
-  const { cwd, model, effort, instructions, outputSchema } = settings;
+function turnContext(start: TurnStart, settings: TurnSettings & { readonly agent: string }): TurnContext {
+  const { cwd, model, agent, effort, instructions, outputSchema } = settings;
   return {
     turn_id: start.turnId,
     cwd,
     model,
+    agent,
     ...(effort === undefined || effort === null ? {} : { effort }),
     ...(instructions === undefined ? {} : { instructions }),
-    ...(outputSchema === undefined ? {} : { final_output_json_schema: outputSchema }),
+    ...(outputSchema === undefined || outputSchema === null ? {} : { final_output_json_schema: outputSchema }),
   };
 }
 
@@ -198,4 +205,11 @@ function codexErrorInfo(failure: SkeinError): Json {
   if (status === 429) return { response_too_many_failed_attempts: { http_status_code: status } };
   if (status >= 500) return "internal_server_error";
   return "other";
+}
+
+/** Response items as the batches of their appends, each within LIMITS.appendItemsMax. */
+export function* recordInBatches(items: readonly ResponseItem[]): Generator<readonly AppendableItem[]> {
+  for (let at = 0; at < items.length; at += LIMITS.appendItemsMax) {
+    yield items.slice(at, at + LIMITS.appendItemsMax).map(responseItem);
+  }
 }

@@ -1,0 +1,81 @@
+/**
+ * Where a fork cuts its source, and what it inherits. Pure but for reading the log of a source that
+ * isn't loaded. Nothing is written to the source, which may go on running.
+ */
+import { rejection } from "../base/index.ts";
+import { type AppendableItem, type TurnEntry, turnEntriesOf } from "../events/index.ts";
+import type { ForkPoint, NewThreadMetadata, ThreadStore } from "../store/index.ts";
+import { type Conversation, emptyConversation, stepConversation } from "./conversation.ts";
+import { interruptionItems } from "./turn-records.ts";
+
+/** What a fork may have of its own. Everything else is as in the source. */
+export interface ForkThreadParams extends Partial<NewThreadMetadata> {
+  /** Default: a new UUIDv7. */
+  readonly threadId?: string;
+  /** Leave out this turn and all after it. `turn_not_found`. Absent: the whole thread. */
+  readonly beforeTurnId?: string;
+  readonly model?: string;
+  readonly effort?: string | null;
+  readonly instructions?: string;
+}
+
+/** The stored conversation of a thread, page by page. `thread_not_found`, `rollout_unreadable`. */
+export async function readConversation(store: ThreadStore, threadId: string): Promise<Conversation> {
+  let conversation = emptyConversation();
+  let hint: string | undefined;
+  for (;;) {
+    const from = conversation.nextOrdinal;
+    const page = await store.loadHistory({ threadId, from, ...(hint === undefined ? {} : { hint }) });
+    for (const record of page.records) conversation = stepConversation(conversation, record);
+    hint = page.hint;
+    if (page.isEnd || page.records.length === 0) return conversation;
+  }
+}
+
+/** The place where the source is cut. `thread_not_materialized`, `turn_not_found`. */
+export function forkPointOf(
+  threadId: string,
+  source: Conversation,
+  beforeTurnId: string | undefined,
+): ForkPoint {
+  if (source.nextOrdinal === 0) {
+    throw rejection("thread_not_materialized", `thread ${threadId} has no records yet: there is nothing to fork`, {
+      threadId,
+    });
+  }
+  if (beforeTurnId === undefined) return { threadId, endOrdinal: source.nextOrdinal };
+  const entries = turnEntriesOf(source.turns, { live: true });
+  const entry = entries.findLast(({ turn }) => turn.id === beforeTurnId);
+  if (entry === undefined) {
+    throw rejection("turn_not_found", `turn not found: ${beforeTurnId}`, { threadId, turnId: beforeTurnId });
+  }
+  return { threadId, endOrdinal: entry.startOrdinal };
+}
+
+/** The fork's metadata: its own where given, else the source's. */
+export function forkMetadata(source: Conversation, params: ForkThreadParams): NewThreadMetadata {
+  const { threadId: _id, beforeTurnId: _turn, model: _model, effort: _effort, instructions: _text, ...own } = params;
+  const { cwd, modelProvider, memoryMode, git } = source.metadata;
+  return {
+    cwd,
+    memoryMode,
+    ...(isNamedProvider(modelProvider) ? { modelProvider } : {}),
+    ...(git === null ? {} : { git }),
+    ...own,
+  };
+}
+
+/**
+ * The end of a turn that was still running where the fork was cut: in the fork it was interrupted.
+ * Nothing when the last turn has its end.
+ */
+export function forkEndItems(fork: Conversation): readonly AppendableItem[] {
+  const last: TurnEntry | undefined = turnEntriesOf(fork.turns, { live: true }).at(-1);
+  if (last === undefined || last.turn.status !== "inProgress") return [];
+  return interruptionItems(last.turn.id, { completed_at: null, duration_ms: null });
+}
+
+/** A log that names no provider reads as "" or "unknown": a fork of it names none either. */
+function isNamedProvider(provider: string): boolean {
+  return provider !== "" && provider !== "unknown";
+}

@@ -1,0 +1,265 @@
+/**
+ * One loaded thread's hold on its log: the writer, and the conversation folded from the records the
+ * store acknowledged. Records come in by one way only, the store's `appended` events; what an append
+ * or another caller of the store recorded is folded exactly once and in order, and a gap is read from
+ * the log.
+ *
+ * Invariants
+ *   L1  `conversation` holds the records 0 … nextOrdinal - 1 of the log, each stepped once.
+ *   L2  When `append` resolves, its records are durable and folded.
+ *   L3  A writer that was acquired is released, whatever becomes of the opening.
+ */
+import { fault, isSkeinError, rejection, type SkeinError } from "../base/index.ts";
+import {
+  type AppendableItem,
+  type RolloutRecord,
+  type ThreadMetadata,
+  threadMetadataFold,
+} from "../events/index.ts";
+import {
+  type AppendResult,
+  type CreateThreadParams,
+  newSessionMeta,
+  type OpenedThread,
+  type ResumeThreadParams,
+  type StoredThread,
+  storedThreadFrom,
+  type StoreEvent,
+  type ThreadWriter,
+} from "../store/index.ts";
+import { type Conversation, emptyConversation, stepConversation } from "./conversation.ts";
+import type { ThreadEnvironment } from "./thread-environment.ts";
+
+/** Where a thread comes from. */
+export type ThreadOrigin =
+  | { readonly type: "new"; readonly params: CreateThreadParams & { readonly threadId: string } }
+  | { readonly type: "stored"; readonly params: ResumeThreadParams };
+
+export class ThreadLog {
+  readonly threadId: string;
+  readonly #environment: ThreadEnvironment;
+  #origin: ThreadOrigin;
+  #writer: ThreadWriter | null = null;
+  #conversation: Conversation = emptyConversation();
+  /** Who the thread is before its first record exists. */
+  #unrecorded: ThreadMetadata | null = null;
+  #path: string | null = null;
+  #name: string | null = null;
+  #isArchived = false;
+  /** Records up to here were announced, perhaps before they could be folded. */
+  #announcedOrdinal = 0;
+  #reading: Promise<void> | null = null;
+
+  constructor(environment: ThreadEnvironment, origin: ThreadOrigin) {
+    this.#environment = environment;
+    this.#origin = origin;
+    this.threadId = origin.params.threadId;
+  }
+
+  get conversation(): Conversation {
+    return this.#conversation;
+  }
+
+  get writer(): ThreadWriter | null {
+    return this.#writer;
+  }
+
+  /** The thread as stored would be, from what is folded. */
+  get stored(): StoredThread {
+    const metadata = this.#unrecorded ?? this.#conversation.metadata;
+    const name = this.#name ?? metadata.name;
+    return storedThreadFrom({ metadata, path: this.#path, archived: this.#isArchived, name });
+  }
+
+  /** Opens a writer and folds the log. Rejects after releasing the writer. */
+  async open(signal: AbortSignal): Promise<void> {
+    const opened = await this.#openWriter();
+    this.#writer = opened.writer;
+    this.#path = opened.path;
+    try {
+      signal.throwIfAborted();
+      if (this.#unrecorded === null) await this.#replay(signal);
+    } catch (error) {
+      await this.release();
+      throw error;
+    }
+  }
+
+  /** Appends one batch; resolves when it is durable and folded. */
+  async append(items: readonly AppendableItem[]): Promise<void> {
+    const { nextOrdinal } = await this.#startAppend(items);
+    while (this.#conversation.nextOrdinal < nextOrdinal) await this.#catchUp();
+  }
+
+  /** Makes the thread visible in lists. */
+  async materialize(): Promise<void> {
+    await this.#environment.store.persistThread(this.#requireWriter());
+    if (this.#unrecorded !== null) await this.#catchUp();
+  }
+
+  /** Syncs what was appended. */
+  async flush(): Promise<void> {
+    await this.#environment.store.flushThread(this.#requireWriter());
+  }
+
+  /** Flushes and releases the writer; on a fault it is released all the same. */
+  async shutdown(): Promise<void> {
+    const writer = this.#writer;
+    if (writer === null) return;
+    try {
+      await this.#environment.store.shutdownThread(writer);
+      this.#writer = null;
+    } finally {
+      await this.release();
+    }
+  }
+
+  /** Releases the writer whatever state it is in. Never rejects. */
+  async release(): Promise<void> {
+    const writer = this.#writer;
+    this.#writer = null;
+    if (writer !== null) await this.#environment.store.discardThread(writer);
+  }
+
+  /** Takes what the store says about this thread. */
+  take(event: StoreEvent): void {
+    if (event.type === "appended") this.#takeRecords(event.records);
+    else if (event.type === "name_updated") this.#name = event.name;
+  }
+
+  /** The file was moved. */
+  moved(stored: StoredThread): void {
+    this.#path = stored.path;
+    this.#isArchived = stored.archived;
+    // A path given at the resume is stale now; the id still finds the file.
+    if (this.#origin.type === "stored") this.#origin = { type: "stored", params: { threadId: this.threadId } };
+  }
+
+  async #openWriter(): Promise<OpenedThread> {
+    const { store } = this.#environment;
+    if (this.#origin.type === "stored") return await this.#resume(this.#origin.params);
+    const { params } = this.#origin;
+    if (this.#isKnown()) {
+      // A restart: whether the failed append made the file is for the store to say.
+      try {
+        return await this.#resume({ threadId: this.threadId });
+      } catch (error) {
+        if (!isSkeinError(error, "thread_not_found")) throw error;
+      }
+    }
+    const opened = await store.createThread(params);
+    if (params.fork === undefined) this.#unrecorded = this.#metadataOf(params);
+    else this.#origin = { type: "stored", params: { threadId: this.threadId } };
+    return opened;
+  }
+
+  async #resume(params: ResumeThreadParams): Promise<OpenedThread> {
+    const { store } = this.#environment;
+    const opened = await store.resumeThread(params);
+    this.#origin = { type: "stored", params };
+    this.#unrecorded = null;
+    try {
+      const { name, archived } = await store.readThread({ threadId: this.threadId });
+      this.#name = name;
+      this.#isArchived = archived;
+    } catch (error) {
+      await store.discardThread(opened.writer);
+      throw error;
+    }
+    return opened;
+  }
+
+  #isKnown(): boolean {
+    return this.#unrecorded !== null || this.#announcedOrdinal > 0;
+  }
+
+  #metadataOf(params: CreateThreadParams): ThreadMetadata {
+    const createdAtMs = this.#unrecorded?.createdAtMs ?? this.#environment.clock.nowMs();
+    const identity = { threadId: this.threadId, createdAtMs, forkedFromId: null };
+    const payload = newSessionMeta(identity, params.metadata);
+    const record = { ordinal: 0, timestamp: null, item: { type: "session_meta", payload } } as const;
+    return threadMetadataFold.step(threadMetadataFold.initial(), record);
+  }
+
+  async #startAppend(items: readonly AppendableItem[]): Promise<AppendResult> {
+    return await this.#environment.store.appendItems({ writer: this.#requireWriter(), items });
+  }
+
+  #requireWriter(): ThreadWriter {
+    if (this.#writer === null) throw closedError(this.threadId);
+    return this.#writer;
+  }
+
+  #takeRecords(records: readonly RolloutRecord[]): void {
+    const first = records[0];
+    const last = records.at(-1);
+    if (first === undefined || last === undefined) return;
+    this.#announcedOrdinal = Math.max(this.#announcedOrdinal, last.ordinal + 1);
+    // Who reads now sees these too: it goes on until it has what was announced.
+    if (this.#reading !== null) return;
+    if (first.ordinal > this.#conversation.nextOrdinal) {
+      const { logger } = this.#environment;
+      const { threadId } = this;
+      this.#catchUp().catch((error: unknown) => logger.error({ error, threadId }, "could not read on"));
+      return;
+    }
+    this.#conversation = stepAll(this.#conversation, records);
+    this.#unrecorded = null;
+  }
+
+  /** Reads on from what is folded, once for all who wait. */
+  #catchUp(): Promise<void> {
+    this.#reading ??= this.#readOn(this.#conversation, null);
+    return this.#reading;
+  }
+
+  #replay(signal: AbortSignal): Promise<void> {
+    this.#reading = this.#readOn(emptyConversation(), signal);
+    return this.#reading;
+  }
+
+  /** Folds the log behind `from` and puts the outcome in place, in one step with the last page. */
+  async #readOn(from: Conversation, signal: AbortSignal | null): Promise<void> {
+    const { store } = this.#environment;
+    const { threadId } = this;
+    let conversation = from;
+    let hint: string | undefined;
+    try {
+      for (;;) {
+        const { nextOrdinal } = conversation;
+        const asked = { threadId, from: nextOrdinal, ...(hint === undefined ? {} : { hint }) };
+        const page = await store.loadHistory(asked);
+        signal?.throwIfAborted();
+        conversation = stepAll(conversation, page.records);
+        hint = page.hint;
+        if (page.isEnd && conversation.nextOrdinal >= this.#announcedOrdinal) break;
+        if (page.records.length === 0) throw this.#missingBehind(nextOrdinal);
+      }
+      this.#conversation = conversation;
+      if (conversation.nextOrdinal > 0) this.#unrecorded = null;
+    } finally {
+      this.#reading = null;
+    }
+  }
+
+  #missingBehind(from: number): SkeinError {
+    const { threadId } = this;
+    return fault("rollout_unreadable", `records of thread ${threadId} are missing behind ordinal ${from}`, {
+      data: { threadId, from, announcedOrdinal: this.#announcedOrdinal },
+    });
+  }
+}
+
+/** Steps what comes next; what was stepped before is passed over (L1). */
+function stepAll(from: Conversation, records: readonly RolloutRecord[]): Conversation {
+  let conversation = from;
+  for (const record of records) {
+    if (record.ordinal === conversation.nextOrdinal) conversation = stepConversation(conversation, record);
+  }
+  return conversation;
+}
+
+/** What a handle answers when its thread is gone. */
+export function closedError(threadId: string): SkeinError {
+  return rejection("thread_closed", `thread ${threadId} is closed; resume it through the manager`, { threadId });
+}

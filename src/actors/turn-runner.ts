@@ -1,0 +1,302 @@
+/**
+ * Runs one turn: asks the agent, records what it yields, tells what was recorded, and records the end.
+ *
+ * Invariants
+ *   U1  What is announced as completed is durable first; deltas and starts don't wait.
+ *   U2  Every run ends with exactly one end (completed, failed or interrupted) in the log, unless the
+ *       store fails; then the run rejects with the store's fault and records nothing more.
+ *   U3  After the abort nothing the agent yields is recorded, and an agent that doesn't stop is not
+ *       waited for.
+ */
+import { fault, isSkeinError, type SkeinError } from "../base/index.ts";
+import { type AppendableItem, type EventMsg, isPersisted, type ResponseItem, type TokenUsage } from "../events/index.ts";
+import type { AgentEvent, AgentRequest } from "./agent.ts";
+import { messageText } from "./agents/message-text.ts";
+import { compactionItems } from "./compaction.ts";
+import { type Conversation, contextItems, findTurn } from "./conversation.ts";
+import { parseFindings, reviewFindingsItems, reviewLeftItem, reviewPromptItem } from "./review-turn.ts";
+import type { RunningTurn } from "./running-turn.ts";
+import type { ThreadEnvironment } from "./thread-environment.ts";
+import type { Signal } from "./thread-handle.ts";
+import {
+  completedItems,
+  completionItem,
+  eventItem,
+  failureItems,
+  interruptionItems,
+  isAssistantMessage,
+  turnEnd,
+  usageItem,
+} from "./turn-records.ts";
+import { completedItem, eventItemId, findingsItems, startedItem } from "./turn-signals.ts";
+
+/** What a runner needs of its thread. */
+export interface TurnHost {
+  readonly id: string;
+  readonly environment: ThreadEnvironment;
+  readonly conversation: Conversation;
+  /** Rejects with the store's fault, and then the thread is done for this run. */
+  append(items: readonly AppendableItem[]): Promise<void>;
+  tell(signal: Signal): void;
+}
+
+/** Events that only the thread itself records: an agent that yields one would corrupt the turns. */
+const THREADS_OWN_KINDS: ReadonlySet<string> = new Set([
+  "task_started",
+  "turn_started",
+  "task_complete",
+  "turn_complete",
+  "turn_aborted",
+  "thread_rolled_back",
+  "context_compacted",
+  "entered_review_mode",
+  "exited_review_mode",
+  "user_message",
+  "agent_message",
+  "error",
+  "token_count",
+]);
+
+type Ending =
+  | { readonly type: "completed" | "interrupted" }
+  | { readonly type: "failed"; readonly failure: SkeinError };
+
+type NextStep =
+  | { readonly type: "event"; readonly event: AgentEvent }
+  | Ending;
+
+/** Runs the turn to its recorded end. Rejects only with the store's fault. */
+export async function runTurn(turn: RunningTurn, host: TurnHost): Promise<void> {
+  tellProgress(turn, host);
+  const ending = await askAgent(turn, host);
+  const outcome = ending.type === "completed" ? outcomeOf(turn, host) : ending;
+  turn.isEnding = true;
+  await host.append([...turn.takePending(), ...endItems(turn, host, outcome)]);
+  if (outcome.type === "completed") tellOutcome(turn, host);
+}
+
+async function askAgent(turn: RunningTurn, host: TurnHost): Promise<Ending> {
+  let iterator: AsyncIterator<AgentEvent>;
+  try {
+    iterator = host.environment.agent.run(requestOf(turn, host))[Symbol.asyncIterator]();
+  } catch (error) {
+    return { type: "failed", failure: agentFault(error) };
+  }
+  const watch = watchAbort(turn.signal);
+  try {
+    for (;;) {
+      const step = await nextStep(iterator, watch);
+      if (step.type !== "event") return step;
+      const refusal = await takeEvent(step.event, turn, host);
+      if (refusal !== undefined) return { type: "failed", failure: refusal };
+    }
+  } finally {
+    watch.stop();
+    leave(iterator, host);
+  }
+}
+
+interface AbortWatch {
+  readonly signal: AbortSignal;
+  /** Called once when the signal aborts; set anew for each step, so that nothing piles up. */
+  onAbort: (() => void) | null;
+  stop(): void;
+}
+
+function watchAbort(signal: AbortSignal): AbortWatch {
+  const listener = (): void => watch.onAbort?.();
+  const stop = (): void => signal.removeEventListener("abort", listener);
+  const watch: AbortWatch = { signal, onAbort: null, stop };
+  signal.addEventListener("abort", listener, { once: true });
+  return watch;
+}
+
+/** The agent's next event, its end, or the abort, whichever is first. */
+function nextStep(iterator: AsyncIterator<AgentEvent>, watch: AbortWatch): Promise<NextStep> {
+  return new Promise((resolve) => {
+    if (watch.signal.aborted) {
+      resolve({ type: "interrupted" });
+      return;
+    }
+    watch.onAbort = (): void => resolve({ type: "interrupted" });
+    Promise.resolve(iterator.next()).then(
+      (result) => {
+        if (watch.signal.aborted) resolve({ type: "interrupted" });
+        else resolve(result.done === true ? { type: "completed" } : { type: "event", event: result.value });
+      },
+      (error: unknown) => {
+        if (watch.signal.aborted) resolve({ type: "interrupted" });
+        else resolve({ type: "failed", failure: agentFault(error) });
+      },
+    );
+  });
+}
+
+/** Lets a generator clean up; one that doesn't stop is left behind (U3). */
+function leave(iterator: AsyncIterator<AgentEvent>, host: TurnHost): void {
+  const { logger, agent } = host.environment;
+  Promise.resolve(iterator.return?.()).catch((error: unknown) => {
+    logger.warn({ error, threadId: host.id, agent: agent.name }, "an agent failed while it was stopped");
+  });
+}
+
+function requestOf(turn: RunningTurn, host: TurnHost): AgentRequest {
+  const { task, review, input, settings } = turn.plan;
+  const history = contextItems(host.conversation);
+  return {
+    task,
+    threadId: host.id,
+    turnId: turn.id,
+    context: review === null ? history : [...history, reviewPromptItem(review)],
+    input,
+    settings,
+    signal: turn.signal,
+    takeSteering: () => turn.takeSteering(),
+  };
+}
+
+/** Records and tells one event. Gives a fault when the agent may not say this. */
+async function takeEvent(event: AgentEvent, turn: RunningTurn, host: TurnHost): Promise<SkeinError | undefined> {
+  const turnId = turn.id;
+  const isSilent = turn.plan.task === "compact";
+  switch (event.type) {
+    case "item_started":
+      if (!isSilent) host.tell({ type: "item_started", turnId, item: startedItem(event.kind, event.itemId) });
+      return undefined;
+    case "text_delta":
+    case "reasoning_delta": {
+      const { type, itemId, delta } = event;
+      if (!isSilent) host.tell({ type, turnId, itemId, delta });
+      return undefined;
+    }
+    case "item":
+      return await takeItem(event.item, event.itemId, { turn, host });
+    case "event":
+      return await takeDisplayEvent(event.event, turn, host);
+    case "usage":
+      takeUsage(event.usage, event.contextWindow ?? null, turn);
+      return undefined;
+    default:
+      return fault("agent_failed", `the agent yielded an unknown event: ${String((event as AgentEvent)?.type)}`);
+  }
+}
+
+interface Place {
+  readonly turn: RunningTurn;
+  readonly host: TurnHost;
+}
+
+async function takeItem(
+  item: ResponseItem,
+  itemId: string | undefined,
+  { turn, host }: Place,
+): Promise<SkeinError | undefined> {
+  if (typeof item !== "object" || item === null || typeof item.type !== "string") {
+    return fault("agent_failed", "the agent yielded an item without a type");
+  }
+  if (isAssistantMessage(item)) {
+    const text = messageText(item);
+    if (text !== "") turn.lastMessage = text;
+  }
+  // Reviews and compactions record their outcome alone, when they end.
+  if (turn.plan.task !== "turn") return undefined;
+  const refusal = await record(completedItems(item), { turn, host });
+  if (refusal !== undefined) return refusal;
+  const shown = completedItem(item, itemId ?? host.environment.ids.next());
+  if (shown !== undefined) host.tell({ type: "item_completed", turnId: turn.id, item: shown });
+  return undefined;
+}
+
+async function takeDisplayEvent(
+  event: EventMsg,
+  turn: RunningTurn,
+  host: TurnHost,
+): Promise<SkeinError | undefined> {
+  if (THREADS_OWN_KINDS.has(event.type)) {
+    return fault("agent_failed", `the agent yielded the event ${event.type}, which only the thread records`);
+  }
+  const recorded = eventItem(event);
+  if (!isPersisted(recorded)) return undefined;
+  const refusal = await record([recorded], { turn, host });
+  if (refusal !== undefined) return refusal;
+  const id = eventItemId(event);
+  const item = findTurn(host.conversation, turn.id)?.items.findLast((shown) => shown.id === id);
+  if (item !== undefined) host.tell({ type: "item_completed", turnId: turn.id, item });
+  return undefined;
+}
+
+/** Records what the agent gave. What the store can't take is the agent's mistake, and fails its turn. */
+async function record(
+  items: readonly AppendableItem[],
+  { turn, host }: Place,
+): Promise<SkeinError | undefined> {
+  try {
+    await host.append([...turn.takePending(), ...items]);
+    return undefined;
+  } catch (error) {
+    if (!isSkeinError(error, "invalid_argument")) throw error;
+    return fault("agent_failed", `the agent yielded what can't be recorded: ${error.message}`, { cause: error });
+  }
+}
+
+function takeUsage(usage: TokenUsage, contextWindow: number | null, turn: RunningTurn): void {
+  const { item, total } = usageItem(turn.totalUsage, usage, contextWindow);
+  turn.totalUsage = total;
+  turn.pending.push(item);
+}
+
+/** A task that must leave something and didn't has failed. */
+function outcomeOf(turn: RunningTurn, host: TurnHost): Ending {
+  const { task } = turn.plan;
+  if (task === "turn" || turn.lastMessage !== null) return { type: "completed" };
+  const missing = task === "compact" ? "summary" : "findings";
+  const { name } = host.environment.agent;
+  return { type: "failed", failure: fault("agent_failed", `the agent ${name} gave no ${missing}`) };
+}
+
+function endItems(turn: RunningTurn, host: TurnHost, ending: Ending): readonly AppendableItem[] {
+  const { task, start } = turn.plan;
+  const end = turnEnd(start, host.environment.clock);
+  const left = task === "review" ? [reviewLeftItem()] : [];
+  switch (ending.type) {
+    case "interrupted":
+      return [...left, ...interruptionItems(turn.id, end)];
+    case "failed":
+      return [...left, ...failureItems(turn.id, ending.failure, end)];
+    case "completed": {
+      const message = turn.lastMessage;
+      if (task === "compact") {
+        const summary = compactionItems(contextItems(host.conversation), message ?? "");
+        return [...summary, completionItem(turn.id, null, end)];
+      }
+      const findings = task === "review" ? reviewFindingsItems(parseFindings(message ?? "")) : [];
+      return [...findings, completionItem(turn.id, message, end)];
+    }
+  }
+}
+
+function tellProgress(turn: RunningTurn, host: TurnHost): void {
+  if (turn.plan.task !== "compact") return;
+  host.tell({ type: "item_started", turnId: turn.id, item: { type: "contextCompaction", id: turn.id } });
+}
+
+/** What a review or a compaction leaves is told when its end is durable. */
+function tellOutcome(turn: RunningTurn, host: TurnHost): void {
+  const { task } = turn.plan;
+  const turnId = turn.id;
+  if (task === "compact") {
+    host.tell({ type: "item_completed", turnId, item: { type: "contextCompaction", id: turnId } });
+  } else if (task === "review") {
+    const { text, explanation } = parseFindings(turn.lastMessage ?? "");
+    for (const item of findingsItems(turn, explanation, text)) {
+      host.tell({ type: "item_completed", turnId, item });
+    }
+  }
+}
+
+/** Why a turn failed; a SkeinError of the agent keeps its code and data. */
+function agentFault(error: unknown): SkeinError {
+  if (isSkeinError(error)) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return fault("agent_failed", reason === "" ? "the agent failed" : reason, { cause: error });
+}

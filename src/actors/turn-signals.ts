@@ -1,0 +1,62 @@
+/**
+ * The items that signals show while a turn runs. Live ids are the agent's own; the stored items are
+ * the same things under the ids that a replay gives them (`item-N`).
+ */
+import type { EventMsg, ResponseItem, ThreadItem, UserInput } from "../events/index.ts";
+import { messageText } from "./agents/message-text.ts";
+import type { RunningTurn } from "./running-turn.ts";
+import { isAssistantMessage, phaseOf, reasoningSummary } from "./turn-records.ts";
+
+/** Codex's id of a review's final message. */
+const REVIEW_MESSAGE_ID = "review_rollout_assistant";
+
+/** An item that begins. */
+export function startedItem(kind: "agentMessage" | "reasoning", id: string): ThreadItem {
+  return kind === "agentMessage" ? agentMessage(id, "", null) : { type: "reasoning", id, summary: [], content: [] };
+}
+
+/** An item an agent completed, or undefined where people see none (calls and their outputs). */
+export function completedItem(item: ResponseItem, id: string): ThreadItem | undefined {
+  if (isAssistantMessage(item)) {
+    const text = messageText(item);
+    return text === "" ? undefined : agentMessage(id, text, phaseOf(item));
+  }
+  if (item.type !== "reasoning") return undefined;
+  return { type: "reasoning", id, summary: reasoningSummary(item), content: [] };
+}
+
+export function userMessage(id: string, input: readonly UserInput[]): ThreadItem {
+  const content = input.map((part) =>
+    part.type === "text" ? { ...part, text_elements: part.text_elements ?? [] } : part,
+  );
+  return { type: "userMessage", id, content };
+}
+
+/** What a turn shows when it begins, under ids made by `nextId`. */
+export function openingItems(turn: RunningTurn, nextId: () => string): readonly ThreadItem[] {
+  const { task, review, input } = turn.plan;
+  if (task === "compact") return [];
+  const said = userMessage(nextId(), input);
+  if (review === null) return [said];
+  return [{ type: "enteredReviewMode", id: turn.id, review: review.hint }, said];
+}
+
+/** What a review shows when its findings are recorded. */
+export function findingsItems(turn: RunningTurn, explanation: string, text: string): readonly ThreadItem[] {
+  return [
+    { type: "exitedReviewMode", id: turn.id, review: explanation },
+    agentMessage(REVIEW_MESSAGE_ID, text, null),
+  ];
+}
+
+/** The id under which a display event's item stands in the turn, if it has one. */
+export function eventItemId(event: EventMsg): string | undefined {
+  const { call_id: callId, item } = event;
+  if (typeof callId === "string") return callId;
+  const { id } = (item ?? {}) as { readonly id?: unknown };
+  return typeof id === "string" ? id : undefined;
+}
+
+function agentMessage(id: string, text: string, phase: string | null): ThreadItem {
+  return { type: "agentMessage", id, text, phase, memoryCitation: null };
+}
