@@ -4,24 +4,42 @@
  * are never looked at. Hand-written tables, because every replayed line passes through.
  */
 
-type Kind = "string" | "number" | "count" | "boolean" | "object" | "array" | "present";
+type Kind = "string" | "count" | "boolean" | "object" | "array" | "present";
 /** Member to what it must be. A `?` at the end of the kind: it may be absent or null. */
-type Shape = Readonly<Record<string, Kind | `${Kind}?`>>;
+type Wanted = Readonly<Record<string, Kind | `${Kind}?`>>;
 
-const SESSION_META: Shape = {
+/** The same as rows, for the loop that every line runs through. */
+type Shape = readonly { readonly name: string; readonly kind: Kind; readonly mayLack: boolean }[];
+
+function shape(wanted: Wanted): Shape {
+  return Object.entries(wanted).map(([name, kind]) => ({
+    name,
+    // Without its question mark it is a Kind.
+    kind: kind.replace("?", "") as Kind,
+    mayLack: kind.endsWith("?"),
+  }));
+}
+
+function shapes(wanted: Readonly<Record<string, Wanted>>): ReadonlyMap<string, Shape> {
+  return new Map(Object.entries(wanted).map(([kind, members]) => [kind, shape(members)]));
+}
+
+const SESSION_META = shape({
   id: "string",
   timestamp: "string",
   cwd: "string",
   originator: "string",
   cli_version: "string",
   git: "object?",
-};
+});
 
-const TURN_CONTEXT: Shape = { cwd: "string", model: "string", turn_id: "string?" };
+const TURN_CONTEXT = shape({ cwd: "string", model: "string", turn_id: "string?" });
 
-const COMPACTED: Shape = { message: "string", replacement_history: "array?" };
+const COMPACTED = shape({ message: "string", replacement_history: "array?" });
 
-const RESPONSE_ITEMS: Readonly<Record<string, Shape>> = {
+const TAGGED = shape({ type: "string" });
+
+const RESPONSE_ITEMS = shapes({
   message: { role: "string", content: "array" },
   reasoning: { summary: "array" },
   local_shell_call: { status: "string", action: "object" },
@@ -31,9 +49,9 @@ const RESPONSE_ITEMS: Readonly<Record<string, Shape>> = {
   custom_tool_call_output: { call_id: "string", output: "present" },
   compaction: { encrypted_content: "string" },
   compaction_summary: { encrypted_content: "string" },
-};
+});
 
-const EVENTS: Readonly<Record<string, Shape>> = {
+const EVENTS = shapes({
   user_message: { message: "string", images: "array?", local_images: "array?" },
   agent_message: { message: "string" },
   agent_reasoning: { text: "string" },
@@ -53,7 +71,7 @@ const EVENTS: Readonly<Record<string, Shape>> = {
   image_generation_end: { call_id: "string", status: "string", result: "string" },
   item_completed: { turn_id: "string", item: "object" },
   error: { message: "string" },
-};
+});
 
 /** Why this payload makes no record of this type, or null when it does. Unknown types always do. */
 export function shapeFault(type: string, payload: unknown): string | null {
@@ -73,67 +91,50 @@ export function shapeFault(type: string, payload: unknown): string | null {
   }
 }
 
-function taggedFault(type: string, payload: unknown, shapes: Readonly<Record<string, Shape>>): string | null {
-  const fault = objectFault(type, payload, { type: "string" });
+function taggedFault(type: string, payload: unknown, known: ReadonlyMap<string, Shape>): string | null {
+  const fault = objectFault(type, payload, TAGGED);
   if (fault !== null) return fault;
   const kind = (payload as { type: string }).type;
-  if (!Object.hasOwn(shapes, kind)) return null;
-  return objectFault(`${type} ${kind}`, payload, shapes[kind] ?? {});
+  const wanted = known.get(kind);
+  return wanted === undefined ? null : objectFault(kind, payload, wanted);
 }
 
-function objectFault(what: string, payload: unknown, shape: Shape): string | null {
+function objectFault(what: string, payload: unknown, wanted: Shape): string | null {
   if (typeof payload !== "object" || payload === null || Array.isArray(payload)) {
     return `${what}: payload is not an object`;
   }
   const members = payload as Readonly<Record<string, unknown>>;
-  for (const name in shape) {
-    const kind = shape[name];
-    if (kind !== undefined && !fits(members[name], kind)) {
-      return `${what}: ${name} is missing or not ${wordOf(kind)}`;
-    }
+  for (const { name, kind, mayLack } of wanted) {
+    const value = members[name];
+    const isFit = value === undefined || value === null ? mayLack : fits(value, kind);
+    if (!isFit) return `${what}: ${name} is missing or not ${WORDS[kind]}`;
   }
   return null;
 }
 
-function fits(value: unknown, kind: Kind | `${Kind}?`): boolean {
-  if (value === undefined || value === null) return kind.endsWith("?");
+const U32_MAX = 0xffff_ffff;
+
+function fits(value: unknown, kind: Kind): boolean {
   switch (kind) {
     case "present":
-    case "present?":
       return true;
     case "array":
-    case "array?":
       return Array.isArray(value);
     case "object":
-    case "object?":
       return typeof value === "object" && !Array.isArray(value);
     case "count":
-    case "count?":
       return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= U32_MAX;
     case "string":
-    case "string?":
-      return typeof value === "string";
-    case "number":
-    case "number?":
-      return typeof value === "number";
     case "boolean":
-    case "boolean?":
-      return typeof value === "boolean";
+      return typeof value === kind;
   }
 }
 
-const U32_MAX = 0xffff_ffff;
-
 const WORDS: Readonly<Record<Kind, string>> = {
   string: "a string",
-  number: "a number",
   count: "a whole number from 0",
   boolean: "true or false",
   object: "an object",
   array: "an array",
   present: "given",
 };
-
-function wordOf(kind: Kind | `${Kind}?`): string {
-  return WORDS[kind.replace("?", "") as Kind];
-}

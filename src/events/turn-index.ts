@@ -32,10 +32,16 @@ export function isIndexedResponseType(type: string): boolean {
   return RESPONSE_ITEM_TYPES.has(type);
 }
 
+const EVENT_PREFIX = "event_msg:";
+const EVENT_KINDS: ReadonlySet<string> = new Set(
+  Object.entries(PERSISTENCE_POLICY)
+    .filter(([kind, rule]) => rule.keptByCodex && kind.startsWith(EVENT_PREFIX))
+    .map(([kind]) => kind.slice(EVENT_PREFIX.length)),
+);
+
 /** Whether Codex keeps this kind of event; `item_completed` only when it is a plan. */
 export function isIndexedEventKind(kind: string): boolean {
-  const name = `event_msg:${kind}`;
-  return Object.hasOwn(PERSISTENCE_POLICY, name) && PERSISTENCE_POLICY[name]?.keptByCodex === true;
+  return EVENT_KINDS.has(kind);
 }
 
 /** Whether Codex counts this record. */

@@ -84,9 +84,12 @@ export function openTurn(track: TurnTrack): TurnStart | undefined {
 export function trackRecord(track: TurnTrack, record: RolloutRecord): TrackStep {
   const { item, ordinal } = record;
   const next: TurnTrack = {
-    ...track,
+    starts: track.starts,
+    open: track.open,
     nextOrdinal: ordinal + 1,
     nextIndex: track.nextIndex + (isIndexed(item) ? 1 : 0),
+    inputFrom: track.inputFrom,
+    isUnverified: track.isUnverified,
   };
   switch (item.type) {
     case "session_meta":
@@ -180,7 +183,9 @@ function openExplicit(track: TurnTrack, id: string, place: Place): TrackStep {
 }
 
 function trackUserMessage(track: TurnTrack, place: Place): TrackStep {
-  if (track.open === "explicit") return { track: { ...track, inputFrom: null }, action: NONE };
+  if (track.open === "explicit") {
+    return { track: track.inputFrom === null ? track : { ...track, inputFrom: null }, action: NONE };
+  }
   if (track.open === "compaction") {
     return { track: { ...track, open: "implicit", inputFrom: null }, action: NONE };
   }
@@ -194,6 +199,7 @@ function openImplicit(track: TurnTrack, place: Place, open: "implicit" | "compac
     return openAt(track, start, open);
   }
   const now = track.open === "compaction" ? open : track.open;
+  if (now === track.open && track.inputFrom === null) return { track, action: NONE };
   return { track: { ...track, open: now, inputFrom: null }, action: NONE };
 }
 

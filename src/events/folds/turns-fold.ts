@@ -17,7 +17,7 @@ import {
   listWith,
 } from "../append-list.ts";
 import type { Fold, SkippedRun } from "../fold.ts";
-import type { EventMsg, RolloutRecord } from "../rollout-item.ts";
+import type { EventMsg, ResponseItem, RolloutRecord } from "../rollout-item.ts";
 import type { ThreadItem, Turn } from "../thread-view.ts";
 import { hookPromptOf } from "./hook-prompt.ts";
 import {
@@ -113,175 +113,190 @@ export const turnsFold: Fold<TurnsState, SavedTurns> = Object.freeze({
   }),
 });
 
+/** The state a step is making: its own until it is answered, so it may be written to. */
+type Draft = { -readonly [Name in keyof TurnsState]: TurnsState[Name] };
+
 function step(state: TurnsState, record: RolloutRecord): TurnsState {
   const { track, action } = trackRecord(state.track, record);
+  const { closed, pending, nextItem } = state;
+  const draft: Draft = { track, closed, pending, nextItem };
   const { item, ordinal } = record;
-  // An end says how the turn ended before it is closed; everything else happens in the turn it opened.
-  const isEnd = action.type === "close";
-  const ended = isEnd && item.type === "event_msg" ? applyComplete(state, item.payload) : state;
-  const moved = move({ ...ended, track }, action, ordinal);
-  if (isEnd) return moved;
-  switch (item.type) {
-    case "event_msg":
-      return applyEvent(moved, item.payload, action);
-    case "response_item": {
-      const fragments = hookPromptOf(item.payload);
-      if (fragments === null) return moved;
-      const own = item.payload["id"];
-      const id = typeof own === "string" ? own : `hook-${ordinal}`;
-      return inPending(moved, (turn) => appendItem(turn, { type: "hookPrompt", id, fragments }));
-    }
-    default:
-      return moved;
+  // An end says how its turn ended before that is closed; everything else happens in the turn it opened.
+  if (action.type === "close" && item.type === "event_msg") applyComplete(draft, item.payload);
+  move(draft, action, ordinal);
+  if (item.type === "event_msg") {
+    if (action.type !== "close") applyEvent(draft, item.payload);
+  } else if (item.type === "response_item") {
+    pushHookPrompt(draft, item.payload, ordinal);
   }
+  return draft;
 }
 
 /** Opens, closes and drops turns as the track did. */
-function move(state: TurnsState, action: TurnAction, ordinal: number): TurnsState {
+function move(draft: Draft, action: TurnAction, ordinal: number): void {
   switch (action.type) {
     case "none":
-      return state;
+      return;
     case "close":
-      return closePending(state, ordinal + 1);
+      closePending(draft, ordinal + 1);
+      return;
     case "open":
-      return { ...closePending(state, action.start.startOrdinal), pending: newPending(action.start) };
-    case "cut": {
-      const closed = listTake(closePending(state, ordinal).closed, action.length);
-      return { ...state, closed, pending: null, nextItem: countItems(closed) + 1 };
-    }
+      closePending(draft, action.start.startOrdinal);
+      draft.pending = newPending(action.start);
+      return;
+    case "cut":
+      closePending(draft, ordinal);
+      draft.closed = listTake(draft.closed, action.length);
+      draft.nextItem = countItems(draft.closed) + 1;
   }
 }
 
-function closePending(state: TurnsState, endOrdinal: number): TurnsState {
-  const { pending } = state;
-  if (pending === null) return state;
-  const entry = { turn: asTurn(pending), startOrdinal: pending.startOrdinal, endOrdinal };
-  return { ...state, pending: null, closed: listAppend(state.closed, entry) };
+function closePending(draft: Draft, endOrdinal: number): void {
+  const { pending } = draft;
+  if (pending === null) return;
+  draft.closed = listAppend(draft.closed, {
+    turn: asTurn(pending),
+    startOrdinal: pending.startOrdinal,
+    endOrdinal,
+  });
+  draft.pending = null;
 }
 
 function countItems(closed: AppendList<TurnEntry>): number {
-  let count = 0;
-  for (let index = 0; index < closed.length; index += 1) {
-    count += closed.backing[index]?.turn.items.length ?? 0;
-  }
-  return count;
+  return listValues(closed).reduce((count, entry) => count + entry.turn.items.length, 0);
 }
 
-function inPending(state: TurnsState, change: (turn: PendingTurn) => PendingTurn): TurnsState {
-  return state.pending === null ? state : { ...state, pending: change(state.pending) };
+function changePending(draft: Draft, change: Partial<PendingTurn>): void {
+  if (draft.pending !== null) draft.pending = { ...draft.pending, ...change };
 }
 
-function applyEvent(state: TurnsState, event: EventMsg, action: TurnAction): TurnsState {
+function applyEvent(draft: Draft, event: EventMsg): void {
   switch (event.type) {
     case "task_started":
     case "turn_started":
-      return inPending(state, (turn) => ({ ...turn, startedAt: numberOrNull(event["started_at"]) }));
+      return changePending(draft, { startedAt: numberOrNull(event["started_at"]) });
     case "user_message":
-      return pushItem(state, (id) => userMessageItem(id, event));
+      return pushItem(draft, userMessageItem(nextId(draft), event));
     case "agent_message":
-      return event["message"] === "" ? state : pushItem(state, (id) => agentMessageItem(id, event));
+      return event["message"] === "" ? undefined : pushItem(draft, agentMessageItem(nextId(draft), event));
     case "agent_reasoning":
-      return pushReasoning(state, String(event["text"]), "summary");
+      return pushReasoning(draft, String(event["text"]), "summary");
     case "agent_reasoning_raw_content":
-      return pushReasoning(state, String(event["text"]), "content");
+      return pushReasoning(draft, String(event["text"]), "content");
     case "context_compacted":
-      return pushItem(state, (id) => ({ type: "contextCompaction", id }));
+      return pushItem(draft, { type: "contextCompaction", id: nextId(draft) });
     case "entered_review_mode":
-      return pushItem(state, (id) => enteredReviewItem(id, event));
+      return pushItem(draft, enteredReviewItem(nextId(draft), event));
     case "exited_review_mode":
-      return pushItem(state, (id) => exitedReviewItem(id, event));
+      return pushItem(draft, exitedReviewItem(nextId(draft), event));
     case "error":
-      return applyError(state, event);
+      return applyError(draft, event);
     case "turn_aborted":
-      return applyAbort(state, event);
+      return applyAbort(draft, event);
     case "task_complete":
     case "turn_complete":
-      return action.type === "close" ? state : applyComplete(state, event);
+      return applyComplete(draft, event);
     default:
-      return upsertIdentified(state, event);
+      return upsertIdentified(draft, event);
   }
 }
 
-function pushItem(state: TurnsState, make: (id: string) => ThreadItem): TurnsState {
-  const item = make(`item-${state.nextItem}`);
-  const pushed = inPending(state, (turn) => appendItem(turn, item));
-  return { ...pushed, nextItem: state.nextItem + 1 };
+function nextId(draft: Draft): string {
+  const id = `item-${draft.nextItem}`;
+  draft.nextItem += 1;
+  return id;
 }
 
-function pushReasoning(state: TurnsState, text: string, part: "summary" | "content"): TurnsState {
-  if (text === "" || state.pending === null) return state;
-  const extended = extendReasoning(state.pending, text, part);
-  if (extended !== null) return { ...state, pending: extended };
-  const parts = { summary: [], content: [], [part]: [text] };
-  return pushItem(state, (id) => ({ type: "reasoning", id, ...parts }));
+/** An item that goes where the track says the turn is: it has opened one if there was none. */
+function pushItem(draft: Draft, item: ThreadItem): void {
+  if (draft.pending !== null) draft.pending = appendItem(draft.pending, item);
+}
+
+function pushReasoning(draft: Draft, text: string, part: "summary" | "content"): void {
+  if (text === "" || draft.pending === null) return;
+  const extended = extendReasoning(draft.pending, text, part);
+  if (extended !== null) {
+    draft.pending = extended;
+    return;
+  }
+  const id = nextId(draft);
+  pushItem(
+    draft,
+    part === "summary"
+      ? { type: "reasoning", id, summary: [text], content: [] }
+      : { type: "reasoning", id, summary: [], content: [text] },
+  );
+}
+
+function pushHookPrompt(draft: Draft, payload: ResponseItem, ordinal: number): void {
+  const fragments = hookPromptOf(payload);
+  if (fragments === null) return;
+  const own = payload["id"];
+  const id = typeof own === "string" ? own : `hook-${ordinal}`;
+  pushItem(draft, { type: "hookPrompt", id, fragments });
 }
 
 /** An item with its own id replaces the one with that id, in the turn it names or the current one. */
-function upsertIdentified(state: TurnsState, event: EventMsg): TurnsState {
+function upsertIdentified(draft: Draft, event: EventMsg): void {
   const item = identifiedItem(event);
-  if (item === null) return state;
+  if (item === null) return;
   const turnId = event["turn_id"];
-  const namesTurn = event.type === "patch_apply_end" || event.type === "item_completed";
-  if (!namesTurn || typeof turnId !== "string" || (turnId === "" && event.type === "patch_apply_end")) {
-    return inPending(state, (turn) => upsertItem(turn, item));
+  const isPlan = event.type === "item_completed";
+  const namesTurn = typeof turnId === "string" && (isPlan || (event.type === "patch_apply_end" && turnId !== ""));
+  if (!namesTurn || draft.pending?.id === turnId) {
+    if (draft.pending !== null) draft.pending = upsertItem(draft.pending, item);
+    return;
   }
-  if (state.pending?.id === turnId) return inPending(state, (turn) => upsertItem(turn, item));
-  return changeClosed(state, turnId, (turn) => {
+  changeClosed(draft, turnId, (turn) => {
     const index = turn.items.findIndex((existing) => existing.id === item.id);
-    const items = index < 0 ? [...turn.items, item] : turn.items.with(index, item);
-    return { ...turn, items };
+    return { items: index < 0 ? [...turn.items, item] : turn.items.with(index, item) };
   });
 }
 
-function changeClosed(state: TurnsState, turnId: string, change: (turn: Turn) => Turn): TurnsState {
-  const index = listFind(state.closed, (entry) => entry.turn.id === turnId);
-  const entry = listAt(state.closed, index);
-  if (entry === undefined) return state;
-  return { ...state, closed: listWith(state.closed, index, { ...entry, turn: change(entry.turn) }) };
+/** Changes the first closed turn with this id; false when there is none. */
+function changeClosed(draft: Draft, turnId: string, change: (turn: Turn) => Partial<Turn>): boolean {
+  const index = listFind(draft.closed, (entry) => entry.turn.id === turnId);
+  const entry = listAt(draft.closed, index);
+  if (entry === undefined) return false;
+  const turn = { ...entry.turn, ...change(entry.turn) };
+  draft.closed = listWith(draft.closed, index, { ...entry, turn });
+  return true;
 }
 
-function applyError(state: TurnsState, event: EventMsg): TurnsState {
+function applyError(draft: Draft, event: EventMsg): void {
   const error = turnErrorOf(event);
-  if (error === null) return state;
-  return inPending(state, (turn) => ({ ...turn, status: "failed", error }));
+  if (error !== null) changePending(draft, { status: "failed", error });
+}
+
+function applyAbort(draft: Draft, event: EventMsg): void {
+  const ended = { ...endTimes(event), status: "interrupted" } as const;
+  applyEnd(draft, event["turn_id"], () => ended);
+}
+
+function applyComplete(draft: Draft, event: EventMsg): void {
+  const times = endTimes(event);
+  // A turn that failed or was interrupted stays so; only the times are overwritten.
+  applyEnd(draft, event["turn_id"], ({ status }) => ({
+    ...times,
+    status: status === "inProgress" ? "completed" : status,
+  }));
 }
 
 type Ended = Pick<Turn, "status" | "completedAt" | "durationMs">;
 
-function applyAbort(state: TurnsState, event: EventMsg): TurnsState {
-  const ended: Ended = {
-    status: "interrupted",
+function endTimes(event: EventMsg): Omit<Ended, "status"> {
+  return {
     completedAt: numberOrNull(event["completed_at"]),
     durationMs: numberOrNull(event["duration_ms"]),
   };
-  const turnId = event["turn_id"];
-  const isElsewhere =
-    typeof turnId === "string" &&
-    state.pending?.id !== turnId &&
-    listFind(state.closed, (entry) => entry.turn.id === turnId) >= 0;
-  return isElsewhere
-    ? changeClosed(state, turnId, (turn) => ({ ...turn, ...ended }))
-    : inPending(state, (turn) => ({ ...turn, ...ended }));
 }
 
-/** Sets the outcome of the turn an end names: the current one when it is closed by it, else an earlier one. */
-function applyComplete(state: TurnsState, event: EventMsg): TurnsState {
-  const times = {
-    completedAt: numberOrNull(event["completed_at"]),
-    durationMs: numberOrNull(event["duration_ms"]),
-  };
-  const turnId = event["turn_id"];
-  const isElsewhere =
-    typeof turnId === "string" &&
-    state.pending?.id !== turnId &&
-    listFind(state.closed, (entry) => entry.turn.id === turnId) >= 0;
-  return isElsewhere
-    ? changeClosed(state, turnId, (turn) => ({ ...turn, ...times, status: completed(turn.status) }))
-    : inPending(state, (turn) => ({ ...turn, ...times, status: completed(turn.status) }));
-}
-
-function completed(status: Turn["status"]): Turn["status"] {
-  return status === "inProgress" ? "completed" : status;
+/** Ends the turn with this id: the current one, else a closed one, else the current one whatever its id. */
+function applyEnd(draft: Draft, turnId: unknown, end: (turn: { readonly status: Turn["status"] }) => Ended): void {
+  const { pending } = draft;
+  const isElsewhere = typeof turnId === "string" && pending?.id !== turnId;
+  if (isElsewhere && changeClosed(draft, turnId, end)) return;
+  if (pending !== null) draft.pending = { ...pending, ...end(pending) };
 }
 
 /** How a state is shown. */
