@@ -27,7 +27,11 @@ const STEPS: readonly Step[] = [
   { name: "imports", args: ["scripts/import-rules.ts"], limitMs: MINUTE_MS },
   { name: "tidy", args: ["scripts/tidy.ts"], limitMs: MINUTE_MS },
   { name: "format", args: ["node_modules/oxfmt/bin/oxfmt", "--check", "."], limitMs: MINUTE_MS },
-  { name: "unused", args: ["node_modules/knip/bin/knip.js", "--no-progress"], limitMs: 2 * MINUTE_MS },
+  {
+    name: "unused",
+    args: ["node_modules/knip/bin/knip.js", "--no-progress", "--no-config-hints"],
+    limitMs: 2 * MINUTE_MS,
+  },
   { name: "package", args: ["scripts/check-package.ts"], limitMs: 5 * MINUTE_MS },
   { name: "tests", args: ["node_modules/vitest/vitest.mjs", "run"], limitMs: 12 * MINUTE_MS },
 ];

@@ -96,5 +96,9 @@ test("finds every circle once, and the shortest one of each group", () => {
     ["f", ["f", "a"]],
     ["g", ["a", "d"]],
   ]);
-  expect(findCircles(graph).map((circle) => circle.join("")).toSorted()).toEqual(["ac", "de", "f"]);
+  expect(
+    findCircles(graph)
+      .map((circle) => circle.join(""))
+      .toSorted(),
+  ).toEqual(["ac", "de", "f"]);
 });
