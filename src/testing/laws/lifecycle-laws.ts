@@ -292,6 +292,8 @@ async function discardAlwaysReleases(fixture: StoreFixture): Promise<void> {
         for (const { text, done } of flights) {
           if (await done) kept.push(userMessage(text), userMessage(`${text} still`));
         }
+        const ghost = store.appendItems({ writer, items: [userMessage("ghost")] });
+        equal(await settled(ghost), false, "a discarded writer appends");
         await reopensWith(store, threadId, kept);
       }),
       { numRuns: 40 },

@@ -1,0 +1,30 @@
+/**
+ * The store laws find planted bugs: a suite that can't fail proves nothing. Each bug is one that a
+ * store could really have; the laws it names must reject it, and pass without it (the memory store's own
+ * test).
+ */
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { storeLaws } from "../../src/testing/index.ts";
+import { fixtureWithBug, plantedBugs } from "./planted-bugs.ts";
+
+const settings = fc.readConfigureGlobal();
+// That a law fails is all that is asked here; making the example small takes far longer.
+beforeAll(() => fc.configureGlobal({ ...settings, endOnFailure: true }));
+afterAll(() => fc.configureGlobal(settings));
+
+describe("the store laws", () => {
+  for (const bug of plantedBugs) {
+    it.each(bug.caughtBy)(`catch by %s that ${bug.name}`, async (id) => {
+      const law = storeLaws.find((candidate) => candidate.id === id);
+      expect(law, id).toBeDefined();
+      await expect(law?.run(fixtureWithBug(bug))).rejects.toBeInstanceOf(Error);
+    });
+  }
+
+  it("have ids and titles of their own", () => {
+    expect(new Set(storeLaws.map((law) => law.id)).size).toBe(storeLaws.length);
+    expect(new Set(storeLaws.map((law) => law.title)).size).toBe(storeLaws.length);
+  });
+});
