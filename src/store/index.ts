@@ -21,7 +21,7 @@ export {
 export { type NewThreadIdentity, newSessionMeta } from "./new-session-meta.ts";
 export { pageLimit } from "./page-limit.ts";
 export { createStoreEvents, type StoreEvents } from "./store-events.ts";
-export { storedThreadFrom, type StoredThreadParts, type ThreadFacts } from "./stored-thread.ts";
+export { storedThreadFrom, type StoredThreadParts } from "./stored-thread.ts";
 export { toThread, type ThreadViewOptions, toWireSource } from "./thread-view.ts";
-export { pageItems, pageTurns, viewTurn } from "./turn-page.ts";
+export { pageItems, pageTurns } from "./turn-page.ts";
 export type * from "./thread-store.ts";

@@ -8,7 +8,7 @@
  * entry and includes it again, so that who goes back sees it as it is by then.
  */
 import { rejection } from "../base/index.ts";
-import type { ItemsView, ThreadItem, Turn } from "../events/index.ts";
+import { applyItemsView, type ItemsView, type ThreadItem, type Turn } from "../events/index.ts";
 import { directionOf } from "./list-page.ts";
 import { invalidCursor, parseObject } from "./opaque-cursor.ts";
 import { pageLimit } from "./page-limit.ts";
@@ -44,7 +44,7 @@ export function pageTurns(
     limit: pageLimit(params.limit),
     direction: directionOf(params.sortDirection, "desc"),
   });
-  return { ...page, data: page.data.map((turn) => viewTurn(turn, view)) };
+  return { ...page, data: page.data.map((turn) => applyItemsView(turn, view)) };
 }
 
 /** One page of items, over all turns or of one. Default: oldest first. `turn_not_found`. */
@@ -63,22 +63,6 @@ export function pageItems(
     limit: pageLimit(params.limit),
     direction: directionOf(params.sortDirection, "asc"),
   });
-}
-
-/** A turn with as much of its items as the view holds. */
-export function viewTurn(turn: Turn, view: ItemsView): Turn {
-  switch (view) {
-    case "full":
-      return turn.itemsView === "full" ? turn : { ...turn, itemsView: "full" };
-    case "notLoaded":
-      return { ...turn, items: [], itemsView: "notLoaded" };
-    case "summary": {
-      const first = turn.items.find((item) => item.type === "userMessage");
-      const last = turn.items.findLast((item) => item.type === "agentMessage");
-      const items = [first, last].filter((item) => item !== undefined);
-      return { ...turn, items, itemsView: "summary" };
-    }
-  }
 }
 
 function itemsViewOf(wished: unknown): ItemsView {
