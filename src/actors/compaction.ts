@@ -6,7 +6,7 @@
 import { LIMITS } from "../base/index.ts";
 import type { AppendableItem, ResponseItem } from "../events/index.ts";
 import { messageText } from "./agents/message-text.ts";
-import { eventItem } from "./turn-records.ts";
+import { eventItem } from "./record-items.ts";
 
 /** What a summary begins with in the model's history. */
 export const SUMMARY_PREFIX =

@@ -81,7 +81,7 @@ export function visibleTurns(conversation: Conversation, activeTurnId: string | 
   const settled = turnsOf(conversation.turns, { live: false });
   if (activeTurnId === null || settled.at(-1)?.id !== activeTurnId) return settled;
   const running = turnsOf(conversation.turns, { live: true }).at(-1);
-  return running === undefined ? settled : settled.with(-1, running);
+  return running === undefined ? settled : [...settled.slice(0, -1), running];
 }
 
 /** The newest turn with this id, as it is shown. */

@@ -33,11 +33,7 @@ export async function readConversation(store: ThreadStore, threadId: string): Pr
 }
 
 /** The place where the source is cut. `thread_not_materialized`, `turn_not_found`. */
-export function forkPointOf(
-  threadId: string,
-  source: Conversation,
-  beforeTurnId: string | undefined,
-): ForkPoint {
+export function forkPointOf(threadId: string, source: Conversation, beforeTurnId: string | undefined): ForkPoint {
   if (source.nextOrdinal === 0) {
     throw rejection("thread_not_materialized", `thread ${threadId} has no records yet: there is nothing to fork`, {
       threadId,

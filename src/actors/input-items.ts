@@ -4,8 +4,7 @@
  * model by its path, and the display event keeps the path for the client.
  */
 import { LIMITS, rejection, type SkeinError } from "../base/index.ts";
-import type { Json, ResponseItem, UserInput } from "../events/index.ts";
-import type { EventMsg } from "../events/index.ts";
+import type { EventMsg, Json, ResponseItem, UserInput } from "../events/index.ts";
 
 const PART_TYPES: ReadonlySet<string> = new Set(["text", "image", "localImage", "skill", "mention"]);
 const PARTS_MAX = LIMITS.appendItemsMax;
@@ -27,11 +26,10 @@ export function checkInput(input: readonly UserInput[] | string): readonly UserI
   }
   if (!hasContent) throw rejection("empty_input", "input must not be empty");
   if (chars > LIMITS.inputCharsMax) {
-    throw rejection(
-      "invalid_argument",
-      `Input exceeds the maximum length of ${LIMITS.inputCharsMax} characters.`,
-      { charsMax: LIMITS.inputCharsMax, chars },
-    );
+    throw rejection("invalid_argument", `Input exceeds the maximum length of ${LIMITS.inputCharsMax} characters.`, {
+      charsMax: LIMITS.inputCharsMax,
+      chars,
+    });
   }
   return parts;
 }

@@ -1,6 +1,8 @@
 /**
- * The handle of a loaded thread: each command checked, decided on the state of its turn in the mailbox,
- * recorded, and answered when that is durable. A command that is refused recorded nothing.
+ * The handle of a loaded thread. Each command is checked when it comes, decided on the state it meets
+ * when its turn in the mailbox has come, recorded in one append, and answered when that is durable. A
+ * command that is refused recorded nothing. What the commands share with the lifecycle stands in
+ * live-thread.ts.
  */
 import { LIMITS, rejection, type SkeinError } from "../base/index.ts";
 import type { AppendableItem, EventMsg, ResponseItem, Turn, UserInput } from "../events/index.ts";
@@ -13,7 +15,8 @@ import { checkReviewTarget, reviewEntryItems } from "./review-turn.ts";
 import { requireTurn, type TurnPlan } from "./running-turn.ts";
 import type { ReviewTarget, StartedTurn, ThreadHandle, ThreadSnapshot, TurnOptions } from "./thread-handle.ts";
 import { closedError } from "./thread-log.ts";
-import { eventItem, responseItem, turnOpening, type TurnStart, userInputItems } from "./turn-records.ts";
+import { eventItem, responseItem } from "./record-items.ts";
+import { turnOpening, type TurnStart, userInputItems } from "./turn-records.ts";
 import { userMessage } from "./turn-signals.ts";
 
 /** The most a rollback marker can say: Codex reads it as a 32-bit number. */
@@ -184,10 +187,11 @@ export function checkSettings(options: TurnOptions): Partial<TurnSettings> {
     }
   }
   const { effort, instructions } = options as { readonly effort?: unknown; readonly instructions?: unknown };
-  if (effort !== undefined && effort !== null && typeof effort !== "string") throw invalid("effort must be a word or null");
+  if (effort !== undefined && effort !== null && typeof effort !== "string")
+    throw invalid("effort must be a word or null");
   if (instructions !== undefined && typeof instructions !== "string") throw invalid("instructions must be text");
   const defined = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(defined) as Partial<TurnSettings>;
+  return Object.fromEntries(defined);
 }
 
 /** `invalid_argument` unless these are 1 to LIMITS.appendItemsMax items with a type. */

@@ -1,5 +1,6 @@
 /**
- * What a manager is made with, and what of it every thread shares. Defaults stand here once.
+ * What a manager is made with, checked once, and what of it every thread shares. All defaults stand
+ * here, and so do the guards around what an embedder hands in: its callbacks may throw, threads go on.
  */
 import {
   type Clock,
@@ -85,7 +86,10 @@ export function environmentOf(
         return true;
       }
     },
-    tell: onEvent === undefined ? () => {} : (threadId, signal) => tellSafely(options, { type: "signal", threadId, signal }),
+    tell:
+      onEvent === undefined
+        ? () => {}
+        : (threadId, signal) => tellSafely(options, { type: "signal", threadId, signal }),
     unloaded,
   };
 }

@@ -8,7 +8,8 @@ import { rejection } from "../base/index.ts";
 import type { AppendableItem, Json, JsonObject, ResponseItem } from "../events/index.ts";
 import { assistantMessage } from "./agents/message-text.ts";
 import type { ReviewTarget } from "./thread-handle.ts";
-import { agentMessageEvent, eventItem, responseItem } from "./turn-records.ts";
+import { eventItem, responseItem } from "./record-items.ts";
+import { agentMessageEvent } from "./turn-records.ts";
 
 /** A checked target: what people see of it and what the agent is asked. */
 export interface ReviewRequest {
@@ -120,12 +121,13 @@ function parseReviewJson(answer: string): JsonObject | undefined {
     // Text with braces in it is an explanation, not broken JSON.
     return undefined;
   }
-  const output = parsed as JsonObject | null;
-  return Array.isArray(output?.["findings"]) && output["findings"].every(isFinding) ? output : undefined;
+  const output = membersOf(parsed as Json);
+  const { findings } = output;
+  return Array.isArray(findings) && (findings as readonly Json[]).every(isFinding) ? output : undefined;
 }
 
 function isFinding(finding: Json): boolean {
-  const { title, body, code_location } = (finding ?? {}) as JsonObject;
+  const { title, body, code_location } = membersOf(finding);
   return typeof title === "string" && typeof body === "string" && typeof code_location === "object";
 }
 
@@ -146,11 +148,19 @@ function explanationOf(output: JsonObject): string {
 }
 
 function renderFinding(finding: JsonObject): string {
-  const location = finding["code_location"] as JsonObject | null;
-  const range = location?.["line_range"] as JsonObject | null | undefined;
-  const place = `${String(location?.["absolute_file_path"] ?? "")}:${String(range?.["start"] ?? "")}-${String(range?.["end"] ?? "")}`;
-  const body = String(finding["body"]).split("\n");
-  return [`- ${String(finding["title"])} — ${place}`, ...body.map((line) => `  ${line}`)].join("\n");
+  const location = membersOf(finding["code_location"]);
+  const range = membersOf(location["line_range"]);
+  const place = `${wordOf(location["absolute_file_path"])}:${wordOf(range["start"])}-${wordOf(range["end"])}`;
+  const body = wordOf(finding["body"]).split("\n");
+  return [`- ${wordOf(finding["title"])} — ${place}`, ...body.map((line) => `  ${line}`)].join("\n");
+}
+
+function membersOf(value: Json | undefined): JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+}
+
+function wordOf(value: Json | undefined): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "";
 }
 
 function userAction(text: string): string {

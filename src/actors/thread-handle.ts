@@ -96,6 +96,9 @@ export interface ThreadHandle {
 /** What the manager tells whoever composes it (the runtime hands it to the feeds). */
 export type ManagerEvent =
   | { readonly type: "thread_loaded"; readonly threadId: string }
-  | { readonly type: "thread_unloaded"; readonly threadId: string; readonly reason: "closed" | "idle" | "archived" | "deleted" | "failed" }
+  | {
+      readonly type: "thread_unloaded";
+      readonly threadId: string;
+      readonly reason: "closed" | "idle" | "archived" | "deleted" | "failed";
+    }
   | { readonly type: "signal"; readonly threadId: string; readonly signal: Signal };
-

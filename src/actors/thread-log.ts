@@ -10,12 +10,7 @@
  *   L3  A writer that was acquired is released, whatever becomes of the opening.
  */
 import { fault, isSkeinError, rejection, type SkeinError } from "../base/index.ts";
-import {
-  type AppendableItem,
-  type RolloutRecord,
-  type ThreadMetadata,
-  threadMetadataFold,
-} from "../events/index.ts";
+import { type AppendableItem, type RolloutRecord, type ThreadMetadata, threadMetadataFold } from "../events/index.ts";
 import {
   type AppendResult,
   type CreateThreadParams,

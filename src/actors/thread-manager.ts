@@ -24,7 +24,7 @@ import type { ReviewTarget, StartedTurn, ThreadHandle, ThreadSnapshot, TurnOptio
 import type { ThreadOrigin } from "./thread-log.ts";
 import { isUsable, requireThreadId, ThreadRegistry } from "./thread-registry.ts";
 import { checkReviewTarget } from "./review-turn.ts";
-import { recordInBatches } from "./turn-records.ts";
+import { recordInBatches } from "./record-items.ts";
 
 /** A new thread: its metadata and the settings of its turns, each with the manager's default. */
 export interface StartThreadParams extends Partial<NewThreadMetadata> {
@@ -365,7 +365,9 @@ class RegistryThreadManager implements ThreadManager {
 }
 
 /** Members that are undefined say nothing, and must not hide a default. */
-function withoutUndefined<Shape extends object>(shape: Shape): { [Key in keyof Shape]?: Exclude<Shape[Key], undefined> } {
+function withoutUndefined<Shape extends object>(
+  shape: Shape,
+): { [Key in keyof Shape]?: Exclude<Shape[Key], undefined> } {
   const defined = Object.entries(shape).filter(([, value]) => value !== undefined);
   return Object.fromEntries(defined) as { [Key in keyof Shape]?: Exclude<Shape[Key], undefined> };
 }

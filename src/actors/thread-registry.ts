@@ -102,6 +102,6 @@ export function isUsable(thread: LiveThread): boolean {
 /** The id in its canonical form. `invalid_thread_id`. */
 export function requireThreadId(text: string): string {
   const id = typeof text === "string" ? canonicalThreadId(text) : undefined;
-  if (id === undefined) throw rejection("invalid_thread_id", `invalid thread id: ${String(text)}`, { threadId: String(text) });
-  return id;
+  if (id !== undefined) return id;
+  throw rejection("invalid_thread_id", `invalid thread id: ${text}`, { threadId: text });
 }

@@ -3,7 +3,7 @@
  * The order is Codex's (a turn's start is task_started, turn_context, the model's message, the
  * display event); each list is one atomic batch, so a crash leaves whole facts.
  */
-import { type Clock, LIMITS, type SkeinError } from "../base/index.ts";
+import type { Clock, SkeinError } from "../base/index.ts";
 import type {
   AppendableItem,
   EventMsg,
@@ -15,8 +15,9 @@ import type {
   UserInput,
 } from "../events/index.ts";
 import type { TurnSettings } from "./agent.ts";
-import { messageText } from "./agents/message-text.ts";
+import { isAssistantMessage, messageText, phaseOf, reasoningSummary } from "./agents/message-text.ts";
 import { toUserItem, toUserMessageEvent } from "./input-items.ts";
+import { eventItem, responseItem } from "./record-items.ts";
 
 /** A turn's identity and when it began. */
 export interface TurnStart {
@@ -47,14 +48,6 @@ const KEEPS_NO_ID: ReadonlySet<string> = new Set([
   "custom_tool_call",
   "custom_tool_call_output",
 ]);
-
-export function eventItem(event: EventMsg): AppendableItem {
-  return { type: "event_msg", payload: event };
-}
-
-export function responseItem(item: ResponseItem): AppendableItem {
-  return { type: "response_item", payload: item };
-}
 
 /** task_started and turn_context: what every kind of turn begins with. */
 export function turnOpening(
@@ -148,22 +141,6 @@ export function turnEnd(start: TurnStart, clock: Clock): TurnEnd {
   };
 }
 
-export function isAssistantMessage(item: ResponseItem): boolean {
-  return item.type === "message" && item["role"] === "assistant";
-}
-
-export function phaseOf(item: ResponseItem): string | null {
-  return typeof item["phase"] === "string" ? item["phase"] : null;
-}
-
-/** The non-empty summary texts of a reasoning item. */
-export function reasoningSummary(item: ResponseItem): readonly string[] {
-  const { summary } = item;
-  if (!Array.isArray(summary)) return [];
-  const texts = (summary as readonly { readonly text?: unknown }[]).map((part) => part?.text);
-  return texts.filter((text): text is string => typeof text === "string" && text !== "");
-}
-
 /** What a turn runs with, for Skein's own folds. Why it grants no rights: docs/decisions/0001. */
 function turnContext(start: TurnStart, settings: TurnSettings & { readonly agent: string }): TurnContext {
   const { cwd, model, agent, effort, instructions, outputSchema } = settings;
@@ -205,11 +182,4 @@ function codexErrorInfo(failure: SkeinError): Json {
   if (status === 429) return { response_too_many_failed_attempts: { http_status_code: status } };
   if (status >= 500) return "internal_server_error";
   return "other";
-}
-
-/** Response items as the batches of their appends, each within LIMITS.appendItemsMax. */
-export function* recordInBatches(items: readonly ResponseItem[]): Generator<readonly AppendableItem[]> {
-  for (let at = 0; at < items.length; at += LIMITS.appendItemsMax) {
-    yield items.slice(at, at + LIMITS.appendItemsMax).map(responseItem);
-  }
 }

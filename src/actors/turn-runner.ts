@@ -1,5 +1,7 @@
 /**
  * Runs one turn: asks the agent, records what it yields, tells what was recorded, and records the end.
+ * It knows nothing of commands or lifecycles: its thread starts it, may abort it, and hears of its end
+ * through the promise. The three tasks (turn, review, compact) differ only in what they leave.
  *
  * Invariants
  *   U1  What is announced as completed is durable first; deltas and starts don't wait.
@@ -9,25 +11,23 @@
  *       waited for.
  */
 import { fault, isSkeinError, type SkeinError } from "../base/index.ts";
-import { type AppendableItem, type EventMsg, isPersisted, type ResponseItem, type TokenUsage } from "../events/index.ts";
+import {
+  type AppendableItem,
+  type EventMsg,
+  isPersisted,
+  type ResponseItem,
+  type TokenUsage,
+} from "../events/index.ts";
 import type { AgentEvent, AgentRequest } from "./agent.ts";
-import { messageText } from "./agents/message-text.ts";
+import { isAssistantMessage, messageText } from "./agents/message-text.ts";
 import { compactionItems } from "./compaction.ts";
 import { type Conversation, contextItems, findTurn } from "./conversation.ts";
 import { parseFindings, reviewFindingsItems, reviewLeftItem, reviewPromptItem } from "./review-turn.ts";
 import type { RunningTurn } from "./running-turn.ts";
 import type { ThreadEnvironment } from "./thread-environment.ts";
 import type { Signal } from "./thread-handle.ts";
-import {
-  completedItems,
-  completionItem,
-  eventItem,
-  failureItems,
-  interruptionItems,
-  isAssistantMessage,
-  turnEnd,
-  usageItem,
-} from "./turn-records.ts";
+import { eventItem } from "./record-items.ts";
+import { completedItems, completionItem, failureItems, interruptionItems, turnEnd, usageItem } from "./turn-records.ts";
 import { completedItem, eventItemId, findingsItems, startedItem } from "./turn-signals.ts";
 
 /** What a runner needs of its thread. */
@@ -61,9 +61,7 @@ type Ending =
   | { readonly type: "completed" | "interrupted" }
   | { readonly type: "failed"; readonly failure: SkeinError };
 
-type NextStep =
-  | { readonly type: "event"; readonly event: AgentEvent }
-  | Ending;
+type NextStep = { readonly type: "event"; readonly event: AgentEvent } | Ending;
 
 /** Runs the turn to its recorded end. Rejects only with the store's fault. */
 export async function runTurn(turn: RunningTurn, host: TurnHost): Promise<void> {
@@ -177,7 +175,7 @@ async function takeEvent(event: AgentEvent, turn: RunningTurn, host: TurnHost): 
       takeUsage(event.usage, event.contextWindow ?? null, turn);
       return undefined;
     default:
-      return fault("agent_failed", `the agent yielded an unknown event: ${String((event as AgentEvent)?.type)}`);
+      return fault("agent_failed", `the agent yielded an unknown event: ${JSON.stringify(event)}`);
   }
 }
 
@@ -207,11 +205,7 @@ async function takeItem(
   return undefined;
 }
 
-async function takeDisplayEvent(
-  event: EventMsg,
-  turn: RunningTurn,
-  host: TurnHost,
-): Promise<SkeinError | undefined> {
+async function takeDisplayEvent(event: EventMsg, turn: RunningTurn, host: TurnHost): Promise<SkeinError | undefined> {
   if (THREADS_OWN_KINDS.has(event.type)) {
     return fault("agent_failed", `the agent yielded the event ${event.type}, which only the thread records`);
   }
@@ -226,10 +220,7 @@ async function takeDisplayEvent(
 }
 
 /** Records what the agent gave. What the store can't take is the agent's mistake, and fails its turn. */
-async function record(
-  items: readonly AppendableItem[],
-  { turn, host }: Place,
-): Promise<SkeinError | undefined> {
+async function record(items: readonly AppendableItem[], { turn, host }: Place): Promise<SkeinError | undefined> {
   try {
     await host.append([...turn.takePending(), ...items]);
     return undefined;

@@ -3,9 +3,8 @@
  * the same things under the ids that a replay gives them (`item-N`).
  */
 import type { EventMsg, ResponseItem, ThreadItem, UserInput } from "../events/index.ts";
-import { messageText } from "./agents/message-text.ts";
+import { isAssistantMessage, messageText, phaseOf, reasoningSummary } from "./agents/message-text.ts";
 import type { RunningTurn } from "./running-turn.ts";
-import { isAssistantMessage, phaseOf, reasoningSummary } from "./turn-records.ts";
 
 /** Codex's id of a review's final message. */
 const REVIEW_MESSAGE_ID = "review_rollout_assistant";
@@ -43,10 +42,7 @@ export function openingItems(turn: RunningTurn, nextId: () => string): readonly 
 
 /** What a review shows when its findings are recorded. */
 export function findingsItems(turn: RunningTurn, explanation: string, text: string): readonly ThreadItem[] {
-  return [
-    { type: "exitedReviewMode", id: turn.id, review: explanation },
-    agentMessage(REVIEW_MESSAGE_ID, text, null),
-  ];
+  return [{ type: "exitedReviewMode", id: turn.id, review: explanation }, agentMessage(REVIEW_MESSAGE_ID, text, null)];
 }
 
 /** The id under which a display event's item stands in the turn, if it has one. */

@@ -22,6 +22,7 @@ export interface ManualClock extends Clock {
   nextTimerInMs(): number | undefined;
 }
 
+/** How a manual clock begins. */
 export interface ManualClockOptions {
   /** Wall time at the start, milliseconds since the epoch. Default 2026-01-02T03:04:05.000Z. */
   readonly startMs?: number;

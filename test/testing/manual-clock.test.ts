@@ -1,4 +1,7 @@
-/** ManualClock: time moves only by hand, timers fire in order. */
+/**
+ * ManualClock: time moves only by hand, and timers fire in order, each at its own time, so that what
+ * depends on time can be tested without waiting for it.
+ */
 import { describe, expect, test } from "vitest";
 
 import { sleep } from "../../src/base/index.ts";

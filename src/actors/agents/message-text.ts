@@ -1,6 +1,6 @@
 /**
- * The text of things an agent handles: what a user sent, what a message says. Only text parts count;
- * images and mentions have none.
+ * Reading what an agent handles: what a user sent, what a message or a reasoning item says. Only text
+ * parts count; images and mentions have none.
  */
 import type { ResponseItem, UserInput } from "../../events/index.ts";
 
@@ -27,4 +27,22 @@ export function messageText(item: ResponseItem): string {
 /** An assistant message as the Responses API writes it. */
 export function assistantMessage(text: string): ResponseItem {
   return { type: "message", role: "assistant", content: [{ type: "output_text", text }] };
+}
+
+/** Whether the model said this. */
+export function isAssistantMessage(item: ResponseItem): boolean {
+  return item.type === "message" && item["role"] === "assistant";
+}
+
+/** `commentary`, `final_answer`, or null where a message has none. */
+export function phaseOf(item: ResponseItem): string | null {
+  return typeof item["phase"] === "string" ? item["phase"] : null;
+}
+
+/** The non-empty summary texts of a reasoning item. */
+export function reasoningSummary(item: ResponseItem): readonly string[] {
+  const { summary } = item;
+  if (!Array.isArray(summary)) return [];
+  const texts = (summary as readonly { readonly text?: unknown }[]).map((part) => part?.text);
+  return texts.filter((text): text is string => typeof text === "string" && text !== "");
 }

@@ -33,9 +33,7 @@ export type ScriptStep =
   /** Fails the turn. */
   | { readonly fail: Error };
 
-export type ScriptedTurn =
-  | readonly ScriptStep[]
-  | ((request: AgentRequest) => readonly ScriptStep[]);
+export type ScriptedTurn = readonly ScriptStep[] | ((request: AgentRequest) => readonly ScriptStep[]);
 
 export interface AgentScript {
   /** Played in order, one a run (turns, reviews and compactions alike). */
