@@ -1,0 +1,142 @@
+/**
+ * A fork's file: its own session_meta, then the source's bytes up to the cut. It is written under
+ * another name and renamed when it is whole and synced, so a crash leaves no half fork.
+ *
+ * Node has no copy_file_range with offsets, and the own session_meta must come first, so the bytes pass
+ * through one buffer here (docs/decisions/0011-fork-copies.md). They are not parsed: only where the cut
+ * falls inside a batch, the lines of that batch are written anew, without the marks that wait for lines
+ * that will never come.
+ */
+import { dirname } from "node:path";
+
+import { fault, type Logger, rejection } from "../../base/index.ts";
+import { backwardLines, readExactly } from "./backward-lines.ts";
+import { makeDirectories, syncDirectories } from "./directory-maker.ts";
+import type { FileSystem } from "./file-system.ts";
+import { findRecord } from "./log-places.ts";
+import type { ReadableRollout } from "./rollout-access.ts";
+import { moreOf } from "./rollout-tail.ts";
+import { writeAll } from "./write-all.ts";
+
+/** A fork to be made. */
+export interface ForkCopy {
+  readonly source: ReadableRollout;
+  /** Records with a smaller ordinal are copied. */
+  readonly endOrdinal: number;
+  /** The fork's own first line. */
+  readonly metaLine: string;
+  readonly path: string;
+  readonly isSynced: boolean;
+}
+
+/** What was made. */
+export interface ForkedFile {
+  readonly inode: string;
+  readonly size: number;
+}
+
+/** Ends the name of a fork that is still being written. */
+export const FORK_SUFFIX = ".fork-tmp";
+
+const COPY_BLOCK_BYTES = 1024 * 1024;
+const NEWLINE = 0x0a;
+
+/** Writes the fork. `invalid_argument` when the cut is past the source's end; nothing is left then. */
+export async function copyFork(files: FileSystem, logger: Logger, fork: ForkCopy): Promise<ForkedFile> {
+  const cut = await findRecord(files, fork.source, fork.endOrdinal);
+  if (cut === undefined) {
+    throw rejection("invalid_argument", `the source has no ${fork.endOrdinal} records to fork from`, {
+      endOrdinal: fork.endOrdinal,
+    });
+  }
+  const folders = [...(await makeDirectories(files, dirname(fork.path))), dirname(fork.path)];
+  const temporary = `${fork.path}${FORK_SUFFIX}`;
+  const fd = await files.open(temporary, "create");
+  try {
+    await write(files, fd, Buffer.from(fork.metaLine));
+    await copyRecords(files, { fd, source: fork.source, end: cut.offset });
+    if (fork.isSynced) await files.syncData(fd);
+    const { inode, size } = files.fstat(fd);
+    await refuseTaken(files, fork.path);
+    await files.rename(temporary, fork.path);
+    if (fork.isSynced) await syncDirectories(files, folders);
+    return { inode, size };
+  } catch (error) {
+    await files.unlink(temporary).catch((failure: unknown) => {
+      logger.debug({ failure, temporary }, "a fork that failed left nothing to remove");
+    });
+    throw error;
+  } finally {
+    await files.close(fd);
+  }
+}
+
+async function refuseTaken(files: FileSystem, path: string): Promise<void> {
+  if ((await files.stat(path)) !== undefined) {
+    throw rejection("thread_exists", `a rollout is in the way: ${path}`, { path });
+  }
+}
+
+interface Copying {
+  readonly fd: number;
+  readonly source: ReadableRollout;
+  /** Bytes [0, end) of the source are copied. */
+  readonly end: number;
+}
+
+async function copyRecords(files: FileSystem, { fd, source, end }: Copying): Promise<void> {
+  if (end === 0) return;
+  const opened = await openBatch(files, source.fd, end);
+  await copyBytes(files, { fd, source, end: opened.offset });
+  for (const line of opened.lines) await write(files, fd, Buffer.from(`${withoutMore(line)}\n`));
+  // The source's last record may lack its newline (rollout-tail.ts).
+  if (opened.lines.length > 0) return;
+  const [last] = await readExactly(files, { fd: source.fd, from: end - 1, size: 1 });
+  if (last !== NEWLINE) await write(files, fd, Buffer.from("\n"));
+}
+
+/** The lines at the end that wait for others: a batch the cut goes through. Most often none. */
+async function openBatch(
+  files: FileSystem,
+  fd: number,
+  end: number,
+): Promise<{ readonly offset: number; readonly lines: readonly string[] }> {
+  const lines: string[] = [];
+  let offset = end;
+  let waitsFor = 0;
+  for await (const line of backwardLines(files, fd, end)) {
+    const more = moreOf(line.bytes);
+    if (more === 0 || (waitsFor > 0 && more !== waitsFor + 1)) break;
+    waitsFor = more;
+    offset = line.offset;
+    lines.unshift(line.bytes.toString("utf8"));
+  }
+  return { offset, lines };
+}
+
+function withoutMore(line: string): string {
+  // Only our own lines carry the mark, and those are objects (moreOf has read them).
+  const { skein: _marks, ...record } = JSON.parse(line) as Record<string, unknown>;
+  return JSON.stringify(record);
+}
+
+async function copyBytes(files: FileSystem, { fd, source, end }: Copying): Promise<void> {
+  const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(COPY_BLOCK_BYTES, end)));
+  let offset = 0;
+  while (offset < end) {
+    const got = await files.read(source.fd, buffer.subarray(0, Math.min(buffer.byteLength, end - offset)), offset);
+    if (got === 0) {
+      throw fault("rollout_unreadable", `${source.path} became shorter while it was forked`, {
+        retryable: true,
+        data: { path: source.path, expectedBytes: end, actualBytes: offset },
+      });
+    }
+    await write(files, fd, buffer.subarray(0, got));
+    offset += got;
+  }
+}
+
+async function write(files: FileSystem, fd: number, bytes: Buffer): Promise<void> {
+  const { failure } = await writeAll(files, fd, bytes);
+  if (failure !== null) throw failure.error;
+}

@@ -1,0 +1,69 @@
+/**
+ * Every rollout of a home: all `.jsonl` files under sessions/ and archived_sessions/, in whatever
+ * folders they stand. A missing folder is an empty one.
+ */
+import { join } from "node:path";
+
+import { mapBounded } from "./bounded-map.ts";
+import { type FileSystem, isMissing } from "./file-system.ts";
+import { type HomePaths, ROLLOUT_EXTENSION } from "./rollout-path.ts";
+
+/** A file that may be a rollout. */
+export interface RolloutEntry {
+  readonly path: string;
+  readonly name: string;
+  readonly archived: boolean;
+}
+
+/** Folders deeper than this below sessions/ hold no rollouts; Codex makes 3. */
+const DEPTH_MAX = 8;
+const CONCURRENCY_MAX = 8;
+
+/** All of a home's files that may be rollouts, live ones first. */
+export async function walkHome(files: FileSystem, paths: HomePaths): Promise<readonly RolloutEntry[]> {
+  const live = await walkFolder(files, { path: paths.sessions, archived: false, depth: 0 });
+  const archived = await walkFolder(files, { path: paths.archived, archived: true, depth: 0 });
+  return [...live, ...archived];
+}
+
+/** The rollouts directly in one folder. */
+export async function listFolder(
+  files: FileSystem,
+  path: string,
+  archived: boolean,
+): Promise<readonly RolloutEntry[]> {
+  return (await walkFolder(files, { path, archived, depth: DEPTH_MAX })) ?? [];
+}
+
+interface Folder {
+  readonly path: string;
+  readonly archived: boolean;
+  readonly depth: number;
+}
+
+async function walkFolder(files: FileSystem, folder: Folder): Promise<readonly RolloutEntry[]> {
+  const { path, archived, depth } = folder;
+  const found: RolloutEntry[] = [];
+  const folders: Folder[] = [];
+  for (const { name, kind } of await readFolder(files, path)) {
+    if (kind === "directory") folders.push({ path: join(path, name), archived, depth: depth + 1 });
+    else if (kind === "file" && name.endsWith(ROLLOUT_EXTENSION)) {
+      found.push({ path: join(path, name), name, archived });
+    }
+  }
+  if (depth >= DEPTH_MAX) return found;
+  const below = await mapBounded(folders, CONCURRENCY_MAX, (next) => walkFolder(files, next));
+  return [...found, ...below.flat()];
+}
+
+async function readFolder(
+  files: FileSystem,
+  path: string,
+): Promise<Awaited<ReturnType<FileSystem["readDirectory"]>>> {
+  try {
+    return await files.readDirectory(path);
+  } catch (error) {
+    if (isMissing(error)) return [];
+    throw error;
+  }
+}

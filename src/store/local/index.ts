@@ -1,0 +1,6 @@
+/**
+ * store/local: threads as rollout files in a home that Codex reads and writes too.
+ */
+export { type FileStat, type DirectoryEntry, type FileSystem, nodeFileSystem, type OpenMode } from "./file-system.ts";
+export type { LocalThreadStoreOptions } from "./local-options.ts";
+export { type LocalThreadStore, openLocalThreadStore } from "./local-thread-store.ts";

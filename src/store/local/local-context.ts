@@ -1,0 +1,96 @@
+/**
+ * What the parts of one open local store share, made once.
+ */
+import { faultFromSystem } from "../../base/index.ts";
+import { createStoreEvents, type StoreEvents } from "../store-events.ts";
+import type { FileSystem } from "./file-system.ts";
+import { createKeyedLock, type KeyedLock } from "./keyed-lock.ts";
+import type { LocalSettings } from "./local-options.ts";
+import { createOpenFileBudget } from "./open-file-budget.ts";
+import { createRolloutAccess, type ReadableRollout, type RolloutAccess, threadNotFound } from "./rollout-access.ts";
+import { createRolloutFacts, type RolloutFactsReader } from "./rollout-facts.ts";
+import type { RolloutFileContext } from "./rollout-file.ts";
+import type { RolloutEntry } from "./home-walk.ts";
+import { createRolloutLookup, type RolloutLookup } from "./rollout-lookup.ts";
+import { type HomePaths, homePaths } from "./rollout-path.ts";
+import { createSessionIndex, type SessionIndex } from "./session-index.ts";
+import { createWriterRegistry, type WriterRegistry } from "./writer-registry.ts";
+
+/** The parts of an open store. */
+export interface LocalContext {
+  readonly settings: LocalSettings;
+  readonly files: FileSystem;
+  readonly paths: HomePaths;
+  readonly isSynced: boolean;
+  readonly events: StoreEvents;
+  readonly writers: WriterRegistry;
+  readonly access: RolloutAccess;
+  readonly facts: RolloutFactsReader;
+  readonly lookup: RolloutLookup;
+  readonly index: SessionIndex;
+  readonly fileContext: RolloutFileContext;
+  /** Held while a thread is opened, moved, deleted or patched. */
+  readonly lock: KeyedLock;
+}
+
+/** Makes the parts; touches no disk. */
+export function createLocalContext(settings: LocalSettings): LocalContext {
+  const { fileSystem: files, logger, clock } = settings;
+  const paths = homePaths(settings.home);
+  const writers = createWriterRegistry();
+  const access = createRolloutAccess(files, (inode) => writers.writtenEnd(inode));
+  const facts = createRolloutFacts({ files, access, logger });
+  const lookup = createRolloutLookup({ files, paths, facts });
+  return {
+    settings,
+    files,
+    paths,
+    isSynced: settings.durability === "fsync",
+    events: createStoreEvents(logger),
+    writers,
+    access,
+    facts,
+    lookup,
+    index: createSessionIndex({ files, paths, clock, logger }),
+    fileContext: {
+      files,
+      logger,
+      budget: createOpenFileBudget(settings.openFilesMax),
+      tornFolder: paths.torn,
+      find: async (threadId) => {
+        lookup.forget(threadId);
+        return (await lookup.find(threadId))?.path;
+      },
+    },
+    lock: createKeyedLock(),
+  };
+}
+
+/** Times a thread's file is looked for again when it is gone between finding and opening it. */
+const MOVES_MAX = 3;
+
+/** Opens the thread's rollout for reading, wherever it was moved meanwhile. `thread_not_found`. */
+export async function withThread<Value>(
+  context: LocalContext,
+  threadId: string,
+  use: (rollout: ReadableRollout, entry: RolloutEntry) => Promise<Value>,
+): Promise<Value> {
+  const { access, lookup, writers } = context;
+  if (writers.isUnwritten(threadId)) throw threadNotFound(threadId);
+  for (let attempt = 0; attempt < MOVES_MAX; attempt += 1) {
+    const entry = await lookup.require(threadId);
+    const answer = await access.open(entry.path, async (rollout) => ({ value: await use(rollout, entry) }));
+    if (answer !== undefined) return answer.value;
+    lookup.forget(threadId);
+  }
+  throw threadNotFound(threadId);
+}
+
+/** Runs work of the disk; the system's errors become faults that say what was tried. */
+export async function attempt<Value>(what: string, work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    throw faultFromSystem(error, what);
+  }
+}

@@ -1,0 +1,229 @@
+/**
+ * The local store: threads as rollout files in a home that Codex can read and write too. It needs no
+ * database: lists, reads and lookups work from the files. Search does need one, and says so.
+ *
+ * Two processes may use one home. Each thread's writer is fenced by its file's size and identity, so
+ * that the later of two writers of one thread is refused instead of mixing its records in.
+ */
+import { fault, type SkeinError } from "../../base/index.ts";
+import { checkAppend } from "../append-check.ts";
+import { validateMetadataPatch } from "../metadata-patch.ts";
+import type * as port from "../thread-store.ts";
+import { moveToArchive, moveToSessions } from "./archive-mover.ts";
+import { attempt, createLocalContext, type LocalContext, withThread } from "./local-context.ts";
+import { checkHome, localSettings, type LocalThreadStoreOptions } from "./local-options.ts";
+import { updateMetadata } from "./metadata-updater.ts";
+import { removeThread, requireArchived, requireLive } from "./thread-removal.ts";
+import { listHome } from "./thread-list.ts";
+import { readHistoryPage, readItemPage, readThread, readThreadByPath, readTurnPage, rolloutPathOf } from "./thread-reader.ts";
+import { writerClosed } from "./writer-faults.ts";
+import { fenceOpenWriter, openExisting, openFork, openNew, requireThreadId } from "./writer-opening.ts";
+
+/** The store over a home's files. */
+export interface LocalThreadStore extends port.ThreadStore {
+  readonly kind: "local";
+  /** Absolute path of the home. */
+  readonly home: string;
+}
+
+/**
+ * Opens the store of a home. Nothing is written until a thread is stored; a home that does not exist is
+ * made then. `home_unusable`, `permission_denied`, `invalid_argument`.
+ */
+export async function openLocalThreadStore(options: LocalThreadStoreOptions): Promise<LocalThreadStore> {
+  const settings = localSettings(options);
+  await checkHome(settings);
+  return new FileThreadStore(createLocalContext(settings));
+}
+
+class FileThreadStore implements LocalThreadStore {
+  readonly kind = "local";
+  readonly home: string;
+  readonly capabilities: port.ThreadStoreCapabilities;
+  readonly #context: LocalContext;
+  #closing: Promise<void> | null = null;
+
+  constructor(context: LocalContext) {
+    const { home, durability } = context.settings;
+    this.#context = context;
+    this.home = home;
+    this.capabilities = Object.freeze({ durability, paths: true, search: false, reopen: true });
+  }
+
+  async createThread(params: port.CreateThreadParams): Promise<port.OpenedThread> {
+    const context = this.#open();
+    const { fork } = params;
+    const threadId =
+      params.threadId === undefined ? context.settings.ids.next() : requireThreadId(params.threadId);
+    return context.lock.run(threadId, () =>
+      fork === undefined ? openNew(context, threadId, params) : openFork(context, threadId, { ...params, fork }),
+    );
+  }
+
+  async resumeThread(params: port.ResumeThreadParams): Promise<port.OpenedThread> {
+    const context = this.#open();
+    const threadId = requireThreadId(params.threadId);
+    return context.lock.run(threadId, () =>
+      attempt(`resume thread ${threadId}`, async () => {
+        await fenceOpenWriter(context, threadId);
+        if (params.rolloutPath !== undefined) {
+          return openExisting(context, threadId, rolloutPathOf(context, params.rolloutPath));
+        }
+        const { path } = await context.lookup.require(threadId);
+        return openExisting(context, threadId, path);
+      }),
+    );
+  }
+
+  async appendItems(params: port.AppendItemsParams): Promise<port.AppendResult> {
+    const writer = this.#open().writers.require(params.writer);
+    const items = checkAppend(params);
+    return writer.append({ items, expectedOrdinal: params.expectedOrdinal, key: params.idempotencyKey });
+  }
+
+  async persistThread(writer: port.ThreadWriter): Promise<void> {
+    await this.#open().writers.require(writer).materialise();
+  }
+
+  async flushThread(writer: port.ThreadWriter): Promise<void> {
+    await this.#open().writers.require(writer).flush();
+  }
+
+  async shutdownThread(name: port.ThreadWriter): Promise<void> {
+    const { writers } = this.#context;
+    const writer = writers.find(name);
+    if (writer === undefined) return;
+    try {
+      await writer.shutdown();
+    } finally {
+      writers.remove(writer);
+    }
+  }
+
+  async discardThread(name: port.ThreadWriter): Promise<void> {
+    const { writers } = this.#context;
+    const writer = writers.find(name);
+    if (writer === undefined) return;
+    await writers.release(writer, writerClosed(name.threadId, "it was discarded"));
+  }
+
+  async loadHistory(params: port.LoadHistoryParams): Promise<port.HistoryPage> {
+    return readHistoryPage(this.#open(), params);
+  }
+
+  async readThread({ threadId, includeHistory }: port.ReadThreadParams): Promise<port.StoredThread> {
+    return readThread(this.#open(), requireThreadId(threadId), includeHistory ?? false);
+  }
+
+  async readThreadByRolloutPath(
+    params: Parameters<port.ThreadStore["readThreadByRolloutPath"]>[0],
+  ): Promise<port.StoredThread> {
+    return readThreadByPath(this.#open(), params.rolloutPath, params.includeHistory ?? false);
+  }
+
+  async listThreads(params: port.ListThreadsParams = {}): Promise<port.ListThreadsResult> {
+    const { logger } = this.#context.settings;
+    return attempt("list the threads of the home", () => listHome({ ...this.#open(), logger }, params));
+  }
+
+  async searchThreads(_params: port.SearchThreadsParams): Promise<port.SearchThreadsResult> {
+    this.#open();
+    throw searchNeedsIndex(this.home);
+  }
+
+  async listTurns(params: port.ListTurnsParams): Promise<port.ListTurnsResult> {
+    return readTurnPage(this.#open(), params);
+  }
+
+  async listItems(params: port.ListItemsParams): Promise<port.ListItemsResult> {
+    return readItemPage(this.#open(), params);
+  }
+
+  async updateThreadMetadata(params: port.UpdateThreadMetadataParams): Promise<port.StoredThread> {
+    const context = this.#open();
+    const threadId = requireThreadId(params.threadId);
+    const patch = validateMetadataPatch(params.patch);
+    return context.lock.run(threadId, () => updateMetadata(context, threadId, patch));
+  }
+
+  async archiveThread(id: string): Promise<void> {
+    await this.#move(id, async (context, threadId) => {
+      const entry = await requireLive(context, threadId);
+      const moved = await moveToArchive({ ...context }, entry);
+      this.#moved(threadId, moved);
+      context.events.tell({ type: "archived", threadId });
+    });
+  }
+
+  async unarchiveThread(id: string): Promise<port.StoredThread> {
+    return this.#move(id, async (context, threadId) => {
+      const entry = await requireArchived(context, threadId);
+      const { createdAtMs } = await readThread(context, threadId, false);
+      const moved = await moveToSessions({ ...context }, entry, createdAtMs);
+      // Codex takes a thread's time of change from its file, and shows what came back as just changed.
+      await context.files.setModifiedMs(moved.path, context.settings.clock.nowMs());
+      this.#moved(threadId, moved);
+      context.events.tell({ type: "unarchived", threadId });
+      return readThread(context, threadId, false);
+    });
+  }
+
+  async deleteThread(id: string): Promise<void> {
+    await this.#move(id, async (context, threadId) => {
+      await removeThread(context, threadId);
+      context.events.tell({ type: "deleted", threadId });
+    });
+  }
+
+  subscribe(listener: (event: port.StoreEvent) => void): () => void {
+    return this.#context.events.subscribe(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#shutdownAll();
+    await this.#closing;
+  }
+
+  async #shutdownAll(): Promise<void> {
+    const { writers, events } = this.#context;
+    const ends = await Promise.allSettled(writers.all().map((writer) => writer.shutdown()));
+    for (const writer of writers.all()) writers.remove(writer);
+    events.clear();
+    for (const end of ends) if (end.status === "rejected") throw end.reason;
+  }
+
+  #open(): LocalContext {
+    if (this.#closing === null) return this.#context;
+    throw fault("runtime_closed", "the store was closed; open it again", { data: { home: this.home } });
+  }
+
+  /** Runs a move of a thread's file, after what its writer was writing is written. */
+  async #move<Value>(
+    id: string,
+    move: (context: LocalContext, threadId: string) => Promise<Value>,
+  ): Promise<Value> {
+    const context = this.#open();
+    const threadId = requireThreadId(id);
+    return context.lock.run(threadId, () =>
+      attempt(`move or delete thread ${threadId}`, async () => {
+        await context.writers.get(threadId)?.whenIdle();
+        await withThread(context, threadId, () => Promise.resolve());
+        return move(context, threadId);
+      }),
+    );
+  }
+
+  #moved(threadId: string, entry: { path: string; name: string; archived: boolean }): void {
+    const { lookup, writers } = this.#context;
+    lookup.remember(threadId, entry);
+    writers.get(threadId)?.file.movedTo(entry.path);
+  }
+}
+
+function searchNeedsIndex(home: string): SkeinError {
+  return fault(
+    "state_db_required",
+    "full-text search needs the state DB, and this store was opened without one; list with a search term looks at names and first messages",
+    { data: { home } },
+  );
+}

@@ -1,0 +1,267 @@
+/**
+ * One rollout as its writer holds it: the file, how long it must be, and what to do when it isn't.
+ * It knows bytes, not records.
+ *
+ * Invariants
+ *   R1  Before and after each write the file has exactly the size this writer left it with; otherwise
+ *       somebody else wrote, and this writer is fenced. What they wrote is never overwritten (O_APPEND).
+ *   R2  A write that fails is cut off again: the file is as before, and the writer goes on.
+ *   R3  A sync that fails ends the writer: the page cache no longer says what the disk holds.
+ *   R4  A torn tail is cut (and kept aside), or a missing newline written, before the first append.
+ *   R5  The file is known by its inode. It may be moved under its writer; deleted or replaced, the writer
+ *       is fenced.
+ *
+ * Faults with the codes writer_fenced and writer_closed are final; after any other the file is as it was.
+ */
+import { dirname } from "node:path";
+
+import { assert, faultFromSystem, isSkeinError, type Logger, rejection, systemCode } from "../../base/index.ts";
+import { makeDirectories, syncDirectories } from "./directory-maker.ts";
+import { type FileSystem, isMissing } from "./file-system.ts";
+import type { OpenFileBudget, OpenFileHolder } from "./open-file-budget.ts";
+import type { RolloutTail } from "./rollout-tail.ts";
+import { cutTornTail } from "./tail-repair.ts";
+import { writeAll } from "./write-all.ts";
+import { fencedByFile, fencedBySize, writerLost } from "./writer-faults.ts";
+
+/** What a rollout file needs from its store. */
+export interface RolloutFileContext {
+  readonly files: FileSystem;
+  readonly logger: Logger;
+  readonly budget: OpenFileBudget;
+  readonly tornFolder: string;
+  /** Where the thread's file is now; asked when it is not where it was. */
+  find(threadId: string): Promise<string | undefined>;
+}
+
+/** A file that exists, as it was looked at. */
+export interface ExistingRollout {
+  readonly inode: string;
+  readonly tail: RolloutTail;
+}
+
+const NO_TAIL: RolloutTail = { end: 0, tornBytes: 0, lacksNewline: false };
+const NEWLINE = Buffer.from("\n");
+
+export class RolloutFile implements OpenFileHolder {
+  readonly #context: RolloutFileContext;
+  readonly #threadId: string;
+  #path: string;
+  #fd: number | null = null;
+  #inode: string | null;
+  #tail: RolloutTail;
+  #isBusy = false;
+  /** Folders that hold new names of this file's path. */
+  #unsyncedFolders: string[] = [];
+
+  /** Without `existing` there is no file yet. */
+  constructor(
+    context: RolloutFileContext,
+    at: { readonly threadId: string; readonly path: string },
+    existing: ExistingRollout | null,
+  ) {
+    this.#context = context;
+    this.#threadId = at.threadId;
+    this.#path = at.path;
+    this.#inode = existing?.inode ?? null;
+    this.#tail = existing?.tail ?? NO_TAIL;
+  }
+
+  get path(): string {
+    return this.#path;
+  }
+
+  /** Names the file itself; null before it exists. */
+  get inode(): string | null {
+    return this.#inode;
+  }
+
+  /** Where the acknowledged records end. */
+  get end(): number {
+    return this.#tail.end;
+  }
+
+  /** The last record still lacks its newline. */
+  get lacksNewline(): boolean {
+    return this.#tail.lacksNewline;
+  }
+
+  /** The file was moved within this process. */
+  movedTo(path: string): void {
+    this.#path = path;
+  }
+
+  /** Makes the file with its first bytes, durable on return when `sync`. Nothing of it is left when that fails. `thread_exists`. */
+  async create(bytes: Buffer, sync: boolean): Promise<void> {
+    assert(this.#inode === null, "a rollout is created twice");
+    await this.#busy(async () => {
+      const { files } = this.#context;
+      const folder = dirname(this.#path);
+      this.#unsyncedFolders.push(...(await makeDirectories(files, folder)));
+      const fd = await this.#openNew();
+      this.#unsyncedFolders.push(folder);
+      try {
+        const { failure } = await writeAll(files, fd, bytes);
+        if (failure !== null) throw failure.error;
+        this.#inode = files.fstat(fd).inode;
+        if (sync) await this.#sync(fd);
+      } catch (error) {
+        this.#inode = null;
+        await this.#removeNew(fd);
+        throw error;
+      }
+      this.#fd = fd;
+      this.#tail = { ...NO_TAIL, end: bytes.byteLength };
+      this.#context.budget.touch(this);
+    });
+  }
+
+  /** Appends bytes behind the records, repairing the tail first; durable on return when `sync`. */
+  async append(bytes: Buffer, sync: boolean): Promise<void> {
+    await this.#busy(async () => {
+      const { files } = this.#context;
+      const fd = await this.#open();
+      this.#checkFence(fd, this.#tail.end + this.#tail.tornBytes);
+      if (this.#tail.tornBytes > 0) await this.#cutTail(fd);
+      const { end, lacksNewline } = this.#tail;
+      const written = lacksNewline ? Buffer.concat([NEWLINE, bytes]) : bytes;
+      const outcome = await writeAll(files, fd, written);
+      if (outcome.failure !== null) {
+        await this.#undo(fd, outcome.writtenBytes, outcome.failure.error);
+        throw outcome.failure.error;
+      }
+      this.#checkWritten(fd, end + written.byteLength);
+      if (sync) await this.#sync(fd);
+      this.#tail = { ...NO_TAIL, end: end + written.byteLength };
+    });
+  }
+
+  /** Makes durable what was appended before. */
+  async sync(): Promise<void> {
+    await this.#busy(async () => this.#sync(await this.#open()));
+  }
+
+  closeIfIdle(): boolean {
+    if (this.#isBusy) return false;
+    void this.close();
+    return true;
+  }
+
+  /** Lets the file go; it is opened again when it is next needed. Never rejects. */
+  async close(): Promise<void> {
+    const fd = this.#fd;
+    if (fd === null) return;
+    this.#fd = null;
+    const { files, budget, logger } = this.#context;
+    budget.forget(this);
+    try {
+      await files.close(fd);
+    } catch (error) {
+      logger.warn({ error, path: this.#path }, "a rollout did not close cleanly");
+    }
+  }
+
+  async #busy(work: () => Promise<void>): Promise<void> {
+    this.#isBusy = true;
+    try {
+      await work();
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  async #openNew(): Promise<number> {
+    try {
+      return await this.#context.files.open(this.#path, "create");
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST") throw error;
+      throw rejection("thread_exists", `a rollout is in the way: ${this.#path}`, {
+        threadId: this.#threadId,
+        path: this.#path,
+      });
+    }
+  }
+
+  async #removeNew(fd: number): Promise<void> {
+    const { files } = this.#context;
+    try {
+      await files.close(fd);
+      await files.unlink(this.#path);
+    } catch (error) {
+      throw writerLost(this.#threadId, "its half-made file could not be removed", error);
+    }
+  }
+
+  async #open(): Promise<number> {
+    const { budget, files } = this.#context;
+    const fd = this.#fd ?? (await this.#reopen());
+    this.#fd = fd;
+    budget.touch(this);
+    // Set by create() or by the constructor, as only files that exist are appended to.
+    const { inode, linkCount } = files.fstat(fd);
+    if (linkCount === 0) throw fencedByFile(this.#threadId, this.#path, "was deleted");
+    if (inode !== this.#inode) throw fencedByFile(this.#threadId, this.#path, "was replaced");
+    return fd;
+  }
+
+  async #reopen(): Promise<number> {
+    const { files, find } = this.#context;
+    try {
+      return await files.open(this.#path, "append");
+    } catch (error) {
+      if (!isMissing(error)) throw error;
+    }
+    const moved = await find(this.#threadId);
+    if (moved === undefined) throw fencedByFile(this.#threadId, this.#path, "was deleted");
+    this.#path = moved;
+    return files.open(moved, "append");
+  }
+
+  #checkFence(fd: number, expectedBytes: number): void {
+    const { size, linkCount } = this.#context.files.fstat(fd);
+    if (linkCount === 0) throw fencedByFile(this.#threadId, this.#path, "was deleted");
+    if (size !== expectedBytes) throw fencedBySize(this.#threadId, expectedBytes, size);
+  }
+
+  #checkWritten(fd: number, expectedBytes: number): void {
+    try {
+      this.#checkFence(fd, expectedBytes);
+    } catch (error) {
+      if (isSkeinError(error)) throw error;
+      throw writerLost(this.#threadId, "a written append could not be checked", error);
+    }
+  }
+
+  async #cutTail(fd: number): Promise<void> {
+    const { files, logger, tornFolder } = this.#context;
+    await cutTornTail(files, logger, { fd, path: this.#path, tail: this.#tail, tornFolder });
+    this.#tail = { ...this.#tail, tornBytes: 0 };
+  }
+
+  /** Cuts off what a failed write left, if it can be told from what others may have written. */
+  async #undo(fd: number, writtenBytes: number, cause: unknown): Promise<void> {
+    if (writtenBytes === 0) return;
+    const { files } = this.#context;
+    const expectedBytes = this.#tail.end + writtenBytes;
+    const { size } = files.fstat(fd);
+    if (size !== expectedBytes) throw fencedBySize(this.#threadId, expectedBytes, size);
+    try {
+      await files.truncate(fd, this.#tail.end);
+    } catch (error) {
+      const { message } = faultFromSystem(error, "cut it off");
+      throw writerLost(this.#threadId, `an append stands there half and Skein ${message}`, cause);
+    }
+  }
+
+  async #sync(fd: number): Promise<void> {
+    const { files } = this.#context;
+    try {
+      await files.syncData(fd);
+      if (this.#unsyncedFolders.length === 0) return;
+      await syncDirectories(files, this.#unsyncedFolders);
+      this.#unsyncedFolders = [];
+    } catch (error) {
+      throw writerLost(this.#threadId, "a sync failed", error);
+    }
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * Which file holds a thread. A thread's id is what its session_meta says; the file's name only helps to
+ * find it. Where a thread was found is remembered, and found again when it is no longer there.
+ *
+ * Should several files hold one id, the same one is always taken: a live one before an archived one,
+ * one in the folder of the id's own day before others, then the greatest, then the first by path.
+ * `skein verify` reports the others.
+ */
+import { LIMITS } from "../../base/index.ts";
+import { mapBounded } from "./bounded-map.ts";
+import type { FileSystem } from "./file-system.ts";
+import { listFolder, type RolloutEntry, walkHome } from "./home-walk.ts";
+import { notARollout, threadNotFound } from "./rollout-access.ts";
+import type { RolloutFacts, RolloutFactsReader } from "./rollout-facts.ts";
+import { datedFolder, formatLocalTime, type HomePaths } from "./rollout-path.ts";
+
+/** Finds rollouts by thread id. */
+export interface RolloutLookup {
+  /** The thread's file; `thread_not_found`, `rollout_unreadable` (a file of that name that is no rollout). */
+  require(threadId: string): Promise<RolloutEntry>;
+  /** The same, undefined when there is none. */
+  find(threadId: string): Promise<RolloutEntry | undefined>;
+  /** All files that hold the thread, the one to take first. */
+  findAll(threadId: string): Promise<readonly RolloutEntry[]>;
+  /** Says where a thread's file is now. */
+  remember(threadId: string, entry: RolloutEntry): void;
+  forget(threadId: string): void;
+}
+
+/** What the lookup needs. */
+export interface RolloutLookupContext {
+  readonly files: FileSystem;
+  readonly paths: HomePaths;
+  readonly facts: RolloutFactsReader;
+}
+
+const CONCURRENCY_MAX = 16;
+const DAY_MS = 86_400_000;
+
+/** Makes a lookup that remembers LIMITS.loadedThreadsMax places. */
+export function createRolloutLookup({ files, paths, facts }: RolloutLookupContext): RolloutLookup {
+  const remembered = new Map<string, RolloutEntry>();
+
+  const remember = (threadId: string, entry: RolloutEntry): void => {
+    remembered.delete(threadId);
+    remembered.set(threadId, entry);
+    if (remembered.size <= LIMITS.loadedThreadsMax) return;
+    const oldest = remembered.keys().next();
+    if (oldest.done !== true) remembered.delete(oldest.value);
+  };
+
+  const holders = async (
+    threadId: string,
+    entries: readonly RolloutEntry[],
+  ): Promise<readonly RolloutFacts[]> => {
+    const read = await mapBounded(entries, CONCURRENCY_MAX, (entry) => facts.read(entry));
+    return read.filter((found) => found?.metadata.id === threadId).filter((found) => found !== undefined);
+  };
+
+  const search = async (threadId: string): Promise<readonly RolloutEntry[]> => {
+    const near = (await Promise.all(daysOf(threadId, paths).map((path) => listFolder(files, path, false)))).flat();
+    const inFolder = await holders(threadId, near.filter((entry) => isNamed(entry, threadId)));
+    if (inFolder.length > 0) return preferred(inFolder, paths);
+    const all = await walkHome(files, paths);
+    const named = await holders(threadId, all.filter((entry) => isNamed(entry, threadId)));
+    if (named.length > 0) return preferred(named, paths);
+    return preferred(await holders(threadId, all), paths);
+  };
+
+  const find = async (threadId: string): Promise<RolloutEntry | undefined> => {
+    const known = remembered.get(threadId);
+    if (known !== undefined && (await files.stat(known.path)) !== undefined) return known;
+    remembered.delete(threadId);
+    const [found] = await search(threadId);
+    if (found !== undefined) remember(threadId, found);
+    return found;
+  };
+
+  return {
+    find,
+    async require(threadId) {
+      const found = await find(threadId);
+      if (found !== undefined) return found;
+      const namesake = (await walkHome(files, paths)).find((entry) => isNamed(entry, threadId));
+      if (namesake === undefined) throw threadNotFound(threadId);
+      if ((await facts.read(namesake)) !== undefined) throw threadNotFound(threadId);
+      throw notARollout(namesake.path, "it does not start with a session_meta");
+    },
+    async findAll(threadId) {
+      const all = await walkHome(files, paths);
+      return preferred(await holders(threadId, all), paths);
+    },
+    remember,
+    forget: (threadId) => void remembered.delete(threadId),
+  };
+}
+
+/** One rollout a thread: of several that hold one id, the one the lookup takes. */
+export function oneOfEach(all: readonly RolloutFacts[], paths: HomePaths): readonly RolloutFacts[] {
+  const byId = new Map<string, RolloutFacts>();
+  for (const facts of all) {
+    const { id } = facts.metadata;
+    const rival = byId.get(id);
+    if (rival === undefined || compare(facts, rival, paths) < 0) byId.set(id, facts);
+  }
+  return [...byId.values()];
+}
+
+function preferred(found: readonly RolloutFacts[], paths: HomePaths): readonly RolloutEntry[] {
+  return found.toSorted((a, b) => compare(a, b, paths)).map((facts) => facts.entry);
+}
+
+function compare(a: RolloutFacts, b: RolloutFacts, paths: HomePaths): number {
+  if (a.entry.archived !== b.entry.archived) return a.entry.archived ? 1 : -1;
+  const isAtHome = (facts: RolloutFacts): boolean => {
+    const folders = daysOf(facts.metadata.id, paths);
+    const { path, name } = facts.entry;
+    return isNamed(facts.entry, facts.metadata.id) && folders.some((folder) => path === `${folder}/${name}`);
+  };
+  const [aAtHome, bAtHome] = [isAtHome(a), isAtHome(b)];
+  if (aAtHome !== bAtHome) return aAtHome ? -1 : 1;
+  if (a.size !== b.size) return b.size - a.size;
+  return a.entry.path < b.entry.path ? -1 : 1;
+}
+
+function isNamed(entry: RolloutEntry, threadId: string): boolean {
+  return entry.name.toLowerCase().includes(threadId);
+}
+
+/** The dated folders a UUIDv7's moment may have been in, whatever the time zone; none for other ids. */
+function daysOf(threadId: string, paths: HomePaths): readonly string[] {
+  if (threadId[14] !== "7") return [];
+  const madeAtMs = Number.parseInt(threadId.slice(0, 8) + threadId.slice(9, 13), 16);
+  return [-DAY_MS, 0, DAY_MS].map((shift) => datedFolder(paths, formatLocalTime(new Date(madeAtMs + shift))));
+}

@@ -1,0 +1,80 @@
+/**
+ * What the end of a rollout is worth: where its records end, what is behind that, and when the newest
+ * record was written.
+ *
+ * A record counts with its newline. Three things can stand at the end of a file beside that:
+ *   - a torn line (no newline, not a record): it never counted, and is cut before the next append;
+ *   - a record that only lacks its newline: to Codex it is one, so it is one here too, and the next
+ *     append writes the missing newline first (docs/decisions/0010-tails.md);
+ *   - a batch that waits for more lines (`skein.more`): all of it is torn, back to the batch's start.
+ * Looking changes nothing; tail-repair.ts cuts.
+ */
+import { decodeLine, epochMsOf, isBlankLine } from "../../events/index.ts";
+import { type BackwardLine, backwardLines } from "./backward-lines.ts";
+import type { FileSystem } from "./file-system.ts";
+
+/** The end of a rollout. */
+export interface RolloutTail {
+  /** Records are the bytes [0, end). */
+  readonly end: number;
+  /** Bytes behind `end`, to be cut. */
+  readonly tornBytes: number;
+  /** The last line of [0, end) lacks its newline: an append must write it first. */
+  readonly lacksNewline: boolean;
+}
+
+/** Inspects the last bytes of an open file of this size. */
+export async function inspectTail(files: FileSystem, fd: number, size: number): Promise<RolloutTail> {
+  let end = size;
+  let lacksNewline = false;
+  // Of a batch that waits for more: what the line in front of the one last seen must say.
+  let waitsFor = 0;
+  for await (const line of backwardLines(files, fd, size)) {
+    if (!line.isTerminated) {
+      lacksNewline = isBlankLine(line.bytes) || isRecord(line);
+      if (!lacksNewline) {
+        end = line.offset;
+        continue;
+      }
+    }
+    if (waitsFor === 0 && isBlankLine(line.bytes)) continue;
+    const more = moreOf(line.bytes);
+    if (more === 0 || (waitsFor > 0 && more !== waitsFor + 1)) break;
+    waitsFor = more;
+    end = line.offset;
+    lacksNewline = false;
+  }
+  return { end, tornBytes: size - end, lacksNewline };
+}
+
+/**
+ * Milliseconds since the epoch of the newest record in front of `end` that has a time, at most `asOfMs`
+ * if given; null when there is none.
+ */
+export async function newestRecordMs(
+  files: FileSystem,
+  range: { readonly fd: number; readonly end: number },
+  asOfMs: number = Number.POSITIVE_INFINITY,
+): Promise<number | null> {
+  for await (const line of backwardLines(files, range.fd, range.end)) {
+    if (isBlankLine(line.bytes)) continue;
+    const writtenMs = epochMsOf(decodeLine(textOf(line), 0).timestamp);
+    if (writtenMs !== null && writtenMs <= asOfMs) return writtenMs;
+  }
+  return null;
+}
+
+const MARKS = Buffer.from('"skein"');
+
+/** Lines of its batch that must follow this one; 0 for lines of others. */
+export function moreOf(line: Buffer): number {
+  return line.includes(MARKS) ? (decodeLine(line.toString("utf8"), 0).marks?.more ?? 0) : 0;
+}
+
+function isRecord(line: BackwardLine): boolean {
+  return decodeLine(textOf(line), 0).item.type !== "unreadable";
+}
+
+function textOf(line: BackwardLine): string {
+  return line.bytes.toString("utf8");
+}

@@ -1,0 +1,319 @@
+/**
+ * The one writer of a thread: takes appends, gives them ordinals, and commits them in groups.
+ *
+ * Invariants
+ *   W1  Ordinals are given at commit, in the order of arrival, and only to what is written.
+ *   W2  An append is answered after its bytes are as durable as the answer says.
+ *   W3  When a commit fails, all that waits behind it fails with it: nothing is written that was asked
+ *       for after something that is missing.
+ *   W4  Once refused, always refused: a writer that was let go or fenced never writes again.
+ *   W5  Before the first append there is no file; it begins with the session_meta, in the same write.
+ */
+import {
+  type Clock,
+  fault,
+  faultFromSystem,
+  LIMITS,
+  SkeinError,
+} from "../../base/index.ts";
+import { type AppendableItem, encodeLine, type RolloutRecord, type SessionMeta } from "../../events/index.ts";
+import type { AppliedKeys } from "../applied-keys.ts";
+import type { StoreEvents } from "../store-events.ts";
+import type { AppendResult } from "../thread-store.ts";
+import { type Batch, encodeBatch, recordsOf } from "./batch-encoder.ts";
+import { type CommitQueue, createCommitQueue } from "./commit-queue.ts";
+import type { OffsetIndex } from "./offset-index.ts";
+import type { RolloutFile } from "./rollout-file.ts";
+import { writerClosed } from "./writer-faults.ts";
+
+/** What a writer begins with. */
+export interface RolloutWriterOptions {
+  readonly threadId: string;
+  readonly epoch: number;
+  readonly file: RolloutFile;
+  readonly durability: "fsync" | "os";
+  readonly clock: Clock;
+  readonly events: StoreEvents;
+  readonly keys: AppliedKeys;
+  readonly index: OffsetIndex;
+  /** The first record of a thread without a file; null where there is one. */
+  readonly newMeta: SessionMeta | null;
+  readonly nextOrdinal: number;
+  /** Called once the file exists, before anybody is told. */
+  onCreated(writer: RolloutWriter): void;
+}
+
+/** What is appended, checked before. */
+export interface WriterAppend {
+  readonly items: readonly AppendableItem[];
+  readonly expectedOrdinal: number | undefined;
+  readonly key: string | undefined;
+}
+
+/** Something on its way to the disk: a batch, or (without one) a wish that what came before is there. */
+interface Entry {
+  readonly batch: Batch | null;
+  readonly text: string;
+  readonly byteCount: number;
+  readonly needsSync: boolean;
+  /** Makes the file if there is none. */
+  readonly materialises: boolean;
+  resolve(firstOrdinal: number): void;
+  reject(error: SkeinError): void;
+}
+
+export class RolloutWriter {
+  readonly threadId: string;
+  readonly epoch: number;
+  readonly file: RolloutFile;
+  readonly index: OffsetIndex;
+  readonly #options: RolloutWriterOptions;
+  readonly #queue: CommitQueue<Entry>;
+  readonly #appending = new Map<string, Promise<AppendResult>>();
+  #newMeta: SessionMeta | null;
+  #metaTimestamp = "";
+  #nextOrdinal: number;
+  /** Ordinal behind everything that was accepted, written or not. */
+  #acceptedOrdinal: number;
+  #queuedBytes = 0;
+  /** The newest commit was written and not synced. */
+  #hasUnsynced = false;
+  #refusal: SkeinError | null = null;
+  #vouchesForEnd = true;
+
+  constructor(options: RolloutWriterOptions) {
+    this.#options = options;
+    this.threadId = options.threadId;
+    this.epoch = options.epoch;
+    this.file = options.file;
+    this.index = options.index;
+    this.#newMeta = options.newMeta;
+    this.#nextOrdinal = options.nextOrdinal;
+    this.#acceptedOrdinal = options.nextOrdinal;
+    this.#queue = createCommitQueue((entries) => this.#commit(entries));
+  }
+
+  /** Ordinal the next record will get; 1 for a thread whose session_meta is still to be written. */
+  get nextOrdinal(): number {
+    return this.#nextOrdinal;
+  }
+
+  /** The first record of a thread that has no file yet. */
+  get newMeta(): SessionMeta | null {
+    return this.#newMeta;
+  }
+
+  /** Why nothing can be appended any more, or null. */
+  get refusal(): SkeinError | null {
+    return this.#refusal;
+  }
+
+  /** Whether the file ends where this writer says; not any more once it was fenced or a sync failed. */
+  get vouchesForEnd(): boolean {
+    return this.#vouchesForEnd;
+  }
+
+  /** Appends a batch. See ThreadStore.appendItems for the codes. */
+  append({ items, expectedOrdinal, key }: WriterAppend): Promise<AppendResult> {
+    if (key !== undefined) {
+      const applied = this.#options.keys.get(key);
+      if (applied !== undefined) {
+        const { durability } = this.#options;
+        return Promise.resolve({ ...applied, durability, duplicate: true });
+      }
+      const appending = this.#appending.get(key);
+      if (appending !== undefined) return appending.then((answer) => ({ ...answer, duplicate: true }));
+    }
+    this.#refuse();
+    const actualOrdinal = this.#acceptedOrdinal;
+    if (expectedOrdinal !== undefined && expectedOrdinal !== actualOrdinal) {
+      throw ordinalConflict(this.threadId, expectedOrdinal, actualOrdinal);
+    }
+    const batch = { items, key, timestamp: this.#now() };
+    const text = encodeBatch(batch);
+    this.#refuseWhenFull(text.length);
+    const answer = this.#enqueueBatch(batch, text);
+    if (key !== undefined) this.#appending.set(key, answer);
+    return answer;
+  }
+
+  /** Makes the file, with the session_meta alone where nothing was appended. */
+  async materialise(): Promise<void> {
+    this.#refuse();
+    if (this.#newMeta === null) return;
+    await this.#enqueue({ batch: null, text: "", needsSync: false, materialises: true });
+  }
+
+  /** Resolves when everything appended before is synced. */
+  async flush(): Promise<void> {
+    this.#refuse();
+    await this.#enqueue({ batch: null, text: "", needsSync: true, materialises: false });
+  }
+
+  /** Takes no more, commits and syncs what waits, and lets the file go. Idempotent. */
+  async shutdown(): Promise<void> {
+    let drained: Promise<unknown> | null = null;
+    if (this.#refusal === null) {
+      const needsSync = this.#options.durability === "os" && this.#hasUnsynced;
+      drained = this.#enqueue({ batch: null, text: "", needsSync, materialises: false });
+      this.#refusal = writerClosed(this.threadId, "it was shut down");
+    }
+    try {
+      await drained;
+    } finally {
+      await this.#queue.whenIdle();
+      await this.file.close();
+    }
+  }
+
+  /** Refuses what waits and what comes, and lets the file go after the commit that runs. Never rejects. */
+  async release(why: SkeinError): Promise<void> {
+    this.#kill(why);
+    await this.#queue.whenIdle();
+    await this.file.close();
+  }
+
+  /** Bounds what waits. A single append over the bound is let through when nothing else waits. */
+  #refuseWhenFull(chars: number): void {
+    const queuedBytes = this.#queuedBytes;
+    if (queuedBytes === 0 || queuedBytes + chars <= LIMITS.commitQueueBytesMax) return;
+    throw new SkeinError("mailbox_full", `too much waits to be written to thread ${this.threadId}`, {
+      kind: "rejection",
+      retryable: true,
+      data: { queuedBytes, commitQueueBytesMax: LIMITS.commitQueueBytesMax },
+    });
+  }
+
+  /** Resolves when nothing is on its way to the disk. */
+  whenIdle(): Promise<void> {
+    return this.#queue.whenIdle();
+  }
+
+  #refuse(): void {
+    if (this.#refusal !== null) throw this.#refusal;
+  }
+
+  #now(): string {
+    return new Date(this.#options.clock.nowMs()).toISOString();
+  }
+
+  async #enqueueBatch(batch: Batch, text: string): Promise<AppendResult> {
+    const count = batch.items.length;
+    this.#acceptedOrdinal += count;
+    const firstOrdinal = await this.#enqueue({ batch, text, needsSync: false, materialises: true });
+    const { durability } = this.#options;
+    return { firstOrdinal, nextOrdinal: firstOrdinal + count, durability, duplicate: false };
+  }
+
+  #enqueue(part: Pick<Entry, "batch" | "text" | "needsSync" | "materialises">): Promise<number> {
+    const byteCount = Buffer.byteLength(part.text);
+    return new Promise((resolve, reject) => {
+      this.#queuedBytes += byteCount;
+      this.#queue.push({ ...part, byteCount, resolve, reject });
+    });
+  }
+
+  async #commit(entries: readonly Entry[]): Promise<void> {
+    try {
+      await this.#write(entries);
+    } catch (error) {
+      const failure = faultFromSystem(error, `append to ${this.file.path}`, { threadId: this.threadId });
+      this.#fail(entries, failure);
+      return;
+    }
+    this.#accept(entries);
+  }
+
+  async #write(entries: readonly Entry[]): Promise<void> {
+    const sync = this.#options.durability === "fsync" || entries.some((entry) => entry.needsSync);
+    const text = entries.length === 1 ? (entries[0]?.text ?? "") : entries.map((entry) => entry.text).join("");
+    this.#hasUnsynced = !sync;
+    if (this.#newMeta === null) {
+      if (text !== "") await this.file.append(Buffer.from(text), sync);
+      else if (sync) await this.file.sync();
+      return;
+    }
+    if (!entries.some((entry) => entry.materialises)) return;
+    this.#metaTimestamp = this.#now();
+    const meta = encodeLine({ type: "session_meta", payload: this.#newMeta }, this.#metaTimestamp);
+    await this.file.create(Buffer.from(meta + text), sync);
+  }
+
+  /** The entries are durable: gives them their ordinals, tells the listeners, answers the callers. */
+  #accept(entries: readonly Entry[]): void {
+    const { events, keys } = this.#options;
+    let offset = this.file.end;
+    for (const entry of entries) offset -= entry.byteCount;
+    if (this.file.inode !== null && this.#newMeta !== null) this.#tellCreated();
+    const told: RolloutRecord[] = [];
+    const firstOrdinals: number[] = [];
+    for (const { batch, byteCount } of entries) {
+      const firstOrdinal = this.#nextOrdinal;
+      firstOrdinals.push(firstOrdinal);
+      if (batch === null) continue;
+      this.#nextOrdinal += batch.items.length;
+      this.index.note(firstOrdinal, offset);
+      offset += byteCount;
+      if (batch.key !== undefined) {
+        keys.set(batch.key, { firstOrdinal, nextOrdinal: this.#nextOrdinal });
+        this.#appending.delete(batch.key);
+      }
+      if (events.hasListeners()) told.push(...recordsOf(batch, firstOrdinal));
+    }
+    if (told.length > 0) events.tell({ type: "appended", threadId: this.threadId, records: told });
+    for (const [index, entry] of entries.entries()) {
+      this.#queuedBytes -= entry.byteCount;
+      entry.resolve(firstOrdinals[index] ?? this.#nextOrdinal);
+    }
+  }
+
+  #tellCreated(): void {
+    const payload = this.#newMeta;
+    this.#newMeta = null;
+    if (payload === null) return;
+    const { events, onCreated } = this.#options;
+    onCreated(this);
+    events.tell({ type: "created", threadId: this.threadId });
+    const record = { ordinal: 0, timestamp: this.#metaTimestamp, item: { type: "session_meta" as const, payload } };
+    events.tell({ type: "appended", threadId: this.threadId, records: [record] });
+  }
+
+  /** Final faults end the writer; after others it goes on, without all that waited (W3). */
+  #fail(entries: readonly Entry[], failure: SkeinError): void {
+    const isFinal = FINAL_CODES.has(failure.code);
+    const waiting = this.#queue.takeWaiting();
+    if (isFinal) {
+      this.#refusal ??= failure;
+      this.#vouchesForEnd = false;
+    }
+    this.#reject([...entries, ...waiting], failure);
+    if (isFinal) void this.file.close();
+  }
+
+  #kill(why: SkeinError): void {
+    this.#refusal ??= why;
+    this.#reject(this.#queue.takeWaiting(), this.#refusal);
+  }
+
+  #reject(entries: readonly Entry[], failure: SkeinError): void {
+    for (const entry of entries) {
+      this.#queuedBytes -= entry.byteCount;
+      if (entry.batch !== null) {
+        this.#acceptedOrdinal -= entry.batch.items.length;
+        if (entry.batch.key !== undefined) this.#appending.delete(entry.batch.key);
+      }
+      entry.reject(failure);
+    }
+  }
+}
+
+/** After these the file is no longer this writer's to write. */
+const FINAL_CODES: ReadonlySet<string> = new Set(["writer_fenced", "writer_closed", "thread_exists"]);
+
+function ordinalConflict(threadId: string, expectedOrdinal: number, actualOrdinal: number): SkeinError {
+  return fault(
+    "ordinal_conflict",
+    `thread ${threadId} goes on at ordinal ${actualOrdinal}, not ${expectedOrdinal}`,
+    { data: { threadId, expectedOrdinal, actualOrdinal } },
+  );
+}

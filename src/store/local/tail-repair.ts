@@ -1,0 +1,63 @@
+/**
+ * Cuts a torn tail, keeping its bytes aside first: `<home>/skein/torn/<file name>.<offset>.torn`. The
+ * copy is synced before the cut, so that a crash between the two loses nothing; cutting twice finds the
+ * copy and goes on.
+ */
+import { basename, join } from "node:path";
+
+import { type Logger, systemCode } from "../../base/index.ts";
+import { readExactly } from "./backward-lines.ts";
+import { makeDirectories, syncDirectories } from "./directory-maker.ts";
+import type { FileSystem } from "./file-system.ts";
+import type { RolloutTail } from "./rollout-tail.ts";
+import { writeAll } from "./write-all.ts";
+
+/** The file a tail is cut from, open for appending, and where to keep what is cut. */
+export interface TornRollout {
+  readonly fd: number;
+  readonly path: string;
+  readonly tail: RolloutTail;
+  /** Folder that keeps cut tails. */
+  readonly tornFolder: string;
+}
+
+/** Keeps the torn bytes aside and cuts them; answers the path of the copy. */
+export async function cutTornTail(
+  files: FileSystem,
+  logger: Logger,
+  torn: TornRollout,
+): Promise<string> {
+  const { fd, path, tail, tornFolder } = torn;
+  const bytes = await readExactly(files, { fd, from: tail.end, size: tail.tornBytes });
+  await syncDirectories(files, await makeDirectories(files, tornFolder));
+  const kept = await keepAside(files, join(tornFolder, `${basename(path)}.${tail.end}`), bytes);
+  await files.syncDirectory(tornFolder);
+  await files.truncate(fd, tail.end);
+  logger.warn(
+    { path, offset: tail.end, tornBytes: tail.tornBytes, keptAt: kept },
+    "cut a torn tail that no reader counted",
+  );
+  return kept;
+}
+
+/** Tails kept of one file at one offset, before the next is refused: each cut makes one. */
+const COPIES_MAX = 1_000;
+
+async function keepAside(files: FileSystem, stem: string, bytes: Buffer): Promise<string> {
+  for (let copy = 0; ; copy += 1) {
+    const kept = copy === 0 ? `${stem}.torn` : `${stem}.${copy}.torn`;
+    try {
+      const fd = await files.open(kept, "create");
+      try {
+        const { failure } = await writeAll(files, fd, bytes);
+        if (failure !== null) throw failure.error;
+        await files.syncData(fd);
+      } finally {
+        await files.close(fd);
+      }
+      return kept;
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST" || copy >= COPIES_MAX) throw error;
+    }
+  }
+}

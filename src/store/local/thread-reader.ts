@@ -1,0 +1,112 @@
+/**
+ * The local store's reads of one thread: metadata, history, turns and items, straight from its file.
+ */
+import { isAbsolute, join } from "node:path";
+
+import { fault } from "../../base/index.ts";
+import type { RolloutRecord } from "../../events/index.ts";
+import { storedThreadFrom } from "../stored-thread.ts";
+import type {
+  HistoryPage,
+  ListItemsParams,
+  ListItemsResult,
+  ListTurnsParams,
+  ListTurnsResult,
+  LoadHistoryParams,
+  StoredThread,
+} from "../thread-store.ts";
+import { pageItems, pageTurns } from "../turn-page.ts";
+import { readMetadata, readTurns } from "./fold-rollout.ts";
+import { historyRange, readHistory } from "./history-reader.ts";
+import { type LocalContext, withThread } from "./local-context.ts";
+import { notARollout, type ReadableRollout } from "./rollout-access.ts";
+import { withFileTimes } from "./rollout-facts.ts";
+import { readHead } from "./rollout-head.ts";
+import { requireThreadId } from "./writer-opening.ts";
+
+/** A page of a thread's records. */
+export async function readHistoryPage(context: LocalContext, params: LoadHistoryParams): Promise<HistoryPage> {
+  const range = historyRange(params);
+  return withThread(context, requireThreadId(params.threadId), (rollout) =>
+    readHistory(context.files, rollout, range),
+  );
+}
+
+/** A thread by id. */
+export async function readThread(
+  context: LocalContext,
+  threadId: string,
+  includeHistory: boolean,
+): Promise<StoredThread> {
+  return withThread(context, threadId, (rollout, entry) =>
+    readStored(context, { rollout, archived: entry.archived, includeHistory }),
+  );
+}
+
+/** A thread by its file; a relative path is one in the home. `rollout_unreadable`. */
+export async function readThreadByPath(
+  context: LocalContext,
+  rolloutPath: string,
+  includeHistory: boolean,
+): Promise<StoredThread> {
+  const { access, paths } = context;
+  const path = rolloutPathOf(context, rolloutPath);
+  const archived = path.startsWith(`${paths.archived}/`);
+  const stored = await access.open(path, (rollout) => readStored(context, { rollout, archived, includeHistory }));
+  if (stored === undefined) {
+    throw fault("rollout_unreadable", `there is no file at ${path}`, { data: { path } });
+  }
+  return stored;
+}
+
+/** A rollout path as given from outside, made absolute. */
+export function rolloutPathOf({ paths }: LocalContext, rolloutPath: string): string {
+  return isAbsolute(rolloutPath) ? rolloutPath : join(paths.home, rolloutPath);
+}
+
+/** A page of a thread's turns. */
+export async function readTurnPage(context: LocalContext, params: ListTurnsParams): Promise<ListTurnsResult> {
+  return withThread(context, requireThreadId(params.threadId), async (rollout) =>
+    pageTurns(await readTurns(context.files, rollout), params),
+  );
+}
+
+/** A page of a thread's items. */
+export async function readItemPage(context: LocalContext, params: ListItemsParams): Promise<ListItemsResult> {
+  return withThread(context, requireThreadId(params.threadId), async (rollout) =>
+    pageItems(await readTurns(context.files, rollout), params),
+  );
+}
+
+interface StoredRead {
+  readonly rollout: ReadableRollout;
+  readonly archived: boolean;
+  readonly includeHistory: boolean;
+}
+
+async function readStored(context: LocalContext, read: StoredRead): Promise<StoredThread> {
+  const { rollout, archived, includeHistory } = read;
+  const { files, index } = context;
+  if (rollout.end === 0) throw notARollout(rollout.path, "it is empty");
+  if ((await readHead(files, rollout)) === undefined) {
+    throw notARollout(rollout.path, "it does not start with a session_meta");
+  }
+  const metadata = withFileTimes(await readMetadata(files, rollout), rollout);
+  const name = (await index.names()).get(metadata.id);
+  const stored = storedThreadFrom({ metadata, path: rollout.path, archived, name });
+  return includeHistory ? { ...stored, history: await readAll(context, rollout) } : stored;
+}
+
+async function readAll({ files }: LocalContext, rollout: ReadableRollout): Promise<readonly RolloutRecord[]> {
+  const pages: (readonly RolloutRecord[])[] = [];
+  let page: HistoryPage = { records: [], nextOrdinal: 0, isEnd: false };
+  while (!page.isEnd) {
+    const { nextOrdinal, hint } = page;
+    page = await readHistory(files, rollout, {
+      ...historyRange({ from: nextOrdinal }),
+      hint,
+    });
+    pages.push(page.records);
+  }
+  return pages.flat();
+}

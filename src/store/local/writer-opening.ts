@@ -1,0 +1,165 @@
+/**
+ * How a thread's writer is opened: for a new thread (no file yet), for a fork (a file at once), or on a
+ * file that exists. Each is called with the thread's lock held.
+ */
+import { canonicalThreadId, rejection, type SkeinError } from "../../base/index.ts";
+import { encodeLine, type SessionMeta } from "../../events/index.ts";
+import { createAppliedKeys } from "../applied-keys.ts";
+import { newSessionMeta } from "../new-session-meta.ts";
+import type { CreateThreadParams, ForkPoint, OpenedThread } from "../thread-store.ts";
+import { readAppliedKeys } from "./applied-key-reader.ts";
+import { copyFork } from "./fork-copier.ts";
+import { attempt, type LocalContext, withThread } from "./local-context.ts";
+import { countRecords } from "./log-places.ts";
+import { createOffsetIndex } from "./offset-index.ts";
+import { notARollout, type ReadableRollout, threadNotFound } from "./rollout-access.ts";
+import { type ExistingRollout, RolloutFile } from "./rollout-file.ts";
+import { markCopied, readCopiedRecords, readHead } from "./rollout-head.ts";
+import { newRolloutPath } from "./rollout-path.ts";
+import { RolloutWriter, type RolloutWriterOptions } from "./rollout-writer.ts";
+import { fencedByEpoch } from "./writer-faults.ts";
+
+/** A thread id as given from outside, in its canonical form. `invalid_thread_id`. */
+export function requireThreadId(threadId: unknown): string {
+  const canonical = typeof threadId === "string" ? canonicalThreadId(threadId) : undefined;
+  if (canonical !== undefined) return canonical;
+  throw rejection("invalid_thread_id", `invalid thread id: ${String(threadId).slice(0, 100)}`);
+}
+
+/** Opens a writer for a new thread; its file is made with its first append. `thread_exists`. */
+export async function openNew(
+  context: LocalContext,
+  threadId: string,
+  { metadata, threadId: wishedId }: CreateThreadParams,
+): Promise<OpenedThread> {
+  const createdAtMs = context.settings.clock.nowMs();
+  const meta = newSessionMeta({ threadId, createdAtMs, forkedFromId: null }, metadata);
+  if (wishedId !== undefined) await refuseTakenId(context, threadId);
+  const path = newRolloutPath(context.paths, threadId, createdAtMs);
+  const file = new RolloutFile(context.fileContext, { threadId, path }, null);
+  const rest = { keys: createAppliedKeys(), index: createOffsetIndex(), nextOrdinal: 1 };
+  return opened(register(context, { threadId, file, newMeta: meta, ...rest }), 0);
+}
+
+/** Opens a writer for a fork, whose file is made now. `thread_exists`, `thread_not_found`, `invalid_argument`. */
+export async function openFork(
+  context: LocalContext,
+  threadId: string,
+  params: CreateThreadParams & { readonly fork: ForkPoint },
+): Promise<OpenedThread> {
+  const { files, settings, isSynced, paths } = context;
+  const { clock, logger } = settings;
+  const { endOrdinal } = params.fork;
+  const sourceId = requireThreadId(params.fork.threadId);
+  if (!Number.isSafeInteger(endOrdinal) || endOrdinal < 0) {
+    throw rejection("invalid_argument", "fork.endOrdinal must be an ordinal: a whole number of 0 or more");
+  }
+  const createdAtMs = clock.nowMs();
+  const meta = newSessionMeta({ threadId, createdAtMs, forkedFromId: sourceId }, params.metadata);
+  if (params.threadId !== undefined) await refuseTakenId(context, threadId);
+  const path = newRolloutPath(paths, threadId, createdAtMs);
+  await withThread(context, sourceId, (source) =>
+    attempt(`fork thread ${sourceId}`, () => {
+      const line = encodeLine({ type: "session_meta", payload: meta }, new Date(createdAtMs).toISOString());
+      const metaLine = markCopied(line, endOrdinal);
+      return copyFork(files, logger, { source, endOrdinal, metaLine, path, isSynced });
+    }),
+  );
+  context.lookup.remember(threadId, { path, name: path.slice(path.lastIndexOf("/") + 1), archived: false });
+  const answer = await openExisting(context, threadId, path);
+  context.events.tell({ type: "created", threadId });
+  return answer;
+}
+
+/** Opens a writer on a file that holds the thread. `rollout_unreadable`, `thread_not_found`. */
+export async function openExisting(
+  context: LocalContext,
+  threadId: string,
+  path: string,
+): Promise<OpenedThread> {
+  const read = await context.access.open(path, async (rollout) => {
+    const { nextOrdinal, index } = await countRecords(context.files, rollout);
+    const keys = await readKeys(context, threadId, rollout, nextOrdinal);
+    const { stat, end, tornBytes, lacksNewline } = rollout;
+    const existing: ExistingRollout = { inode: stat.inode, tail: { end, tornBytes, lacksNewline } };
+    return { existing, nextOrdinal, index, keys };
+  });
+  if (read === undefined) throw threadNotFound(threadId);
+  const { existing, ...rest } = read;
+  const file = new RolloutFile(context.fileContext, { threadId, path }, existing);
+  const { tornBytes } = existing.tail;
+  if (tornBytes > 0) {
+    context.settings.logger.warn(
+      { threadId, path, offset: existing.tail.end, tornBytes },
+      "a rollout has a torn tail; it is cut before the next append",
+    );
+  }
+  return opened(register(context, { threadId, file, newMeta: null, ...rest }), tornBytes);
+}
+
+/** Lets the thread's open writer go in favour of a newer one, after what it was writing is written. */
+export async function fenceOpenWriter(context: LocalContext, threadId: string): Promise<void> {
+  const { writers } = context;
+  const older = writers.get(threadId);
+  if (older === undefined) return;
+  // What is on its way may be what makes the file.
+  if (older.newMeta !== null) await older.whenIdle();
+  if (older.newMeta !== null && older.refusal === null) throw threadNotFound(threadId);
+  await writers.release(older, fencedByEpoch(threadId, older.epoch, older.epoch + 1));
+}
+
+// oxlint-disable-next-line max-params -- the four things that keys depend on
+async function readKeys(
+  { files }: LocalContext,
+  threadId: string,
+  rollout: ReadableRollout,
+  nextOrdinal: number,
+): Promise<Awaited<ReturnType<typeof readAppliedKeys>>> {
+  const head = await readHead(files, rollout);
+  if (head === undefined) throw notARollout(rollout.path, "it does not start with a session_meta");
+  if (head.meta.id.toLowerCase() !== threadId) throw wrongThread(rollout.path, threadId, head.meta.id);
+  const copiedRecords = await readCopiedRecords(files, rollout.fd, head);
+  return readAppliedKeys(files, rollout, { fromOrdinal: 1 + copiedRecords, nextOrdinal });
+}
+
+function wrongThread(path: string, threadId: string, actualThreadId: string): SkeinError {
+  return rejection("invalid_argument", `${path} holds thread ${actualThreadId}, not ${threadId}`, {
+    path,
+    threadId,
+    actualThreadId,
+  });
+}
+
+async function refuseTakenId(context: LocalContext, threadId: string): Promise<void> {
+  const isTaken = context.writers.get(threadId) !== undefined || (await context.lookup.find(threadId)) !== undefined;
+  if (isTaken) throw rejection("thread_exists", `thread ${threadId} exists`, { threadId });
+}
+
+type WriterParts = Pick<
+  RolloutWriterOptions,
+  "threadId" | "file" | "newMeta" | "keys" | "index" | "nextOrdinal"
+> & { readonly newMeta: SessionMeta | null };
+
+function register(context: LocalContext, parts: WriterParts): RolloutWriter {
+  const { writers, events, lookup, settings } = context;
+  const { clock, durability } = settings;
+  const writer = new RolloutWriter({
+    ...parts,
+    epoch: writers.nextEpoch(),
+    durability,
+    clock,
+    events,
+    onCreated(created) {
+      const { path } = created.file;
+      writers.noteFile(created);
+      lookup.remember(created.threadId, { path, name: path.slice(path.lastIndexOf("/") + 1), archived: false });
+    },
+  });
+  writers.add(writer);
+  return writer;
+}
+
+function opened(writer: RolloutWriter, tornBytes: number): OpenedThread {
+  const { threadId, epoch, nextOrdinal } = writer;
+  return { writer: Object.freeze({ threadId, epoch }), nextOrdinal, path: writer.file.path, tornBytes };
+}
