@@ -214,8 +214,11 @@ class BlockScanner implements LogScanner {
   }
 
   #endOfBatch(more: number): void {
-    this.#due = more;
-    if (more > 0) return;
+    if (more > 0) {
+      this.#due = more;
+      return;
+    }
+    // Still due: what was skipped last belongs behind what is held.
     this.#flushRun();
     this.#release();
   }

@@ -1,0 +1,8 @@
+/**
+ * Arbitraries of what a rollout holds: items, whole turns, histories as threads really have them, and the
+ * bytes of a log with everything that can be wrong with it.
+ */
+export { arbHistory, type ArbHistoryOptions } from "./history-arbitraries.ts";
+export { arbLog, arbOddLine, type ArbLogOptions, type LogBytes } from "./log-arbitraries.ts";
+export { arbRolloutItem, arbText, arbUnknownMembers } from "./rollout-item-arbitraries.ts";
+export { arbTurnItems } from "./turn-arbitraries.ts";
