@@ -46,7 +46,7 @@ const failedTurn: AllowedDifference = {
 };
 
 /** For a thread's own view, `thread/read` with turns. */
-export const READ_DIFFERENCES: readonly AllowedDifference[] = [updatedAt, unnamedProvider, failedTurn];
+export const READ_DIFFERENCES: readonly AllowedDifference[] = [updatedAt, failedTurn];
 
 const notInLists: AllowedDifference = {
   id: "left-out-of-lists",

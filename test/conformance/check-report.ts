@@ -1,6 +1,7 @@
 /**
  * What was checked, and how it came out: PASS, DIFF (they differ in a way that is listed, with its
  * reason) or FAIL. A check that threw is a FAIL with the error's words, never a gap in the table.
+ * It shows its checks as text for people and as JSON for programs; it decides nothing else.
  */
 import { type JsonDifference, diffJson } from "./json-diff.ts";
 

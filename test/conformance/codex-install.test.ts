@@ -1,5 +1,6 @@
 /**
- * Where the peer can't be had, the run says why instead of failing.
+ * Where the peer can't be had, the run says why instead of failing. Both cases are made by the
+ * environment of npm: a registry that nobody answers for, and no npm at all.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -93,7 +93,7 @@ const THREADS: Readonly<Record<string, Step>> = {
     turns("one", "two"),
     (codex, id) => codex.compact(id),
     turns("three"),
-    (codex, id) => codex.rollback(id, 3),
+    (codex, id) => codex.rollback(id, 2),
     turns("four"),
   ),
   reviewed: steps(turns("one"), (codex, id) => codex.review(id, "look at it closely"), turns("after it")),

@@ -9,6 +9,7 @@ import { CodexPeer } from "./codex-peer.ts";
 import { writeCodexHome } from "./codex-written-home.ts";
 import { checkCommand } from "./command-check.ts";
 import { type ConformanceLab, openConformanceLab } from "./conformance-lab.ts";
+import { recordFixture } from "./fixture-recorder.ts";
 import type { SharedHome } from "./home-comparison.ts";
 import { writeSkeinHome } from "./skein-written-home.ts";
 import { checkTornTails } from "./torn-tail-check.ts";
@@ -18,6 +19,8 @@ export interface ConformanceOptions {
   readonly program: string;
   /** Told what begins. */
   readonly note: (line: string) => void;
+  /** Where to keep the home that Codex wrote, as a fixture; absent: nowhere. */
+  readonly fixtureFolder?: string;
 }
 
 /** Runs everything and gives the report. Leaves no process and no file behind. */
@@ -26,7 +29,7 @@ export async function runConformance(options: ConformanceOptions): Promise<Check
   const lab = await openConformanceLab({ ...options, report });
   const parts: Readonly<Record<string, () => Promise<void>>> = {
     "Skein's home": () => checkSkeinHome(lab),
-    "Codex's home": () => checkCodexHome(lab),
+    "Codex's home": () => checkCodexHome(lab, options.fixtureFolder),
     "torn tails": () => checkTornTails(lab),
   };
   try {
@@ -58,7 +61,7 @@ async function checkDefaultList(lab: ConformanceLab, home: SharedHome): Promise<
   }
 }
 
-async function checkCodexHome(lab: ConformanceLab): Promise<void> {
+async function checkCodexHome(lab: ConformanceLab, fixtureFolder: string | undefined): Promise<void> {
   const path = lab.homePath("written-by-codex");
   const { program, model, cwd } = lab;
   const peer = await CodexPeer.open({ program, home: path, cwd, baseUrl: model.baseUrl });
@@ -68,6 +71,7 @@ async function checkCodexHome(lab: ConformanceLab): Promise<void> {
   } finally {
     await peer.close();
   }
+  if (fixtureFolder !== undefined) await recordFixture(lab, { path, threads }, fixtureFolder);
   await checkCommand(lab, { path, threads });
   await checkBothWays(lab, { path, threads }, "Codex");
 }

@@ -10,7 +10,7 @@ import {
   READ_DIFFERENCES,
   ROLLED_BACK_OVER_COMPACTION,
 } from "./allowed-differences.ts";
-import type { CheckReport } from "./check-report.ts";
+import type { CheckReport, ComparedValues } from "./check-report.ts";
 import type { CodexDriver } from "./codex-driver.ts";
 import type { ConformanceLab } from "./conformance-lab.ts";
 import { textOf } from "./mock-responses-server.ts";
@@ -49,9 +49,15 @@ export async function compareHome(lab: ConformanceLab, home: SharedHome, part: s
     }
   }
   for (const [id, codexThread] of codex.read) {
-    const values = { skein: skein.read.get(id), codex: codexThread };
+    const values = besideProvider(skein.read.get(id), codexThread);
     report.same({ part, thread: nameOf(home, codexThread), claim: "reads alike, all turns" }, values, READ_DIFFERENCES);
   }
+}
+
+/** The provider is compared where threads are listed; here its listed difference would hide the others. */
+function besideProvider(skein: Thread | undefined, codex: Thread): ComparedValues {
+  const isUnrecorded = skein?.modelProvider === "unknown";
+  return { skein, codex: isUnrecorded ? { ...codex, modelProvider: "unknown" } : codex };
 }
 
 interface HomeReader {

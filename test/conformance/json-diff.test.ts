@@ -1,5 +1,6 @@
 /**
- * The judge of the conformance run itself: it must find what differs, and let pass only what is listed.
+ * The judge of the conformance run itself: it must find what differs, and let pass only what is
+ * listed. A judge that passes everything would make the whole run worthless.
  */
 import { describe, expect, it } from "vitest";
 

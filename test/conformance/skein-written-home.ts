@@ -92,7 +92,7 @@ const THREADS: Readonly<Record<string, Step>> = {
     turns("one", "two"),
     compact,
     turns("three"),
-    (thread) => thread.rollback(3),
+    (thread) => thread.rollback(2),
     turns("four"),
   ),
   reviewed: steps(turns("one"), review, turns("after it")),
