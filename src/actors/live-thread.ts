@@ -14,7 +14,7 @@
 import { createActor } from "xstate";
 
 import { fault, isSkeinError, type SkeinError } from "../base/index.ts";
-import type { AppendableItem, Turn } from "../events/index.ts";
+import type { AppendableItem, ThreadStatus, Turn } from "../events/index.ts";
 import { type StoredThread, type StoreEvent, toThread } from "../store/index.ts";
 import type { TurnSettings } from "./agent.ts";
 import { CommandMailbox } from "./command-mailbox.ts";
@@ -38,6 +38,8 @@ export class LiveThread implements LifecycleEffects {
   /** Settings that were asked for and no turn recorded yet. */
   #overrides: Partial<TurnSettings>;
   #fault: SkeinError | null = null;
+  /** Why the writer could not be flushed as the thread closed. */
+  #closeFault: SkeinError | null = null;
   #restarts = 0;
   #isOpen = false;
   #lastTurnFailed = false;
@@ -87,19 +89,15 @@ export class LiveThread implements LifecycleEffects {
   }
 
   snapshot(): ThreadSnapshot {
-    const activeTurnId = this.#turn?.id ?? null;
+    const isDown = this.#fault !== null && this.#state !== "closing" && this.#state !== "closed";
+    const activeTurnId = isDown ? null : (this.#turn?.id ?? null);
     const turns = visibleTurns(this.conversation, activeTurnId);
-    const hasError = this.#state === "failed" || (this.#turn === null && this.#lastTurnFailed);
-    const status =
-      activeTurnId === null
-        ? ({ type: hasError ? "systemError" : this.#state === "closed" ? "notLoaded" : "idle" } as const)
-        : ({ type: "active", activeFlags: [] } as const);
     return {
       state: this.#state,
       nextOrdinal: this.conversation.nextOrdinal,
-      thread: toThread(this.log.stored, { status, turns }),
+      thread: toThread(this.log.stored, { status: this.#status(activeTurnId, isDown), turns }),
       activeTurnId,
-      failure: this.#state === "failed" ? (this.#fault?.message ?? null) : null,
+      failure: isDown ? (this.#fault?.message ?? null) : null,
     };
   }
 
@@ -219,12 +217,14 @@ export class LiveThread implements LifecycleEffects {
     await this.#opening;
     await this.#releasing;
     const turn = this.#turn;
+    const wasDown = this.#fault !== null;
     turn?.abort(closedError(this.id));
-    await turn?.outcome;
+    const outcome = await turn?.outcome;
+    if (!wasDown) this.#closeFault = outcome?.fault ?? null;
     try {
       await this.log.shutdown();
     } catch (error) {
-      this.#fault = asFault(error, this.id);
+      this.#closeFault = asFault(error, this.id);
       this.environment.logger.error({ error, threadId: this.id }, "a thread could not be flushed as it closed");
     }
   }
@@ -312,14 +312,20 @@ export class LiveThread implements LifecycleEffects {
       this.#opened = null;
     }
     if (this.#isOpen) this.#tellUnloaded(this.#unloadReason ?? "idle");
-    if (this.#fault === null) this.#closed?.resolve();
-    else this.#closed?.reject(this.#fault);
+    if (this.#closeFault === null) this.#closed?.resolve();
+    else this.#closed?.reject(this.#closeFault);
   }
 
   #tellUnloaded(reason: UnloadReason): void {
     if (this.#isUnloaded) return;
     this.#isUnloaded = true;
     this.environment.unloaded(this, reason);
+  }
+
+  #status(activeTurnId: string | null, isDown: boolean): ThreadStatus {
+    if (activeTurnId !== null) return { type: "active", activeFlags: [] };
+    if (this.#state === "closed") return { type: "notLoaded" };
+    return { type: isDown || this.#lastTurnFailed ? "systemError" : "idle" };
   }
 
   #requireOpen(): void {

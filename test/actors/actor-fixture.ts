@@ -2,6 +2,10 @@
  * What the tests of the actors share: a manager over a store (memory, or files in a folder of its own)
  * on a clock that stands still, with everything it tells, and gates to hold an agent at a point.
  */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
 import {
   type Agent,
   createThreadManager,
@@ -13,10 +17,11 @@ import {
 import { createIdSource } from "../../src/base/index.ts";
 import type { EventMsg, RolloutItem, RolloutRecord } from "../../src/events/index.ts";
 import type { ThreadStore } from "../../src/store/index.ts";
+import { openLocalThreadStore } from "../../src/store/local/index.ts";
 import { createMemoryThreadStore } from "../../src/store/memory/index.ts";
 import { createManualClock, type ManualClock } from "../../src/testing/manual-clock.ts";
 
-export const STORE_KINDS = ["memory"] as const;
+export const STORE_KINDS = ["memory", "local"] as const;
 export type StoreKind = (typeof STORE_KINDS)[number];
 
 export interface ActorFixture<Store extends ThreadStore = ThreadStore> {
@@ -90,7 +95,15 @@ export async function openStore(
     const store = createMemoryThreadStore({ clock });
     return { store, close: () => store.close() };
   }
-  throw new Error("local later");
+  const home = await mkdtemp(join(tmpdir(), "skein-actors-"));
+  const store = await openLocalThreadStore({ home, clock });
+  return {
+    store,
+    close: async () => {
+      await store.close();
+      await rm(home, { recursive: true });
+    },
+  };
 }
 
 /** A record's type, with its kind where it is an event. */
