@@ -37,7 +37,6 @@ export {
 } from "./folds/token-usage-fold.ts";
 export {
   activeTurnIdOf,
-  needsStrictReplay,
   type SavedTurns,
   type TurnEntry,
   turnEntriesOf,
@@ -46,6 +45,7 @@ export {
   type TurnsState,
   type TurnsView,
 } from "./folds/turns-fold.ts";
+export { needsStrictReplay } from "./folds/turn-track.ts";
 export { decodeLine, encodeLine, isBlankLine, unreadableRecord } from "./line-codec.ts";
 export { type LineHead, peekLine, peekMore } from "./line-peek.ts";
 export {

@@ -11,11 +11,9 @@ import {
   threadMetadataFold,
   tokenUsageFold,
   tokenUsageOf,
-  type TokenUsageState,
   turnEntriesOf,
   turnsFold,
 } from "../../src/events/index.ts";
-import { listValues } from "../../src/events/append-list.ts";
 
 export interface FoldCase {
   readonly fold: Fold<unknown>;
@@ -37,11 +35,6 @@ function foldCase<State>(
   };
 }
 
-/** Names of turns without a start event may be wrong where the heads of lines were believed. */
-function hasSureTurns({ track }: TokenUsageState): boolean {
-  return !track.isUnverified || listValues(track.starts).every((start) => start.isExplicit);
-}
-
 /** All folds of the room. */
 export const FOLD_CASES: readonly FoldCase[] = [
   foldCase(
@@ -53,7 +46,7 @@ export const FOLD_CASES: readonly FoldCase[] = [
   foldCase(
     tokenUsageFold,
     (state) => [tokenUsageOf(state), state.turnId, state.turnPosition],
-    hasSureTurns,
+    (state) => !needsStrictReplay(state),
   ),
   foldCase(threadMetadataFold, (state) => state),
   foldCase(lineageFold, (state) => state),

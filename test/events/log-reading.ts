@@ -86,6 +86,6 @@ export function foldBytes<State>(
     scanner.push(block);
     block.fill(0x78);
   }
-  const end = scanner.end();
-  return { state: end.states.fold as State, end };
+  const { states, ...end } = scanner.end();
+  return { state: states.fold as State, end };
 }

@@ -49,9 +49,16 @@ describe("line codec", () => {
 
   it("law: reading never throws, and every line that is read keeps its ordinal", () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), fc.json(), arbOddLine().map((line) => new TextDecoder().decode(line))), (text) => {
-        expect(decodeLine(text, 7).ordinal).toBe(7);
-      }),
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.json(),
+          arbOddLine().map((line) => new TextDecoder().decode(line)),
+        ),
+        (text) => {
+          expect(decodeLine(text, 7).ordinal).toBe(7);
+        },
+      ),
     );
   });
 

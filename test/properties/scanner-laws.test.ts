@@ -12,34 +12,36 @@ import { blocksOf, foldBytes, scanAll } from "../events/log-reading.ts";
 
 const arbCuts = fc.array(fc.nat(), { maxLength: 6 });
 
-describe.each(FOLD_CASES.map((each) => ({ name: each.fold.name, each })))("fold $name", ({ each }) => {
-  const { fold, view, isSure } = each;
-
-  it("law: skipping gives what parsing gives, or says that it may not, wherever the blocks are cut", () => {
-    let sure = 0;
+describe("skipping", () => {
+  it("law: gives what parsing gives, or says that it may not, for each fold and wherever the blocks are cut", () => {
+    const sure = new Map<string, number>();
     fc.assert(
       fc.property(arbLog(), arbCuts, ({ bytes }, cuts) => {
-        const skipped = foldBytes(fold, blocksOf(bytes, cuts), false);
-        const parsed = foldBytes(fold, blocksOf(bytes, []), true);
-        expect(skipped.end.nextOrdinal).toBe(parsed.end.nextOrdinal);
-        expect(skipped.end.endOffset).toBe(parsed.end.endOffset);
-        if (!isSure(skipped.state)) return;
-        sure += 1;
-        expect(view(skipped.state)).toEqual(view(parsed.state));
+        for (const { fold, view, isSure } of FOLD_CASES) {
+          const skipped = foldBytes(fold, blocksOf(bytes, cuts), false);
+          const parsed = foldBytes(fold, blocksOf(bytes, []), true);
+          expect(skipped.end).toEqual(parsed.end);
+          if (!isSure(skipped.state)) continue;
+          sure.set(fold.name, (sure.get(fold.name) ?? 0) + 1);
+          expect(view(skipped.state)).toEqual(view(parsed.state));
+        }
       }),
-      { numRuns: 300 },
+      { numRuns: 250 },
     );
-    expect(sure).toBeGreaterThan(30);
+    // The way out is taken now and then, not always: else this law would say nothing.
+    expect(Math.min(...FOLD_CASES.map(({ fold }) => sure.get(fold.name) ?? 0))).toBeGreaterThan(25);
   });
 
-  it("law: without broken lines skipping gives what parsing gives, always but for Skein's own turn_contexts", () => {
+  it("law: gives what parsing gives in a log without broken lines and without Skein's own turn_contexts", () => {
     fc.assert(
       fc.property(arbLog({ hasOddLines: false }), arbCuts, ({ bytes }, cuts) => {
         const text = new TextDecoder().decode(bytes);
         fc.pre(!/"turn_context"(?!.*"summary")/.test(text));
-        const skipped = foldBytes(fold, blocksOf(bytes, cuts), false);
-        const parsed = foldBytes(fold, blocksOf(bytes, []), true);
-        expect(view(skipped.state)).toEqual(view(parsed.state));
+        for (const { fold, view } of FOLD_CASES) {
+          const skipped = foldBytes(fold, blocksOf(bytes, cuts), false);
+          const parsed = foldBytes(fold, blocksOf(bytes, []), true);
+          expect(view(skipped.state)).toEqual(view(parsed.state));
+        }
       }),
     );
   });

@@ -44,8 +44,10 @@ export interface TurnTrack {
   readonly nextIndex: number;
   /** First record of input that no turn has taken yet. */
   readonly inputFrom: number | null;
-  /** The heads of skipped lines were believed: `nextIndex` may be too high. */
+  /** The heads of skipped lines were believed: `nextIndex` and `inputFrom` may be wrong. */
   readonly isUnverified: boolean;
+  /** A turn was named or placed by them. */
+  readonly isDoubtful: boolean;
 }
 
 /** What a record does to the row of turns. */
@@ -72,6 +74,7 @@ export function emptyTrack(): TurnTrack {
     nextIndex: 0,
     inputFrom: null,
     isUnverified: false,
+    isDoubtful: false,
   };
 }
 
@@ -90,6 +93,7 @@ export function trackRecord(track: TurnTrack, record: RolloutRecord): TrackStep 
     nextIndex: track.nextIndex + (isIndexed(item) ? 1 : 0),
     inputFrom: track.inputFrom,
     isUnverified: track.isUnverified,
+    isDoubtful: track.isDoubtful,
   };
   switch (item.type) {
     case "session_meta":
@@ -203,9 +207,11 @@ function openImplicit(track: TurnTrack, place: Place, open: "implicit" | "compac
   return { track: { ...track, open: now, inputFrom: null }, action: NONE };
 }
 
+/** Opens a turn that has no start event: its id and its place come from what was counted. */
 function openAt(track: TurnTrack, start: TurnStart, open: OpenTurn): TrackStep {
   const starts = listAppend(track.starts, start);
-  return { track: { ...track, starts, open, inputFrom: null }, action: { type: "open", start } };
+  const isDoubtful = track.isDoubtful || track.isUnverified;
+  return { track: { ...track, starts, open, inputFrom: null, isDoubtful }, action: { type: "open", start } };
 }
 
 function trackComplete(track: TurnTrack, turnId: string): TrackStep {
@@ -243,6 +249,14 @@ function rollbackCut(
   if (IMPLICIT_ID.test(before)) return { length, isNamed: length < starts.length };
   const index = listFindLast(starts, (start) => start.id === before);
   return index < 0 ? { length, isNamed: false } : { length: index, isNamed: true };
+}
+
+/**
+ * Whether ids or places of turns may be wrong, because lines were skipped on the word of their heads. The
+ * answer to it is to fold the log again with every line parsed.
+ */
+export function needsStrictReplay(state: { readonly track: TurnTrack }): boolean {
+  return state.track.isDoubtful;
 }
 
 /** A track as plain JSON. */

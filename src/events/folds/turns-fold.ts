@@ -330,12 +330,3 @@ function settled(entry: TurnEntry): TurnEntry {
 export function activeTurnIdOf(state: TurnsState): string | null {
   return state.pending?.status === "inProgress" ? state.pending.id : null;
 }
-
-/**
- * Whether ids of implicit turns may be wrong, because lines were skipped on the word of their heads. The
- * answer to it is to fold the log again with every line parsed.
- */
-export function needsStrictReplay(state: TurnsState): boolean {
-  const { track } = state;
-  return track.isUnverified && listFind(track.starts, (start) => !start.isExplicit) >= 0;
-}
