@@ -22,6 +22,8 @@ export interface CliContext {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The working folder. */
   readonly cwd: string;
+  /** Path of the script that was started, to say how the command is called. */
+  readonly script: string | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Calls `run` at each Ctrl-C instead of ending the process, until the returned function is called. */

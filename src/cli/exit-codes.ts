@@ -50,6 +50,7 @@ const EXIT_OF_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   turn_not_steerable: EXIT.conflict,
   nothing_to_roll_back: EXIT.conflict,
   mailbox_full: EXIT.conflict,
+  too_many_threads: EXIT.conflict,
   ordinal_conflict: EXIT.conflict,
   writer_fenced: EXIT.conflict,
   writer_closed: EXIT.conflict,

@@ -45,6 +45,7 @@ async function createContext(options: GlobalOptions, out: Output, err: Output): 
     err,
     env,
     cwd,
+    script: process.argv[1],
     clock: systemClock,
     logger,
     onInterrupt: (run) => {

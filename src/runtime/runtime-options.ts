@@ -5,7 +5,7 @@
 import { z } from "zod";
 
 import type { Agent } from "../actors/index.ts";
-import { type Clock, type IdSource, LIMITS, type Logger, rejection } from "../base/index.ts";
+import { type Clock, type IdSource, type Logger, rejection } from "../base/index.ts";
 import type { ThreadStore } from "../store/index.ts";
 
 /** What `openRuntime` takes. */
@@ -13,8 +13,8 @@ export interface RuntimeOptions {
   /** Folder of a local store: Skein's own or a Codex home. Made when the first thread is kept. */
   readonly home?: string;
   /**
-   * Any store instead of a home; then nothing at all is written to a disk by the runtime. The runtime
-   * takes it over: `close()` closes it.
+   * Any store instead of a home; then the runtime itself writes nothing to any disk. Who made the store
+   * closes it: `close()` of the runtime only lets go of its threads.
    */
   readonly store?: ThreadStore;
   /** Who answers. Default `echoAgent()`: offline and deterministic. */
@@ -27,10 +27,8 @@ export interface RuntimeOptions {
   readonly model?: string;
   /** Recorded as who made new threads. Default "skein". */
   readonly originator?: string;
-  /** Milliseconds an idle thread without subscribers stays loaded. Default 30 minutes; Infinity: for ever. At least 1. */
-  readonly idleUnloadMs?: number;
-  /** Threads loaded at once, at most. Default and bound: LIMITS.loadedThreadsMax. */
-  readonly loadedThreadsMax?: number;
+  /** Milliseconds an idle thread without subscribers stays loaded; null for ever. Default 30 minutes. */
+  readonly idleUnloadMs?: number | null;
   /** Where log lines go. Default: nowhere. See `createPinoLogger`. */
   readonly logger?: Logger;
   /** Default: the machine's. */
@@ -39,13 +37,8 @@ export interface RuntimeOptions {
   readonly ids?: IdSource;
 }
 
-/** Values of the options that are left out and don't depend on the machine. */
-export const RUNTIME_DEFAULTS = Object.freeze({
-  durability: "fsync" as const,
-  originator: "skein",
-  /** As long as the peer keeps an idle thread. */
-  idleUnloadMs: 30 * 60 * 1_000,
-});
+/** The longest delay that timers take; a longer one would fire at once. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
 
 const text = z.string().refine((value) => value.trim() !== "", "must not be blank");
 
@@ -70,8 +63,7 @@ const schema = z
     cwd: text.optional(),
     model: text.optional(),
     originator: text.optional(),
-    idleUnloadMs: z.union([z.number().min(1), z.literal(Number.POSITIVE_INFINITY)]).optional(),
-    loadedThreadsMax: z.number().int().min(1).max(LIMITS.loadedThreadsMax).optional(),
+    idleUnloadMs: z.number().min(0).max(TIMER_MS_MAX).nullable().optional(),
     logger: port("debug", "info", "warn", "error").optional(),
     clock: port("nowMs", "monotonicMs", "setTimer").optional(),
     ids: port("next").optional(),

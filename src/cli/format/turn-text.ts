@@ -18,7 +18,7 @@ export function threadHead(thread: StoredThread, out: Output): string {
     ["made", formatLocalTime(thread.createdAtMs)],
     ["changed", formatLocalTime(thread.updatedAtMs)],
     ["folder", thread.cwd],
-    ["model", [thread.modelProvider, thread.model].filter((part) => part !== null && part !== "").join(" ")],
+    ["model", modelOf(thread)],
   ];
   if (thread.forkedFromId !== null) facts.push(["forked", `from ${thread.forkedFromId}`]);
   if (thread.git?.branch !== null && thread.git?.branch !== undefined) facts.push(["branch", thread.git.branch]);
@@ -26,6 +26,11 @@ export function threadHead(thread: StoredThread, out: Output): string {
   if (thread.path !== null) facts.push(["file", thread.path]);
   const lines = facts.map(([label, value]) => `${out.paint("dim", label.padEnd(LABEL_WIDTH))}${toPlainLine(value)}`);
   return `${out.paint("bold", titleOf(thread))}\n${lines.join("\n")}\n`;
+}
+
+/** Provider and model, as far as the log names them. */
+function modelOf({ modelProvider, model }: StoredThread): string {
+  return [modelProvider === "unknown" ? "" : modelProvider, model ?? ""].join(" ").trim();
 }
 
 /** One turn with its items, ended by a newline. */

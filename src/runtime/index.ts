@@ -1,0 +1,7 @@
+/**
+ * runtime: openRuntime, the one place that builds and closes things.
+ */
+export { openRuntime } from "./open-runtime.ts";
+export type { Runtime, RuntimeFeed } from "./runtime.ts";
+export type { RuntimeOptions } from "./runtime-options.ts";
+export type { RuntimeThread, ThreadFeed, ThreadFeedOptions } from "./runtime-thread.ts";
