@@ -25,10 +25,12 @@ import {
 import { type Conversation, emptyConversation, stepConversation } from "./conversation.ts";
 import type { ThreadEnvironment } from "./thread-environment.ts";
 
-/** Where a thread comes from. */
+/** Where a thread comes from. A new one was created in the store already: only the store knows which ids are free. */
 export type ThreadOrigin =
-  | { readonly type: "new"; readonly params: CreateThreadParams & { readonly threadId: string } }
+  | { readonly type: "new"; readonly params: NewThreadParams; readonly opened: OpenedThread | null }
   | { readonly type: "stored"; readonly params: ResumeThreadParams };
+
+type NewThreadParams = CreateThreadParams & { readonly threadId: string };
 
 export class ThreadLog {
   readonly threadId: string;
@@ -131,21 +133,24 @@ export class ThreadLog {
   }
 
   async #openWriter(): Promise<OpenedThread> {
-    const { store } = this.#environment;
     if (this.#origin.type === "stored") return await this.#resume(this.#origin.params);
-    const { params } = this.#origin;
-    if (this.#isKnown()) {
-      // A restart: whether the failed append made the file is for the store to say.
-      try {
-        return await this.#resume({ threadId: this.threadId });
-      } catch (error) {
-        if (!isSkeinError(error, "thread_not_found")) throw error;
-      }
-    }
-    const opened = await store.createThread(params);
+    const { params, opened } = this.#origin;
+    this.#origin = { type: "new", params, opened: null };
+    if (opened === null) return await this.#openAgain(params);
     if (params.fork === undefined) this.#unrecorded = this.#metadataOf(params);
     else this.#origin = { type: "stored", params: { threadId: this.threadId } };
     return opened;
+  }
+
+  /** A restart of a new thread: whether the append that failed made the log is for the store to say. */
+  async #openAgain(params: NewThreadParams): Promise<OpenedThread> {
+    try {
+      return await this.#resume({ threadId: this.threadId });
+    } catch (error) {
+      if (!isSkeinError(error, "thread_not_found")) throw error;
+    }
+    this.#unrecorded = this.#metadataOf(params);
+    return await this.#environment.store.createThread(params);
   }
 
   async #resume(params: ResumeThreadParams): Promise<OpenedThread> {
@@ -162,10 +167,6 @@ export class ThreadLog {
       throw error;
     }
     return opened;
-  }
-
-  #isKnown(): boolean {
-    return this.#unrecorded !== null || this.#announcedOrdinal > 0;
   }
 
   #metadataOf(params: CreateThreadParams): ThreadMetadata {

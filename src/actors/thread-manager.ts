@@ -10,7 +10,14 @@
  */
 import { fault, isSkeinError, rejection } from "../base/index.ts";
 import type { ResponseItem, Thread } from "../events/index.ts";
-import { type NewThreadMetadata, type StoredThread, type ThreadMetadataPatch, toThread } from "../store/index.ts";
+import {
+  type CreateThreadParams,
+  type NewThreadMetadata,
+  type StoredThread,
+  type ThreadMetadataPatch,
+  type ThreadWriter,
+  toThread,
+} from "../store/index.ts";
 import type { TurnSettings } from "./agent.ts";
 import { visibleTurns } from "./conversation.ts";
 import { forkEndItems, forkMetadata, forkPointOf, type ForkThreadParams, readConversation } from "./fork-thread.ts";
@@ -107,9 +114,8 @@ class RegistryThreadManager implements ThreadManager {
   }
 
   async start(params: StartThreadParams = {}): Promise<ThreadHandle> {
-    const { threadId, metadata, settings } = this.#newThread(params);
-    const origin = { type: "new", params: { threadId, metadata } } as const;
-    return await this.#guarded(threadId, () => this.#load(origin, settings));
+    const { create, settings } = this.#newThread(params);
+    return await this.#create(create, settings);
   }
 
   async resume(threadId: string, overrides: TurnOptions = {}): Promise<ThreadHandle> {
@@ -144,21 +150,18 @@ class RegistryThreadManager implements ThreadManager {
   async resumeFromHistory(items: readonly ResponseItem[], params: StartThreadParams = {}): Promise<ThreadHandle> {
     if (!Array.isArray(items)) throw rejection("invalid_argument", "history must be a list of response items");
     checkResponseItems(items);
-    const { threadId, metadata, settings } = this.#newThread(params);
-    const origin = { type: "new", params: { threadId, metadata } } as const;
-    return await this.#guarded(threadId, () =>
-      this.#load(origin, settings, async (thread) => {
-        await thread.guard(() => thread.log.materialize());
-        for (const batch of recordInBatches(items)) await thread.append(batch);
-      }),
-    );
+    const { create, settings } = this.#newThread(params);
+    return await this.#create(create, settings, async (thread) => {
+      await thread.guard(() => thread.log.materialize());
+      for (const batch of recordInBatches(items)) await thread.append(batch);
+    });
   }
 
   async fork(threadId: string, params: ForkThreadParams = {}): Promise<ThreadHandle> {
     const sourceId = requireThreadId(threadId);
     const { model, effort, instructions } = params;
     const settings = checkSettings(withoutUndefined({ model, effort, instructions, cwd: params.cwd }));
-    const id = params.threadId === undefined ? this.#environment.ids.next() : requireThreadId(params.threadId);
+    const ownId = params.threadId === undefined ? {} : { threadId: requireThreadId(params.threadId) };
     this.#requireRunning();
     const live = this.#registry.find(sourceId)?.thread;
     const source =
@@ -166,13 +169,11 @@ class RegistryThreadManager implements ThreadManager {
         ? live.conversation
         : await readConversation(this.#environment.store, sourceId);
     const fork = forkPointOf(sourceId, source, params.beforeTurnId);
-    const metadata = forkMetadata(source, params);
-    return await this.#guarded(id, () =>
-      this.#load({ type: "new", params: { threadId: id, metadata, fork } }, settings, async (thread) => {
-        const ending = forkEndItems(thread.conversation);
-        if (ending.length > 0) await thread.append(ending);
-      }),
-    );
+    const create = { ...ownId, metadata: forkMetadata(source, params), fork };
+    return await this.#create(create, settings, async (thread) => {
+      const ending = forkEndItems(thread.conversation);
+      if (ending.length > 0) await thread.append(ending);
+    });
   }
 
   async rollback(threadId: string, numTurns: number): Promise<ThreadSnapshot> {
@@ -274,8 +275,7 @@ class RegistryThreadManager implements ThreadManager {
   }
 
   #newThread(params: StartThreadParams): {
-    readonly threadId: string;
-    readonly metadata: NewThreadMetadata;
+    readonly create: CreateThreadParams;
     readonly settings: Partial<TurnSettings>;
   } {
     const { threadId, model, effort, instructions, ...own } = params;
@@ -284,31 +284,41 @@ class RegistryThreadManager implements ThreadManager {
       ...withoutUndefined({ model, effort, instructions: instructions ?? metadata.baseInstructions }),
       cwd: metadata.cwd,
     });
-    const id = threadId === undefined ? this.#environment.ids.next() : requireThreadId(threadId);
-    return { threadId: id, metadata, settings };
+    const ownId = threadId === undefined ? {} : { threadId: requireThreadId(threadId) };
+    return { create: { ...ownId, metadata }, settings };
   }
 
-  /** Loads a thread and does what belongs to its making; undone when that fails (G3). */
+  /** Makes a thread in the store, loads it, and does what belongs to its making; undone when that fails (G3). */
+  async #create(
+    create: CreateThreadParams,
+    settings: Partial<TurnSettings>,
+    initialize?: (thread: LiveThread) => Promise<void>,
+  ): Promise<ThreadHandle> {
+    this.#requireRunning();
+    const opened = await this.#environment.store.createThread(create);
+    const { threadId } = opened.writer;
+    const origin = { type: "new", params: { ...create, threadId }, opened } as const;
+    try {
+      return await this.#guarded(threadId, () => this.#load(origin, settings, initialize));
+    } catch (error) {
+      await this.#undo(opened.writer);
+      throw error;
+    }
+  }
+
   async #load(
     origin: ThreadOrigin,
     settings: Partial<TurnSettings>,
     initialize?: (thread: LiveThread) => Promise<void>,
   ): Promise<ThreadHandle> {
     const { threadId } = origin.params;
-    if ((await this.#usable(threadId)) !== undefined) {
-      throw rejection("thread_exists", `thread ${threadId} exists`, { threadId });
-    }
     const { thread, handle } = this.#registry.add(new LiveThread(this.#environment, origin, settings));
     try {
       await thread.start();
-    } catch (error) {
-      this.#registry.drop(thread);
-      throw error;
-    }
-    try {
       await initialize?.(thread);
     } catch (error) {
-      await this.#undo(thread);
+      this.#registry.drop(thread);
+      await this.#unloadQuietly(thread);
       throw error;
     }
     tellSafely(this.#options, { type: "thread_loaded", threadId });
@@ -317,19 +327,23 @@ class RegistryThreadManager implements ThreadManager {
   }
 
   /** A thread whose making failed half-way: nobody was told of it, so nothing of it stays. */
-  async #undo(thread: LiveThread): Promise<void> {
+  async #undo(writer: ThreadWriter): Promise<void> {
     const { store, logger } = this.#environment;
-    this.#registry.drop(thread);
+    const { threadId } = writer;
+    await store.discardThread(writer);
     try {
-      await thread.unload("failed");
-    } catch (error) {
-      logger.warn({ error, threadId: thread.id }, "a thread that failed to initialise could not be flushed");
-    }
-    try {
-      await store.deleteThread(thread.id);
+      await store.deleteThread(threadId);
     } catch (error) {
       if (isSkeinError(error, "thread_not_found")) return;
-      logger.warn({ error, threadId: thread.id }, "a thread that failed to initialise could not be deleted");
+      logger.warn({ error, threadId }, "a thread that failed to initialise could not be deleted");
+    }
+  }
+
+  async #unloadQuietly(thread: LiveThread): Promise<void> {
+    try {
+      await thread.unload("closed");
+    } catch (error) {
+      this.#environment.logger.warn({ error, threadId: thread.id }, "a thread could not be flushed as it closed");
     }
   }
 
@@ -337,11 +351,7 @@ class RegistryThreadManager implements ThreadManager {
   async #usable(threadId: string): Promise<ReturnType<ThreadRegistry["find"]>> {
     const loaded = this.#registry.find(threadId);
     if (loaded === undefined || isUsable(loaded.thread)) return loaded;
-    try {
-      await loaded.thread.unload("closed");
-    } catch (error) {
-      this.#environment.logger.warn({ error, threadId }, "a thread could not be flushed as it closed");
-    }
+    await this.#unloadQuietly(loaded.thread);
     this.#registry.drop(loaded.thread);
     return undefined;
   }
