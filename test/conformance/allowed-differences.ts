@@ -11,26 +11,23 @@ function memberOf(value: unknown, name: string): unknown {
 
 /** The value that holds the member at `path`, on the Skein side: `turns.3` for `turns.3.status`. */
 function holderOf({ path }: JsonDifference, values: ComparedValues): unknown {
-  return path.split(".").slice(0, -1).reduce(memberOf, values.skein);
+  const holders = path.split(".").slice(0, -1);
+  return holders.reduce<unknown>((value, name) => memberOf(value, name), values.skein);
 }
 
 const updatedAt: AllowedDifference = {
   id: "updatedAt",
   reason:
-    "Codex gives the file's mtime, or the creation time, by code path; Skein gives the time of the newest record on every path",
-  covers: ({ path, skein, codex }, values) =>
-    path === "updatedAt" &&
-    typeof skein === "number" &&
-    typeof codex === "number" &&
-    (codex >= skein - 1 || codex === memberOf(values.codex, "createdAt")),
+    "Codex gives its DB row's time, the file's mtime or the creation time, by code path; Skein gives the time of the newest record on every path",
+  covers: (difference, values) =>
+    /(^|\.)updatedAt$/.test(difference.path) &&
+    typeof difference.skein === "number" &&
+    typeof difference.codex === "number" &&
+    difference.codex >= Number(memberOf(holderOf(difference, values), "createdAt")),
 };
 
-const unnamedProvider: AllowedDifference = {
-  id: "provider-not-recorded",
-  reason:
-    "a thread of an agent that Codex can't know records no provider (decision 0001): Skein says so, Codex shows its configured one",
-  covers: ({ path, skein, codex }) => path === "modelProvider" && skein === "unknown" && codex === "mock",
-};
+/** For the times of threads. */
+export const TIME_DIFFERENCES: readonly AllowedDifference[] = [updatedAt];
 
 const failedTurn: AllowedDifference = {
   id: "failed-turn",
@@ -43,6 +40,17 @@ const failedTurn: AllowedDifference = {
     }
     return false;
   },
+};
+
+/** What Skein sets in these runs where Codex had set something before. */
+export const SET_BY_SKEIN = { name: "named by Skein", branch: "set-by-skein" } as const;
+
+const codexRowWins: AllowedDifference = {
+  id: "codex-row-wins",
+  reason:
+    "a name or git field that stands in Codex's state DB is shown by Codex whatever the files say since; with the DB made anew it shows what Skein set",
+  covers: ({ path, skein }) =>
+    (path === "name" && skein === SET_BY_SKEIN.name) || (path === "gitInfo.branch" && skein === SET_BY_SKEIN.branch),
 };
 
 /** For a thread's own view, `thread/read` with turns. */
@@ -62,7 +70,10 @@ const clearedGit: AllowedDifference = {
 };
 
 /** For a thread in `thread/list`. */
-export const LIST_DIFFERENCES: readonly AllowedDifference[] = [updatedAt, unnamedProvider, notInLists, clearedGit];
+export const LIST_DIFFERENCES: readonly AllowedDifference[] = [updatedAt, notInLists, clearedGit];
+
+/** While Codex has a state DB of its own, for lists and reads after Skein changed what stands in it. */
+export const STATE_DB_DIFFERENCES: readonly AllowedDifference[] = [codexRowWins];
 
 const nothingSaid: AllowedDifference = {
   id: "nothing-said-yet",

@@ -90,12 +90,10 @@ export class CheckReport {
     }
   }
 
-  /** The table, the differences that are listed with their reasons, and the failures in full. */
+  /** A table of the claims, the listed differences that were met, with their reasons, and the failures in full. */
   toText(): string {
-    const shown = this.#checks.map((check) => [check.outcome, check.part, check.thread, check.claim]);
-    return [table(shown), this.#listedDifferences(), this.#failures(), this.#summary()]
-      .filter((section) => section !== "")
-      .join("\n\n");
+    const sections = [this.#table(), this.#listedDifferences(), this.#failures(), this.#summary()];
+    return sections.filter((section) => section !== "").join("\n\n");
   }
 
   toJSON(): object {
@@ -104,16 +102,36 @@ export class CheckReport {
     return { ...counts, allowedDifferences: Object.fromEntries(this.#allowed), checks: this.#checks };
   }
 
+  /** One line a claim: how many threads it holds for, and how. */
+  #table(): string {
+    const rows = new Map<string, readonly Check[]>();
+    for (const check of this.#checks) {
+      const key = `${check.part}\n${check.claim}`;
+      rows.set(key, [...(rows.get(key) ?? []), check]);
+    }
+    const lines = [...rows.values()].map((checks) => {
+      const count = (outcome: CheckOutcome): number => checks.filter((check) => check.outcome === outcome).length;
+      const worst = count("FAIL") > 0 ? "FAIL" : count("DIFF") > 0 ? "DIFF" : "PASS";
+      const counts = [checks.length, count("DIFF"), count("FAIL")].map((number) =>
+        number === 0 ? "" : String(number),
+      );
+      return [worst, checks[0]?.part ?? "", ...counts, checks[0]?.claim ?? ""];
+    });
+    return table([["", "", "checks", "diff", "fail", ""], ...lines]);
+  }
+
   #listedDifferences(): string {
-    const counts = new Map<string, number>();
-    for (const { differences } of this.#checks) {
+    const met = new Map<string, Set<string>>();
+    for (const { differences, thread } of this.#checks) {
       for (const { allowedBy } of differences) {
-        if (allowedBy !== null) counts.set(allowedBy, (counts.get(allowedBy) ?? 0) + 1);
+        if (allowedBy !== null) met.set(allowedBy, (met.get(allowedBy) ?? new Set()).add(thread));
       }
     }
-    if (this.#allowed.size === 0) return "";
-    const lines = [...this.#allowed].map(([id, reason]) => `  ${id} (${counts.get(id) ?? 0}×): ${reason}`);
-    return `Listed differences, and how often they were met:\n${lines.join("\n")}`;
+    const lines = [...met].map(([id, threads]) => {
+      const reason = this.#allowed.get(id) ?? "";
+      return `  ${id}: ${reason}\n    met on: ${[...threads].join(", ")}`;
+    });
+    return lines.length === 0 ? "" : `Listed differences that were met:\n${lines.join("\n")}`;
   }
 
   #failures(): string {
@@ -142,13 +160,11 @@ function shorten(value: unknown): string {
 }
 
 function table(rows: readonly (readonly string[])[]): string {
-  const widths = [0, 1, 2].map((column) => Math.max(0, ...rows.map((row) => row[column]?.length ?? 0)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join("  ")
-        .trimEnd(),
-    )
-    .join("\n");
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const isNumber = (column: number): boolean => column >= 2 && column <= 4;
+  const pad = (cell: string, column: number): string => {
+    const width = widths[column] ?? 0;
+    return isNumber(column) ? cell.padStart(width) : cell.padEnd(width);
+  };
+  return rows.map((row) => row.map(pad).join("  ").trimEnd()).join("\n");
 }

@@ -78,10 +78,9 @@ export class CodexPeer {
     });
   }
 
-  /** Writes the home's config.toml, starts the process and shakes hands. */
+  /** Writes the home's config.toml (the model's port is this run's), starts the process and shakes hands. */
   static async open(options: CodexPeerOptions): Promise<CodexPeer> {
-    await mkdir(options.home, { recursive: true });
-    await writeFile(join(options.home, "config.toml"), configToml(options.baseUrl));
+    await writeCodexConfig(options.home, options.baseUrl);
     const peer = new CodexPeer(options);
     try {
       const clientInfo = { name: "skein-conformance", title: "Skein", version: "1.0.0" };
@@ -199,6 +198,12 @@ function peerEnvironment(home: string): NodeJS.ProcessEnv {
   const proxies = { HTTP_PROXY: nowhere, HTTPS_PROXY: nowhere, ALL_PROXY: nowhere };
   const environment = { PATH: process.env["PATH"], TZ: process.env["TZ"], LANG: process.env["LANG"] };
   return { ...environment, ...proxies, NO_PROXY: "127.0.0.1", HOME: home, CODEX_HOME: home };
+}
+
+/** Makes the home one of Codex: it exists, and its config.toml names the model on loopback. */
+export async function writeCodexConfig(home: string, baseUrl: string): Promise<void> {
+  await mkdir(home, { recursive: true });
+  await writeFile(join(home, "config.toml"), configToml(baseUrl));
 }
 
 /** Asks nobody, tells nobody, and takes its model from `baseUrl`. */

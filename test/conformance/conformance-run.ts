@@ -5,7 +5,7 @@
  */
 import { CheckReport } from "./check-report.ts";
 import { checkBothWays } from "./both-ways.ts";
-import { CodexPeer } from "./codex-peer.ts";
+import { CodexPeer, writeCodexConfig } from "./codex-peer.ts";
 import { writeCodexHome } from "./codex-written-home.ts";
 import { checkCommand } from "./command-check.ts";
 import { type ConformanceLab, openConformanceLab } from "./conformance-lab.ts";
@@ -45,6 +45,7 @@ export async function runConformance(options: ConformanceOptions): Promise<Check
 
 async function checkSkeinHome(lab: ConformanceLab): Promise<void> {
   const path = lab.homePath("written-by-skein");
+  await writeCodexConfig(path, lab.model.baseUrl);
   const threads = new Map(await lab.withSkein(path, (skein) => writeSkeinHome(skein)));
   await checkDefaultList(lab, { path, threads });
   await checkBothWays(lab, { path, threads }, "Skein");

@@ -9,8 +9,9 @@ import {
   LISTED_DIFFERENCES,
   READ_DIFFERENCES,
   ROLLED_BACK_OVER_COMPACTION,
+  TIME_DIFFERENCES,
 } from "./allowed-differences.ts";
-import type { CheckReport, ComparedValues } from "./check-report.ts";
+import type { AllowedDifference, CheckReport } from "./check-report.ts";
 import type { CodexDriver } from "./codex-driver.ts";
 import type { ConformanceLab } from "./conformance-lab.ts";
 import { textOf } from "./mock-responses-server.ts";
@@ -31,33 +32,52 @@ interface HomeView {
   readonly read: ReadonlyMap<string, Thread>;
 }
 
+/** One comparison. */
+export interface HomeComparison {
+  readonly part: string;
+  /** More differences that may be, beside those of every list and read. */
+  readonly allowed?: readonly AllowedDifference[];
+}
+
 /** Opens the home with each, one after the other, and compares everything they show. */
-export async function compareHome(lab: ConformanceLab, home: SharedHome, part: string): Promise<void> {
+export async function compareHome(lab: ConformanceLab, home: SharedHome, comparison: HomeComparison): Promise<void> {
   const { report } = lab;
+  const { part, allowed = [] } = comparison;
   const skein = await lab.withSkein(home.path, (visit) => view({ report, part, home }, visit));
   const codex = await lab.withCodex(home.path, (visit) => view({ report, part, home }, visit));
   for (const state of ["live", "archived"] as const) {
     const subject = { part, thread: "(all)", claim: `both list the same ${state} threads` };
     report.same(subject, { skein: presence(skein[state]), codex: presence(codex[state]) }, LISTED_DIFFERENCES);
     for (const codexThread of codex[state]) {
-      const thread = nameOf(home, codexThread);
-      const skeinThread = skein[state].find(({ id }) => id === codexThread.id);
-      const values = { skein: skeinThread, codex: codexThread };
-      if (skeinThread !== undefined) {
-        report.same({ part, thread, claim: "lists alike" }, values, LIST_DIFFERENCES);
-      }
+      const listed = skein[state].find(({ id }) => id === codexThread.id);
+      if (listed === undefined) continue; // Said by the check above.
+      const values = { skein: besideTime(listed), codex: besideTime(codexThread) };
+      const entry = { part, thread: nameOf(home, codexThread), claim: "lists alike" };
+      report.same(entry, values, [...LIST_DIFFERENCES, ...allowed]);
     }
   }
   for (const [id, codexThread] of codex.read) {
-    const values = besideProvider(skein.read.get(id), codexThread);
-    report.same({ part, thread: nameOf(home, codexThread), claim: "reads alike, all turns" }, values, READ_DIFFERENCES);
+    const values = { skein: besideTime(skein.read.get(id)), codex: besideTime(codexThread) };
+    const subject = { part, thread: nameOf(home, codexThread), claim: "reads alike, all turns" };
+    report.same(subject, values, [...READ_DIFFERENCES, ...allowed]);
   }
+  const times = { part, thread: "(all)", claim: "says when each changed last" };
+  report.same(
+    times,
+    { skein: timesOf(skein.read, codex.read), codex: timesOf(codex.read, codex.read) },
+    TIME_DIFFERENCES,
+  );
 }
 
-/** The provider is compared where threads are listed; here its listed difference would hide the others. */
-function besideProvider(skein: Thread | undefined, codex: Thread): ComparedValues {
-  const isUnrecorded = skein?.modelProvider === "unknown";
-  return { skein, codex: isUnrecorded ? { ...codex, modelProvider: "unknown" } : codex };
+/** Times are compared in one check of their own: they differ often, as listed, and would hide the rest. */
+function besideTime(thread: Thread | undefined): object | undefined {
+  return thread === undefined ? undefined : { ...thread, updatedAt: 0 };
+}
+
+function timesOf(threads: ReadonlyMap<string, Thread>, wanted: ReadonlyMap<string, Thread>): object {
+  return Object.fromEntries(
+    [...wanted].map(([id, { createdAt }]) => [id, { createdAt, updatedAt: threads.get(id)?.updatedAt }]),
+  );
 }
 
 interface HomeReader {

@@ -53,7 +53,7 @@ describe("CheckReport", () => {
     const values = { skein: turn("failed", { message: "no" }), codex: turn("completed", null) };
     report.same(SUBJECT, values, READ_DIFFERENCES);
     expect(report.checks.map(({ outcome }) => outcome)).toEqual(["DIFF"]);
-    expect(report.toText()).toContain("failed-turn (2×)");
+    expect(report.toText()).toContain("failed-turn: Skein records the error of a turn");
   });
 
   it("doesn't let a listed difference cover another one", () => {
