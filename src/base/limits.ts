@@ -30,6 +30,8 @@ export const LIMITS = Object.freeze({
   feedBufferRecordsMax: 1_024,
   /** Signals (deltas) a feed buffers per subscriber; the oldest is dropped, they are never promised. */
   feedBufferSignalsMax: 1_024,
+  /** Events a feed over all threads buffers per subscriber; past it the subscriber is told how many it missed. */
+  feedBufferEventsMax: 1_024,
   /** Loaded threads in one runtime. */
   loadedThreadsMax: 100_000,
   /** Tool-call rounds in one turn of responsesAgent. */

@@ -1,0 +1,15 @@
+/**
+ * streams: feeds. A thread's records from any ordinal on and then live, and what starts, ends and moves
+ * over all threads; as Observable and as AsyncIterable, with bounds for slow subscribers.
+ */
+export { EventFeed, type FeedIterator } from "./event-feed.ts";
+export type { FeedStats } from "./event-source.ts";
+export type { FeedEvent, LifecycleEvent, RuntimeEvent, RuntimeFeedEvent } from "./feed-event.ts";
+export {
+  createFeedHub,
+  type FeedHub,
+  type FeedHubOptions,
+  type FeedHubStats,
+  type FeedOptions,
+  type RuntimeFeedOptions,
+} from "./feed-hub.ts";
