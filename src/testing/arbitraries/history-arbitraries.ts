@@ -34,10 +34,12 @@ export function arbHistory(options: ArbHistoryOptions = {}): fc.Arbitrary<readon
       source: "vscode",
     },
   };
+  // Made once: building arbitraries costs more than drawing from them.
+  const steps = Array.from({ length: stepsMax }, (_, index) => step(index, threadId, hasRollbacks));
   return fc
-    .integer({ min: 0, max: stepsMax })
-    .chain((steps) => fc.tuple(...Array.from({ length: steps }, (_, index) => step(index, threadId, hasRollbacks))))
-    .map((steps) => [meta, ...steps.flat()]);
+    .nat(stepsMax)
+    .chain((count) => fc.tuple(...steps.slice(0, count)))
+    .map((drawn) => [meta, ...drawn.flat()]);
 }
 
 function step(index: number, threadId: string, hasRollbacks: boolean): fc.Arbitrary<readonly AppendableItem[]> {

@@ -208,17 +208,20 @@ export function arbSessionMeta(id: string): fc.Arbitrary<AppendableItem> {
 
 /** Any item that can be appended, of any kind, without regard to what stands before it. */
 export function arbRolloutItem(): fc.Arbitrary<AppendableItem> {
-  const turnId = fc.constantFrom("turn-1", "turn-2", "turn-3");
-  return turnId.chain((id) =>
-    fc.oneof(
-      { weight: 4, arbitrary: arbTurnEvent(id) },
-      { weight: 2, arbitrary: arbToolEvent(id) },
-      { weight: 2, arbitrary: arbNoise() },
-      arbTurnContext(id),
-      arbCompacted(),
-      arbSessionMeta("thread"),
-      fc.constantFrom("user", "developer", "assistant").chain((role) => arbMessage(role as "user")),
-    ),
+  return fc.oneof(
+    ...["turn-1", "turn-2", "turn-3"].map((id) => arbItemOfTurn(id)),
+    fc.oneof(arbMessage("user"), arbMessage("developer"), arbMessage("assistant")),
+  );
+}
+
+function arbItemOfTurn(turnId: string): fc.Arbitrary<AppendableItem> {
+  return fc.oneof(
+    { weight: 4, arbitrary: arbTurnEvent(turnId) },
+    { weight: 2, arbitrary: arbToolEvent(turnId) },
+    { weight: 2, arbitrary: arbNoise() },
+    arbTurnContext(turnId),
+    arbCompacted(),
+    arbSessionMeta("thread"),
   );
 }
 
