@@ -2,10 +2,13 @@
  * What a scenario tells the peer to do, one call each: start, run a turn and wait for its end, roll
  * back, fork, name, archive, read, list. Nothing here judges; it throws when the peer refuses.
  */
+import { sleep, systemClock } from "../../src/base/index.ts";
 import type { Thread, Turn } from "../../src/events/index.ts";
-import type { Answer, CodexPeer, Notification } from "./codex-peer.ts";
+import { type Answer, type CodexPeer, type Notification, PeerError } from "./codex-peer.ts";
 
 const LIST_PAGES_MAX = 100;
+const ROLLBACK_ATTEMPTS_MAX = 40;
+const ROLLBACK_AGAIN_MS = 50;
 /** Every kind of source, so that a list hides nothing. */
 const SOURCE_KINDS = ["cli", "vscode", "exec", "appServer", "subAgent", "unknown"] as const;
 
@@ -71,8 +74,20 @@ export class CodexDriver {
     return this.#untilTurnEnds(threadId, () => this.peer.request("review/start", { threadId, target }));
   }
 
+  /**
+   * Codex says that a turn has ended a moment before it lets go of it, and refuses a rollback until
+   * then; nothing tells when that is, so it is asked again.
+   */
   async rollback(threadId: string, numTurns: number): Promise<Thread> {
-    return threadOf(await this.peer.request("thread/rollback", { threadId, numTurns }));
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return threadOf(await this.peer.request("thread/rollback", { threadId, numTurns }));
+      } catch (error) {
+        const isStillEnding = error instanceof PeerError && error.message.includes("turn is in progress");
+        if (!isStillEnding || attempt === ROLLBACK_ATTEMPTS_MAX) throw error;
+        await sleep(systemClock, ROLLBACK_AGAIN_MS);
+      }
+    }
   }
 
   async fork(threadId: string): Promise<Thread> {

@@ -2,14 +2,8 @@
  * A home as Skein has it open, in the few words the scenarios use. All of it goes through the package's
  * public face; reads are of the stored threads, as a second program would see them.
  */
-import {
-  openRuntime,
-  type ResponseItem,
-  type Thread,
-  type ThreadHandle,
-  toThread,
-  type Turn,
-} from "../../src/index.ts";
+import { openRuntime, type ResponseItem, type Thread, type ThreadHandle, type Turn } from "../../src/index.ts";
+import { toThread } from "../../src/store/index.ts";
 import { markedAgent } from "./marked-agent.ts";
 
 export interface SkeinHome {
@@ -32,31 +26,30 @@ export interface SkeinHome {
 
 const PAGES_MAX = 1_000;
 /** Small, so that every home takes several pages. */
-const PAGE_SIZE = 10;
+const PAGE_SIZE = 3;
 
 /** Opens the home with the agent of the scenarios. New threads work in `cwd`. */
 export async function openSkeinHome(home: string, cwd: string): Promise<SkeinHome> {
   const { promise: steered, resolve: releaseSteered } = Promise.withResolvers<void>();
   const runtime = await openRuntime({ home, cwd, agent: markedAgent(steered) });
-  const { store } = runtime;
   return {
     start: () => runtime.startThread(),
     resume: (threadId) => runtime.resumeThread(threadId),
     fork: (threadId, beforeTurnId) => runtime.forkThread(threadId, beforeTurnId === undefined ? {} : { beforeTurnId }),
-    archive: (threadId) => store.archiveThread(threadId),
+    archive: (threadId) => runtime.archiveThread(threadId),
     unarchive: async (threadId) => {
-      await store.unarchiveThread(threadId);
+      await runtime.unarchiveThread(threadId);
     },
     listAll: (archived) =>
       allPages(async (cursor) => {
-        const page = await store.listThreads({ archived, limit: PAGE_SIZE, ...cursor });
+        const page = await runtime.listThreads({ archived, limit: PAGE_SIZE, ...cursor });
         return { data: page.data.map((stored) => toThread(stored)), nextCursor: page.nextCursor };
       }),
     read: async (threadId) => {
       const turns = await allPages<Turn>((cursor) =>
-        store.listTurns({ threadId, itemsView: "full", sortDirection: "asc", limit: PAGE_SIZE, ...cursor }),
+        runtime.listTurns({ threadId, itemsView: "full", sortDirection: "asc", limit: PAGE_SIZE, ...cursor }),
       );
-      return toThread(await store.readThread({ threadId }), { turns });
+      return { ...(await runtime.readThread(threadId)), turns };
     },
     modelContext: async (threadId) => {
       const thread = await runtime.resumeThread(threadId);
