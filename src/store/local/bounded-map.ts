@@ -1,5 +1,6 @@
 /**
- * A few at a time: maps many things through an async function without starting them all at once.
+ * A few at a time: maps many things through an async function without starting them all at once, so
+ * that a home of 20,000 files neither needs as many file descriptors nor starves other work.
  */
 
 /** Results in the order of the inputs. The first rejection rejects the whole; the others run out. */

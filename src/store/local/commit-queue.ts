@@ -7,8 +7,8 @@
  * the throughput.
  */
 
-/** Commits taken entries; must not reject (it settles its entries itself). */
-export type Commit<Entry> = (entries: readonly Entry[]) => Promise<void> | void;
+/** Commits taken entries, at once where nothing is to be waited for. Settles them itself: never throws or rejects. */
+export type Commit<Entry> = (entries: readonly Entry[]) => Promise<void> | undefined;
 
 /** Entries of one thread on their way to the disk. */
 export interface CommitQueue<Entry> {
@@ -16,7 +16,6 @@ export interface CommitQueue<Entry> {
   push(entry: Entry): void;
   /** Takes out everything that no commit has taken yet. */
   takeWaiting(): readonly Entry[];
-  readonly isIdle: boolean;
   /** Resolves when no commit runs and nothing waits. */
   whenIdle(): Promise<void>;
 }
@@ -24,40 +23,48 @@ export interface CommitQueue<Entry> {
 /** Makes a queue that hands everything waiting to `commit`, one commit at a time. */
 export function createCommitQueue<Entry>(commit: Commit<Entry>): CommitQueue<Entry> {
   let waiting: Entry[] = [];
-  let running: Promise<void> | null = null;
+  let isRunning = false;
+  let idleWaiters: (() => void)[] = [];
 
-  const run = async (): Promise<void> => {
-    do {
-      await untilCallersHaveSpoken();
-      const entries = waiting;
-      waiting = [];
-      if (entries.length > 0) await commit(entries);
-    } while (waiting.length > 0);
-    running = null;
+  const takeWaiting = (): readonly Entry[] => {
+    const entries = waiting;
+    waiting = [];
+    return entries;
+  };
+  const begin = (): void => {
+    const entries = takeWaiting();
+    const committing = entries.length > 0 ? commit(entries) : undefined;
+    if (committing === undefined) next();
+    else void committing.then(next);
+  };
+  const schedule = (): void => afterThisTurn(begin);
+  const next = (): void => {
+    if (waiting.length > 0 || idleWaiters.length === 0) {
+      isRunning = waiting.length > 0;
+      if (isRunning) schedule();
+      return;
+    }
+    isRunning = false;
+    const waiters = idleWaiters;
+    idleWaiters = [];
+    for (const resolve of waiters) resolve();
   };
 
   return {
     push(entry) {
       waiting.push(entry);
-      running ??= run();
+      if (isRunning) return;
+      isRunning = true;
+      schedule();
     },
-    takeWaiting() {
-      const entries = waiting;
-      waiting = [];
-      return entries;
-    },
-    get isIdle() {
-      return running === null;
-    },
+    takeWaiting,
     async whenIdle() {
-      while (running !== null) await running;
+      while (isRunning) await new Promise<void>((resolve) => idleWaiters.push(resolve));
     },
   };
 }
 
-/** Resolves when the microtasks of this turn have run: nextTick comes after all of them. */
-function untilCallersHaveSpoken(): Promise<void> {
-  return new Promise((resolve) => {
-    queueMicrotask(() => process.nextTick(resolve));
-  });
+/** Runs when the microtasks of this turn have run: what nextTick is given comes after all of them. */
+function afterThisTurn(run: () => void): void {
+  queueMicrotask(() => process.nextTick(run));
 }

@@ -41,8 +41,10 @@ export interface FileSystem {
   truncate(fd: number, size: number): Promise<void>;
   /** fdatasync: the bytes and the size stand on the disk. */
   syncData(fd: number): Promise<void>;
-  /** Costs a system call of under 1 µs, and no trip. */
+  /** At once: 1 µs, 2 right after a write. */
   fstat(fd: number): FileStat;
+  /** At once: whether the file, open for appending, has bytes from `position` on. 0.6 µs. */
+  reaches(fd: number, position: number): boolean;
   /** Undefined when there is nothing at the path. */
   stat(path: string): Promise<FileStat | undefined>;
   readDirectory(path: string): Promise<readonly DirectoryEntry[]>;
@@ -67,6 +69,9 @@ const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
 /** As Codex: readable for everybody whom the umask lets. */
 const FILE_MODE = 0o666;
 
+/** Takes a byte that nobody looks at; a new one for each probe would cost more than the call. */
+const PROBE = Buffer.allocUnsafeSlow(1);
+
 /** The real disk. */
 export const nodeFileSystem: FileSystem = Object.freeze({
   open: (path: string, mode: OpenMode) =>
@@ -80,6 +85,7 @@ export const nodeFileSystem: FileSystem = Object.freeze({
       : call<number>((done) => fs.write(fd, bytes, done)),
   truncate: (fd: number, size: number) => run((done) => fs.ftruncate(fd, size, done)),
   syncData: (fd: number) => run((done) => fs.fdatasync(fd, done)),
+  reaches: (fd: number, position: number) => fs.readSync(fd, PROBE, 0, 1, position) > 0,
   fstat: (fd: number) => toFileStat(fs.fstatSync(fd, { bigint: true })),
   stat: async (path: string) => {
     try {

@@ -1,5 +1,6 @@
 /**
- * store/local: threads as rollout files in a home that Codex reads and writes too.
+ * store/local: threads as rollout files in a home that Codex reads and writes too. The disk is a port
+ * (FileSystem), so that its faults can be injected.
  */
 export { type FileStat, type DirectoryEntry, type FileSystem, nodeFileSystem, type OpenMode } from "./file-system.ts";
 export type { LocalThreadStoreOptions } from "./local-options.ts";

@@ -1,10 +1,12 @@
 /**
- * What the parts of one open local store share, made once.
+ * What the parts of one open local store share, made once, and how they open a thread's file. Nothing
+ * here outlives the store.
  */
 import { faultFromSystem } from "../../base/index.ts";
 import { createStoreEvents, type StoreEvents } from "../store-events.ts";
 import type { FileSystem } from "./file-system.ts";
 import { createKeyedLock, type KeyedLock } from "./keyed-lock.ts";
+import { createLineClock, type LineClock } from "./line-clock.ts";
 import type { LocalSettings } from "./local-options.ts";
 import { createOpenFileBudget } from "./open-file-budget.ts";
 import { createRolloutAccess, type ReadableRollout, type RolloutAccess, threadNotFound } from "./rollout-access.ts";
@@ -22,6 +24,7 @@ export interface LocalContext {
   readonly files: FileSystem;
   readonly paths: HomePaths;
   readonly isSynced: boolean;
+  readonly lineClock: LineClock;
   readonly events: StoreEvents;
   readonly writers: WriterRegistry;
   readonly access: RolloutAccess;
@@ -46,6 +49,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
     files,
     paths,
     isSynced: settings.durability === "fsync",
+    lineClock: createLineClock(clock),
     events: createStoreEvents(logger),
     writers,
     access,
@@ -55,6 +59,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
     fileContext: {
       files,
       logger,
+      clock,
       budget: createOpenFileBudget(settings.openFilesMax),
       tornFolder: paths.torn,
       find: async (threadId) => {

@@ -1,5 +1,6 @@
 /**
- * What a local store is opened with, and its defaults.
+ * What a local store is opened with, its defaults, and the first look at the home: a wrong one is said
+ * at once, with what to do, and not at the first write.
  */
 import { resolve } from "node:path";
 

@@ -21,7 +21,7 @@ export async function updateMetadata(
 ): Promise<StoredThread> {
   const { writers, index, events } = context;
   const writer = writers.get(threadId);
-  if (writer?.newMeta != null) await writer.materialise();
+  if (writer !== undefined && writer.newMeta !== null) await writer.materialise();
   await appendMeta(context, threadId, patch);
   if (patch.name !== undefined) {
     const { name } = patch;

@@ -22,8 +22,11 @@ export interface OpenFileBudget {
 export function createOpenFileBudget(openFilesMax: number): OpenFileBudget {
   // A Set keeps the order of insertion: the first is the one used longest ago.
   const holders = new Set<OpenFileHolder>();
+  let newest: OpenFileHolder | null = null;
   return {
     touch(holder) {
+      if (holder === newest) return;
+      newest = holder;
       holders.delete(holder);
       holders.add(holder);
       if (holders.size <= openFilesMax) return;
@@ -34,6 +37,7 @@ export function createOpenFileBudget(openFilesMax: number): OpenFileBudget {
       }
     },
     forget(holder) {
+      if (holder === newest) newest = null;
       holders.delete(holder);
     },
   };

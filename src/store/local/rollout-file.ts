@@ -3,8 +3,10 @@
  * It knows bytes, not records.
  *
  * Invariants
- *   R1  Before and after each write the file has exactly the size this writer left it with; otherwise
- *       somebody else wrote, and this writer is fenced. What they wrote is never overwritten (O_APPEND).
+ *   R1  A write is only acknowledged when the file ends where it ends, and ended before it where this
+ *       writer left it; otherwise somebody else wrote, and this writer is fenced. What they wrote is never
+ *       overwritten (O_APPEND). The look before the write keeps ours out of their log altogether; between
+ *       unsynced writes it is left out when the last look is less than CHECK_MS ago.
  *   R2  A write that fails is cut off again: the file is as before, and the writer goes on.
  *   R3  A sync that fails ends the writer: the page cache no longer says what the disk holds.
  *   R4  A torn tail is cut (and kept aside), or a missing newline written, before the first append.
@@ -15,19 +17,20 @@
  */
 import { dirname } from "node:path";
 
-import { assert, faultFromSystem, isSkeinError, type Logger, rejection, systemCode } from "../../base/index.ts";
+import { assert, type Clock, faultFromSystem, isSkeinError, type Logger, rejection, systemCode } from "../../base/index.ts";
 import { makeDirectories, syncDirectories } from "./directory-maker.ts";
 import { type FileSystem, isMissing } from "./file-system.ts";
 import type { OpenFileBudget, OpenFileHolder } from "./open-file-budget.ts";
 import type { RolloutTail } from "./rollout-tail.ts";
 import { cutTornTail } from "./tail-repair.ts";
-import { writeAll } from "./write-all.ts";
+import { writeAll, type WriteOutcome } from "./write-all.ts";
 import { fencedByFile, fencedBySize, writerLost } from "./writer-faults.ts";
 
 /** What a rollout file needs from its store. */
 export interface RolloutFileContext {
   readonly files: FileSystem;
   readonly logger: Logger;
+  readonly clock: Clock;
   readonly budget: OpenFileBudget;
   readonly tornFolder: string;
   /** Where the thread's file is now; asked when it is not where it was. */
@@ -41,6 +44,8 @@ export interface ExistingRollout {
 }
 
 const NO_TAIL: RolloutTail = { end: 0, tornBytes: 0, lacksNewline: false };
+/** A look at the file that is older says nothing about a write without sync. */
+const CHECK_MS = 10;
 const NEWLINE = Buffer.from("\n");
 
 export class RolloutFile implements OpenFileHolder {
@@ -51,6 +56,8 @@ export class RolloutFile implements OpenFileHolder {
   #inode: string | null;
   #tail: RolloutTail;
   #isBusy = false;
+  /** When the file was last looked at before a write, on the monotonic clock. */
+  #checkedMs = Number.NEGATIVE_INFINITY;
   /** Folders that hold new names of this file's path. */
   #unsyncedFolders: string[] = [];
 
@@ -116,24 +123,15 @@ export class RolloutFile implements OpenFileHolder {
     });
   }
 
-  /** Appends bytes behind the records, repairing the tail first; durable on return when `sync`. */
-  async append(bytes: Buffer, sync: boolean): Promise<void> {
-    await this.#busy(async () => {
-      const { files } = this.#context;
-      const fd = await this.#open();
-      this.#checkFence(fd, this.#tail.end + this.#tail.tornBytes);
-      if (this.#tail.tornBytes > 0) await this.#cutTail(fd);
-      const { end, lacksNewline } = this.#tail;
-      const written = lacksNewline ? Buffer.concat([NEWLINE, bytes]) : bytes;
-      const outcome = await writeAll(files, fd, written);
-      if (outcome.failure !== null) {
-        await this.#undo(fd, outcome.writtenBytes, outcome.failure.error);
-        throw outcome.failure.error;
-      }
-      this.#checkWritten(fd, end + written.byteLength);
-      if (sync) await this.#sync(fd);
-      this.#tail = { ...NO_TAIL, end: end + written.byteLength };
-    });
+  /** Appends bytes behind the records, repairing the tail first; durable when done, if `sync`. Done at once where it can be. */
+  append(bytes: Buffer, sync: boolean): Promise<void> | undefined {
+    const fd = this.#fd;
+    if (fd === null || this.#tail.tornBytes > 0 || this.#tail.lacksNewline) {
+      return this.#busy(() => this.#appendAfterRepair(bytes, sync));
+    }
+    this.#context.budget.touch(this);
+    const appending = this.#appendTo(fd, bytes, sync);
+    return appending === undefined ? undefined : this.#busy(() => appending);
   }
 
   /** Makes durable what was appended before. */
@@ -159,6 +157,34 @@ export class RolloutFile implements OpenFileHolder {
     } catch (error) {
       logger.warn({ error, path: this.#path }, "a rollout did not close cleanly");
     }
+  }
+
+  async #appendAfterRepair(bytes: Buffer, sync: boolean): Promise<void> {
+    const fd = await this.#open();
+    this.#checkFence(fd, this.#tail.end + this.#tail.tornBytes, true);
+    if (this.#tail.tornBytes > 0) await this.#cutTail(fd);
+    const hasAppended = this.#appendTo(fd, this.#tail.lacksNewline ? Buffer.concat([NEWLINE, bytes]) : bytes, sync);
+    if (hasAppended !== undefined) await hasAppended;
+  }
+
+  #appendTo(fd: number, bytes: Buffer, sync: boolean): Promise<void> | undefined {
+    this.#checkFence(fd, this.#tail.end, sync);
+    const writing = writeAll(this.#context.files, fd, bytes);
+    if (writing instanceof Promise) return writing.then((outcome) => this.#settle(fd, outcome, sync));
+    return this.#settle(fd, writing, sync);
+  }
+
+  /** After the write: undoes a failed one, else checks that it stands there alone, and syncs. */
+  #settle(fd: number, outcome: WriteOutcome, sync: boolean): Promise<void> | undefined {
+    if (outcome.failure !== null) return this.#undo(fd, outcome.writtenBytes, outcome.failure.error);
+    const end = this.#tail.end + outcome.writtenBytes;
+    this.#checkWritten(fd, end);
+    const accept = (): void => {
+      this.#tail = { ...NO_TAIL, end };
+    };
+    if (sync) return this.#sync(fd).then(accept);
+    accept();
+    return undefined;
   }
 
   async #busy(work: () => Promise<void>): Promise<void> {
@@ -194,38 +220,47 @@ export class RolloutFile implements OpenFileHolder {
 
   async #open(): Promise<number> {
     const { budget, files } = this.#context;
-    const fd = this.#fd ?? (await this.#reopen());
+    if (this.#fd !== null) {
+      budget.touch(this);
+      return this.#fd;
+    }
+    const fd = await this.#reopen();
     this.#fd = fd;
     budget.touch(this);
-    // Set by create() or by the constructor, as only files that exist are appended to.
-    const { inode, linkCount } = files.fstat(fd);
-    if (linkCount === 0) throw fencedByFile(this.#threadId, this.#path, "was deleted");
-    if (inode !== this.#inode) throw fencedByFile(this.#threadId, this.#path, "was replaced");
+    if (files.fstat(fd).inode !== this.#inode) throw fencedByFile(this.#threadId, this.#path, "was replaced");
     return fd;
   }
 
   async #reopen(): Promise<number> {
-    const { files, find } = this.#context;
+    const { files } = this.#context;
     try {
       return await files.open(this.#path, "append");
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
-    const moved = await find(this.#threadId);
+    const moved = await this.#context.find(this.#threadId);
     if (moved === undefined) throw fencedByFile(this.#threadId, this.#path, "was deleted");
     this.#path = moved;
     return files.open(moved, "append");
   }
 
-  #checkFence(fd: number, expectedBytes: number): void {
-    const { size, linkCount } = this.#context.files.fstat(fd);
+  /** R1, before a write. */
+  #checkFence(fd: number, expectedBytes: number, isFull: boolean): void {
+    const { files, clock } = this.#context;
+    const nowMs = clock.monotonicMs();
+    if (!isFull && nowMs - this.#checkedMs < CHECK_MS) return;
+    this.#checkedMs = nowMs;
+    const { size, linkCount } = files.fstat(fd);
     if (linkCount === 0) throw fencedByFile(this.#threadId, this.#path, "was deleted");
     if (size !== expectedBytes) throw fencedBySize(this.#threadId, expectedBytes, size);
   }
 
+  /** R1, after a write: nobody wrote between the check and the write. */
   #checkWritten(fd: number, expectedBytes: number): void {
+    const { files } = this.#context;
     try {
-      this.#checkFence(fd, expectedBytes);
+      if (!files.reaches(fd, expectedBytes)) return;
+      throw fencedBySize(this.#threadId, expectedBytes, files.fstat(fd).size);
     } catch (error) {
       if (isSkeinError(error)) throw error;
       throw writerLost(this.#threadId, "a written append could not be checked", error);
@@ -238,9 +273,9 @@ export class RolloutFile implements OpenFileHolder {
     this.#tail = { ...this.#tail, tornBytes: 0 };
   }
 
-  /** Cuts off what a failed write left, if it can be told from what others may have written. */
+  /** Cuts off what a failed write left, if it can be told from what others may have written; then throws why it failed. */
   async #undo(fd: number, writtenBytes: number, cause: unknown): Promise<void> {
-    if (writtenBytes === 0) return;
+    if (writtenBytes === 0) throw cause;
     const { files } = this.#context;
     const expectedBytes = this.#tail.end + writtenBytes;
     const { size } = files.fstat(fd);
@@ -251,6 +286,7 @@ export class RolloutFile implements OpenFileHolder {
       const { message } = faultFromSystem(error, "cut it off");
       throw writerLost(this.#threadId, `an append stands there half and Skein ${message}`, cause);
     }
+    throw cause;
   }
 
   async #sync(fd: number): Promise<void> {

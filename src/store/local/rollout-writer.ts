@@ -1,5 +1,6 @@
 /**
- * The one writer of a thread: takes appends, gives them ordinals, and commits them in groups.
+ * The one writer of a thread: takes appends, gives them ordinals, and commits them in groups. It knows
+ * records and the order of calls; bytes, fencing and repair are rollout-file.ts.
  *
  * Invariants
  *   W1  Ordinals are given at commit, in the order of arrival, and only to what is written.
@@ -10,7 +11,6 @@
  *   W5  Before the first append there is no file; it begins with the session_meta, in the same write.
  */
 import {
-  type Clock,
   fault,
   faultFromSystem,
   LIMITS,
@@ -22,6 +22,7 @@ import type { StoreEvents } from "../store-events.ts";
 import type { AppendResult } from "../thread-store.ts";
 import { type Batch, encodeBatch, recordsOf } from "./batch-encoder.ts";
 import { type CommitQueue, createCommitQueue } from "./commit-queue.ts";
+import type { LineClock } from "./line-clock.ts";
 import type { OffsetIndex } from "./offset-index.ts";
 import type { RolloutFile } from "./rollout-file.ts";
 import { writerClosed } from "./writer-faults.ts";
@@ -32,7 +33,7 @@ export interface RolloutWriterOptions {
   readonly epoch: number;
   readonly file: RolloutFile;
   readonly durability: "fsync" | "os";
-  readonly clock: Clock;
+  readonly lineClock: LineClock;
   readonly events: StoreEvents;
   readonly keys: AppliedKeys;
   readonly index: OffsetIndex;
@@ -54,7 +55,6 @@ export interface WriterAppend {
 interface Entry {
   readonly batch: Batch | null;
   readonly text: string;
-  readonly byteCount: number;
   readonly needsSync: boolean;
   /** Makes the file if there is none. */
   readonly materialises: boolean;
@@ -75,7 +75,8 @@ export class RolloutWriter {
   #nextOrdinal: number;
   /** Ordinal behind everything that was accepted, written or not. */
   #acceptedOrdinal: number;
-  #queuedBytes = 0;
+  /** Text that waits to be written or is being written; a character is a byte or more. */
+  #queuedChars = 0;
   /** The newest commit was written and not synced. */
   #hasUnsynced = false;
   #refusal: SkeinError | null = null;
@@ -129,7 +130,7 @@ export class RolloutWriter {
     if (expectedOrdinal !== undefined && expectedOrdinal !== actualOrdinal) {
       throw ordinalConflict(this.threadId, expectedOrdinal, actualOrdinal);
     }
-    const batch = { items, key, timestamp: this.#now() };
+    const batch = { items, key, timestamp: this.#options.lineClock.now() };
     const text = encodeBatch(batch);
     this.#refuseWhenFull(text.length);
     const answer = this.#enqueueBatch(batch, text);
@@ -141,13 +142,13 @@ export class RolloutWriter {
   async materialise(): Promise<void> {
     this.#refuse();
     if (this.#newMeta === null) return;
-    await this.#enqueue({ batch: null, text: "", needsSync: false, materialises: true });
+    await this.#enqueueBarrier({ needsSync: false, materialises: true });
   }
 
   /** Resolves when everything appended before is synced. */
   async flush(): Promise<void> {
     this.#refuse();
-    await this.#enqueue({ batch: null, text: "", needsSync: true, materialises: false });
+    await this.#enqueueBarrier({ needsSync: true, materialises: false });
   }
 
   /** Takes no more, commits and syncs what waits, and lets the file go. Idempotent. */
@@ -155,7 +156,7 @@ export class RolloutWriter {
     let drained: Promise<unknown> | null = null;
     if (this.#refusal === null) {
       const needsSync = this.#options.durability === "os" && this.#hasUnsynced;
-      drained = this.#enqueue({ batch: null, text: "", needsSync, materialises: false });
+      drained = this.#enqueueBarrier({ needsSync, materialises: false });
       this.#refusal = writerClosed(this.threadId, "it was shut down");
     }
     try {
@@ -175,12 +176,12 @@ export class RolloutWriter {
 
   /** Bounds what waits. A single append over the bound is let through when nothing else waits. */
   #refuseWhenFull(chars: number): void {
-    const queuedBytes = this.#queuedBytes;
-    if (queuedBytes === 0 || queuedBytes + chars <= LIMITS.commitQueueBytesMax) return;
+    const queuedChars = this.#queuedChars;
+    if (queuedChars === 0 || queuedChars + chars <= LIMITS.commitQueueBytesMax) return;
     throw new SkeinError("mailbox_full", `too much waits to be written to thread ${this.threadId}`, {
       kind: "rejection",
       retryable: true,
-      data: { queuedBytes, commitQueueBytesMax: LIMITS.commitQueueBytesMax },
+      data: { queuedChars, commitQueueBytesMax: LIMITS.commitQueueBytesMax },
     });
   }
 
@@ -193,76 +194,91 @@ export class RolloutWriter {
     if (this.#refusal !== null) throw this.#refusal;
   }
 
-  #now(): string {
-    return new Date(this.#options.clock.nowMs()).toISOString();
-  }
-
-  async #enqueueBatch(batch: Batch, text: string): Promise<AppendResult> {
+  #enqueueBatch(batch: Batch, text: string): Promise<AppendResult> {
+    const { durability } = this.#options;
     const count = batch.items.length;
     this.#acceptedOrdinal += count;
-    const firstOrdinal = await this.#enqueue({ batch, text, needsSync: false, materialises: true });
-    const { durability } = this.#options;
-    return { firstOrdinal, nextOrdinal: firstOrdinal + count, durability, duplicate: false };
-  }
-
-  #enqueue(part: Pick<Entry, "batch" | "text" | "needsSync" | "materialises">): Promise<number> {
-    const byteCount = Buffer.byteLength(part.text);
     return new Promise((resolve, reject) => {
-      this.#queuedBytes += byteCount;
-      this.#queue.push({ ...part, byteCount, resolve, reject });
+      this.#enqueue({
+        batch,
+        text,
+        needsSync: false,
+        materialises: true,
+        resolve: (firstOrdinal) =>
+          resolve({ firstOrdinal, nextOrdinal: firstOrdinal + count, durability, duplicate: false }),
+        reject,
+      });
     });
   }
 
-  async #commit(entries: readonly Entry[]): Promise<void> {
-    try {
-      await this.#write(entries);
-    } catch (error) {
-      const failure = faultFromSystem(error, `append to ${this.file.path}`, { threadId: this.threadId });
-      this.#fail(entries, failure);
-      return;
-    }
-    this.#accept(entries);
+  /** An entry without a batch: resolves when what came before it is written, and synced if it wants that. */
+  #enqueueBarrier(wish: Pick<Entry, "needsSync" | "materialises">): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#enqueue({ ...wish, batch: null, text: "", resolve: () => resolve(), reject });
+    });
   }
 
-  async #write(entries: readonly Entry[]): Promise<void> {
-    const sync = this.#options.durability === "fsync" || entries.some((entry) => entry.needsSync);
-    const text = entries.length === 1 ? (entries[0]?.text ?? "") : entries.map((entry) => entry.text).join("");
-    this.#hasUnsynced = !sync;
-    if (this.#newMeta === null) {
-      if (text !== "") await this.file.append(Buffer.from(text), sync);
-      else if (sync) await this.file.sync();
-      return;
+  #enqueue(entry: Entry): void {
+    this.#queuedChars += entry.text.length;
+    this.#queue.push(entry);
+  }
+
+  #commit(entries: readonly Entry[]): Promise<void> | undefined {
+    const offset = this.file.end;
+    const fail = (error: unknown): void => {
+      this.#fail(entries, faultFromSystem(error, `append to ${this.file.path}`, { threadId: this.threadId }));
+    };
+    try {
+      const writing = this.#write(entries);
+      if (writing !== undefined) return writing.then(() => this.#accept(entries, offset), fail);
+    } catch (error) {
+      fail(error);
+      return undefined;
     }
-    if (!entries.some((entry) => entry.materialises)) return;
-    this.#metaTimestamp = this.#now();
+    this.#accept(entries, offset);
+    return undefined;
+  }
+
+  #write(entries: readonly Entry[]): Promise<void> | undefined {
+    const sync = this.#options.durability === "fsync" || entries.some((entry) => entry.needsSync);
+    const [only] = entries;
+    const text = entries.length === 1 && only !== undefined ? only.text : entries.map((entry) => entry.text).join("");
+    if (this.#newMeta === null) {
+      if (text === "" && !sync) return undefined;
+      this.#hasUnsynced = !sync;
+      return text === "" ? this.file.sync() : this.file.append(Buffer.from(text), sync);
+    }
+    if (!entries.some((entry) => entry.materialises)) return undefined;
+    this.#hasUnsynced = !sync;
+    this.#metaTimestamp = this.#options.lineClock.now();
     const meta = encodeLine({ type: "session_meta", payload: this.#newMeta }, this.#metaTimestamp);
-    await this.file.create(Buffer.from(meta + text), sync);
+    return this.file.create(Buffer.from(meta + text), sync);
   }
 
   /** The entries are durable: gives them their ordinals, tells the listeners, answers the callers. */
-  #accept(entries: readonly Entry[]): void {
+  #accept(entries: readonly Entry[], offset: number): void {
     const { events, keys } = this.#options;
-    let offset = this.file.end;
-    for (const entry of entries) offset -= entry.byteCount;
     if (this.file.inode !== null && this.#newMeta !== null) this.#tellCreated();
+    else this.index.note(this.#nextOrdinal, offset);
+    const isHeard = events.hasListeners();
     const told: RolloutRecord[] = [];
     const firstOrdinals: number[] = [];
-    for (const { batch, byteCount } of entries) {
+    for (const { batch } of entries) {
       const firstOrdinal = this.#nextOrdinal;
       firstOrdinals.push(firstOrdinal);
       if (batch === null) continue;
       this.#nextOrdinal += batch.items.length;
-      this.index.note(firstOrdinal, offset);
-      offset += byteCount;
       if (batch.key !== undefined) {
         keys.set(batch.key, { firstOrdinal, nextOrdinal: this.#nextOrdinal });
         this.#appending.delete(batch.key);
       }
-      if (events.hasListeners()) told.push(...recordsOf(batch, firstOrdinal));
+      if (isHeard) told.push(...recordsOf(batch, firstOrdinal));
     }
     if (told.length > 0) events.tell({ type: "appended", threadId: this.threadId, records: told });
-    for (const [index, entry] of entries.entries()) {
-      this.#queuedBytes -= entry.byteCount;
+    for (let index = 0; index < entries.length; index += 1) {
+      const entry = entries[index];
+      if (entry === undefined) continue;
+      this.#queuedChars -= entry.text.length;
       entry.resolve(firstOrdinals[index] ?? this.#nextOrdinal);
     }
   }
@@ -271,8 +287,8 @@ export class RolloutWriter {
     const payload = this.#newMeta;
     this.#newMeta = null;
     if (payload === null) return;
-    const { events, onCreated } = this.#options;
-    onCreated(this);
+    const { events } = this.#options;
+    this.#options.onCreated(this);
     events.tell({ type: "created", threadId: this.threadId });
     const record = { ordinal: 0, timestamp: this.#metaTimestamp, item: { type: "session_meta" as const, payload } };
     events.tell({ type: "appended", threadId: this.threadId, records: [record] });
@@ -297,7 +313,7 @@ export class RolloutWriter {
 
   #reject(entries: readonly Entry[], failure: SkeinError): void {
     for (const entry of entries) {
-      this.#queuedBytes -= entry.byteCount;
+      this.#queuedChars -= entry.text.length;
       if (entry.batch !== null) {
         this.#acceptedOrdinal -= entry.batch.items.length;
         if (entry.batch.key !== undefined) this.#appending.delete(entry.batch.key);

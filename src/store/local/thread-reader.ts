@@ -1,5 +1,6 @@
 /**
  * The local store's reads of one thread: metadata, history, turns and items, straight from its file.
+ * They need no writer and change nothing.
  */
 import { isAbsolute, join } from "node:path";
 

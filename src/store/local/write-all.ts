@@ -14,22 +14,40 @@ export interface WriteOutcome {
   readonly failure: { readonly error: unknown } | null;
 }
 
-/** Appends all bytes, or as many as can be. Never rejects. */
-export async function writeAll(
+/** Appends all bytes, or as many as can be; at once where the disk takes them at once. Never rejects or throws. */
+export function writeAll(
   files: FileSystem,
   fd: number,
   bytes: Uint8Array,
-): Promise<WriteOutcome> {
-  let writtenBytes = 0;
+): WriteOutcome | Promise<WriteOutcome> {
   try {
-    while (writtenBytes < bytes.byteLength) {
-      const writing = files.write(fd, writtenBytes === 0 ? bytes : bytes.subarray(writtenBytes));
-      const count = typeof writing === "number" ? writing : await writing;
+    const writing = files.write(fd, bytes);
+    if (writing === bytes.byteLength) return { writtenBytes: writing, failure: null };
+    return writeRest(files, { fd, bytes, writing });
+  } catch (error) {
+    return { writtenBytes: 0, failure: { error } };
+  }
+}
+
+interface Writing {
+  readonly fd: number;
+  readonly bytes: Uint8Array;
+  /** The first write's answer. */
+  readonly writing: number | Promise<number>;
+}
+
+async function writeRest(files: FileSystem, { fd, bytes, writing }: Writing): Promise<WriteOutcome> {
+  let writtenBytes = 0;
+  let current = writing;
+  try {
+    for (;;) {
+      const count = typeof current === "number" ? current : await current;
       // A write that takes nothing and gives no reason would loop for ever.
       if (count <= 0) throw fault("io_error", "the disk took no bytes", { retryable: true });
       writtenBytes += count;
+      if (writtenBytes >= bytes.byteLength) return { writtenBytes, failure: null };
+      current = files.write(fd, bytes.subarray(writtenBytes));
     }
-    return { writtenBytes, failure: null };
   } catch (error) {
     return { writtenBytes, failure: { error } };
   }

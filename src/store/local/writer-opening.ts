@@ -1,10 +1,11 @@
 /**
  * How a thread's writer is opened: for a new thread (no file yet), for a fork (a file at once), or on a
- * file that exists. Each is called with the thread's lock held.
+ * file that exists. Each is called with the thread's lock held. Opening on a file reads it once, to
+ * count its records and to find the idempotency keys in its tail; it changes nothing.
  */
 import { canonicalThreadId, rejection, type SkeinError } from "../../base/index.ts";
 import { encodeLine, type SessionMeta } from "../../events/index.ts";
-import { createAppliedKeys } from "../applied-keys.ts";
+import { type AppliedKeys, createAppliedKeys } from "../applied-keys.ts";
 import { newSessionMeta } from "../new-session-meta.ts";
 import type { CreateThreadParams, ForkPoint, OpenedThread } from "../thread-store.ts";
 import { readAppliedKeys } from "./applied-key-reader.ts";
@@ -79,7 +80,7 @@ export async function openExisting(
 ): Promise<OpenedThread> {
   const read = await context.access.open(path, async (rollout) => {
     const { nextOrdinal, index } = await countRecords(context.files, rollout);
-    const keys = await readKeys(context, threadId, rollout, nextOrdinal);
+    const keys = await readKeys(context, { threadId, rollout, nextOrdinal });
     const { stat, end, tornBytes, lacksNewline } = rollout;
     const existing: ExistingRollout = { inode: stat.inode, tail: { end, tornBytes, lacksNewline } };
     return { existing, nextOrdinal, index, keys };
@@ -108,13 +109,11 @@ export async function fenceOpenWriter(context: LocalContext, threadId: string): 
   await writers.release(older, fencedByEpoch(threadId, older.epoch, older.epoch + 1));
 }
 
-// oxlint-disable-next-line max-params -- the four things that keys depend on
 async function readKeys(
   { files }: LocalContext,
-  threadId: string,
-  rollout: ReadableRollout,
-  nextOrdinal: number,
-): Promise<Awaited<ReturnType<typeof readAppliedKeys>>> {
+  log: { readonly threadId: string; readonly rollout: ReadableRollout; readonly nextOrdinal: number },
+): Promise<AppliedKeys> {
+  const { threadId, rollout, nextOrdinal } = log;
   const head = await readHead(files, rollout);
   if (head === undefined) throw notARollout(rollout.path, "it does not start with a session_meta");
   if (head.meta.id.toLowerCase() !== threadId) throw wrongThread(rollout.path, threadId, head.meta.id);
@@ -141,13 +140,13 @@ type WriterParts = Pick<
 > & { readonly newMeta: SessionMeta | null };
 
 function register(context: LocalContext, parts: WriterParts): RolloutWriter {
-  const { writers, events, lookup, settings } = context;
-  const { clock, durability } = settings;
+  const { writers, events, lookup, lineClock } = context;
+  const { durability } = context.settings;
   const writer = new RolloutWriter({
     ...parts,
     epoch: writers.nextEpoch(),
     durability,
-    clock,
+    lineClock,
     events,
     onCreated(created) {
       const { path } = created.file;

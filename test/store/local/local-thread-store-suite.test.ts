@@ -1,5 +1,6 @@
 /**
- * The laws of every ThreadStore, over rollout files in a folder of their own.
+ * The laws of every ThreadStore, over rollout files. Each law has a folder of its own, removed when it
+ * is done.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
