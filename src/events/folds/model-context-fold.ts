@@ -85,7 +85,9 @@ function step(state: ModelContextState, record: RolloutRecord): ModelContextStat
   const { track, action } = trackRecord(state.track, record);
   let next: ModelContextState = { ...state, track };
   if (action.type === "open") {
-    const begin = action.start.isExplicit ? state.history : (state.inputBegin ?? state.history);
+    // A turn begins with this record, or with the input that stands before it.
+    const isHere = action.start.startOrdinal === record.ordinal;
+    const begin = isHere ? state.history : (state.inputBegin ?? state.history);
     next = { ...next, begins: listAppend(state.begins, begin), hasUserMessage: false };
   } else if (action.type === "close") {
     next = { ...next, hasUserMessage: false };
