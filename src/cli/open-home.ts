@@ -26,15 +26,23 @@ export async function withHome<Result>(
   }
 }
 
-/** Opens a runtime on an existing home, does the work, closes it. */
+/** What a command's runtime is opened with. */
+export interface CommandRuntimeOptions extends Pick<RuntimeOptions, "agent"> {
+  /** The command may be the first one on its home. */
+  readonly mayMakeHome?: boolean;
+}
+
+/** Opens a runtime on the home, does the work, closes it. */
 export async function withRuntime<Result>(
   context: CliContext,
-  options: Pick<RuntimeOptions, "agent" | "model">,
+  options: CommandRuntimeOptions,
   work: (runtime: Runtime) => Promise<Result>,
 ): Promise<Result> {
+  const { mayMakeHome = false, ...own } = options;
+  if (!mayMakeHome) await requireHome(context);
   const { openRuntime } = await import("../runtime/index.ts");
   const { home, clock, logger, cwd } = context;
-  const runtime = await openRuntime({ home, clock, logger, cwd, ...options });
+  const runtime = await openRuntime({ home, clock, logger, cwd, ...own });
   try {
     return await work(runtime);
   } finally {

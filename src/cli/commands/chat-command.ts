@@ -24,7 +24,7 @@ export async function runChat(context: CliContext, options: ChatOptions): Promis
     throw rejection("invalid_argument", "give an id, or --last: one of the two");
   }
   const agent = await makeAgent(context, options);
-  return withRuntime(context, { agent }, async (runtime) => {
+  return withRuntime(context, { agent, mayMakeHome: true }, async (runtime) => {
     const thread = await openThread(runtime, options);
     try {
       if (context.stdin.isTTY) {
