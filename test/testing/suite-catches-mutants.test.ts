@@ -10,8 +10,9 @@ import { storeLaws } from "../../src/testing/index.ts";
 import { fixtureWithBug, plantedBugs } from "./planted-bugs.ts";
 
 const settings = fc.readConfigureGlobal();
-// That a law fails is all that is asked here; making the example small takes far longer.
-beforeAll(() => fc.configureGlobal({ ...settings, endOnFailure: true }));
+// That a law fails is all that is asked here; making the example small takes far longer. The seed is fixed: a
+// law that finds a bug in all but one run of a thousand is a good law, and must not fail this test.
+beforeAll(() => fc.configureGlobal({ ...settings, seed: 20_260_115, endOnFailure: true }));
 afterAll(() => fc.configureGlobal(settings));
 
 describe("the store laws", () => {

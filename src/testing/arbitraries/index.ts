@@ -2,6 +2,7 @@
  * Arbitraries of what a rollout holds: items, whole turns, histories as threads really have them, and the
  * bytes of a log with everything that can be wrong with it.
  */
+export { arbBatch, arbBatches, arbTurnEvents } from "./append-arbitraries.ts";
 export { arbHistory, type ArbHistoryOptions } from "./history-arbitraries.ts";
 export { arbLog, arbOddLine, type ArbLogOptions, type LogBytes } from "./log-arbitraries.ts";
 export { arbRolloutItem, arbText, arbUnknownMembers } from "./rollout-item-arbitraries.ts";

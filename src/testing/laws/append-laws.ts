@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { LIMITS } from "../../base/index.ts";
 import type { AppendableItem, RolloutRecord } from "../../events/index.ts";
 import type { AppendResult, StoreEvent } from "../../store/index.ts";
-import { anyBatch, anyBatches } from "../item-arbitraries.ts";
+import { arbBatch, arbBatches } from "../arbitraries/index.ts";
 import {
   plainMetadata,
   readItems,
@@ -104,7 +104,7 @@ export const appendLaws: readonly StoreLaw[] = [
 async function ordinalsAreGapFree(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyBatches(), async (batches) => {
+      fc.asyncProperty(arbBatches(), async (batches) => {
         const { writer, nextOrdinal } = await store.createThread({ metadata: plainMetadata });
         let next = nextOrdinal;
         equal(next, 1, "the first item comes behind the session_meta");
@@ -131,7 +131,7 @@ async function ordinalsAreGapFree(fixture: StoreFixture): Promise<void> {
 async function appendedReadsBack(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyBatches(), async (batches) => {
+      fc.asyncProperty(arbBatches(), async (batches) => {
         const { id, writer } = await seedThread(store, []);
         for (const items of batches) await store.appendItems({ writer, items });
         deepEqual(await readItems(store, id), batches.flat());
@@ -164,7 +164,7 @@ async function appendIsAtomic(fixture: StoreFixture): Promise<void> {
   const unwritable = { type: "event_msg", payload: "no object" } as unknown as AppendableItem;
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyBatch(), anyBatch(), async (before, behind) => {
+      fc.asyncProperty(arbBatch(), arbBatch(), async (before, behind) => {
         const { id, writer } = await seedThread(store);
         const items = [...before, unwritable, ...behind];
         await refused(store.appendItems({ writer, items }), "invalid_argument");
@@ -181,7 +181,7 @@ async function appendIsAtomic(fixture: StoreFixture): Promise<void> {
 async function conflictSaysBothOrdinals(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyBatches(3), fc.nat(20), async (batches, expectedOrdinal) => {
+      fc.asyncProperty(arbBatches(3), fc.nat(20), async (batches, expectedOrdinal) => {
         const { id, writer } = await seedThread(store, []);
         for (const items of batches) await store.appendItems({ writer, items });
         const actualOrdinal = batches.flat().length + 1;
@@ -207,7 +207,7 @@ async function conflictSaysBothOrdinals(fixture: StoreFixture): Promise<void> {
 async function knownKeyIsAnswered(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyBatch(), anyBatches(3), async (keyed, others) => {
+      fc.asyncProperty(arbBatch(), arbBatches(3), async (keyed, others) => {
         const { id, writer } = await seedThread(store, []);
         const request = { writer, items: keyed, idempotencyKey: "once", expectedOrdinal: 1 };
         const first = await store.appendItems(request);
@@ -267,7 +267,7 @@ async function keyOutlivesItsWriter(fixture: StoreFixture): Promise<void> {
 async function keySurvivesReopening(fixture: StoreFixture): Promise<void> {
   await withPlace(fixture, (place) =>
     fc.assert(
-      fc.asyncProperty(anyBatch(), anyBatches(3), async (keyed, others) => {
+      fc.asyncProperty(arbBatch(), arbBatches(3), async (keyed, others) => {
         const { id, first } = await withOpened(place, async (store) => {
           const { id, writer } = await seedThread(store, [userMessage("before")]);
           const first = await store.appendItems({ writer, items: keyed, idempotencyKey: "once" });
@@ -296,7 +296,7 @@ function repeated(answer: AppendResult): readonly unknown[] {
 async function concurrentAppendsKeepOrder(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(fc.array(fc.tuple(fc.nat(2), anyBatch(3)), { maxLength: 24 }), async (calls) => {
+      fc.asyncProperty(fc.array(fc.tuple(fc.nat(2), arbBatch(3)), { maxLength: 24 }), async (calls) => {
         const threads = await Promise.all([0, 1, 2].map(() => seedThread(store, [])));
         const answers = await Promise.all(
           calls.map(([which, items]) => {
@@ -352,25 +352,22 @@ async function largestAppendIsWritten(fixture: StoreFixture): Promise<void> {
 async function subscribersAreTold(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyBatches(), async (batches) => {
+      fc.asyncProperty(arbBatches(), async (batches) => {
         const told: RolloutRecord[] = [];
-        const readable: Promise<void>[] = [];
+        const readable: Promise<readonly RolloutRecord[]>[] = [];
         const onEvent = (event: StoreEvent): void => {
           if (event.type !== "appended") return;
           told.push(...event.records);
-          const from = event.records[0]?.ordinal ?? 0;
           const { records, threadId } = event;
-          readable.push(
-            store.loadHistory({ threadId, from, limit: records.length }).then((page) => {
-              deepEqual(page.records, records);
-            }),
-          );
+          const from = records[0]?.ordinal ?? 0;
+          const page = store.loadHistory({ threadId, from, limit: records.length });
+          readable.push(page.then((read) => read.records));
         };
         const unsubscribe = store.subscribe(onEvent);
         const { writer } = await store.createThread({ metadata: plainMetadata });
         await Promise.all(batches.map((items) => store.appendItems({ writer, items })));
+        deepEqual((await Promise.all(readable)).flat(), told, "what is told can be read");
         deepEqual(told, await readLog(store, writer.threadId));
-        await Promise.all(readable);
         unsubscribe();
         await store.appendItems({ writer, items: [userMessage("unheard")] });
         equal(told.length, batches.flat().length + 1);

@@ -9,7 +9,7 @@ import fc from "fast-check";
 
 import type { RolloutRecord } from "../../events/index.ts";
 import type { OpenedThread, ThreadStore } from "../../store/index.ts";
-import { anyBatch, anyBatches } from "../item-arbitraries.ts";
+import { arbBatch, arbBatches } from "../arbitraries/index.ts";
 import {
   agentMessage,
   plainMetadata,
@@ -99,7 +99,7 @@ async function seedBatches(
 async function forkIsAPrefix(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyBatches(4), async (batches) => {
+      fc.asyncProperty(arbBatches(4), async (batches) => {
         const { id, writer } = await seedBatches(store, [...batches]);
         const source = await readLog(store, id);
         for (let cut = 0; cut <= source.length; cut += 1) {
@@ -123,10 +123,10 @@ async function forkIsAPrefix(fixture: StoreFixture): Promise<void> {
 }
 
 async function forksAreIndependent(fixture: StoreFixture): Promise<void> {
-  const step = fc.tuple(fc.constantFrom<"parent" | "child">("parent", "child"), anyBatch(2), fc.boolean());
+  const step = fc.tuple(fc.constantFrom<"parent" | "child">("parent", "child"), arbBatch(2), fc.boolean());
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyBatches(3), fc.nat(10), fc.array(step, { maxLength: 8 }), async (batches, at, steps) => {
+      fc.asyncProperty(arbBatches(3), fc.nat(10), fc.array(step, { maxLength: 8 }), async (batches, at, steps) => {
         const parent = await seedBatches(store, [...batches]);
         const source = await readLog(store, parent.id);
         const cut = at % (source.length + 1);

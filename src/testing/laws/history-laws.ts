@@ -7,7 +7,7 @@ import { deepEqual, equal } from "node:assert/strict";
 
 import fc from "fast-check";
 
-import { anyBatches } from "../item-arbitraries.ts";
+import { arbBatches } from "../arbitraries/index.ts";
 import {
   agentMessage,
   readAllThreads,
@@ -60,7 +60,7 @@ export const historyLaws: readonly StoreLaw[] = [
 async function pagesAreTheHistory(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyBatches(), fc.integer({ min: 1, max: 7 }), async (batches, limit) => {
+      fc.asyncProperty(arbBatches(), fc.integer({ min: 1, max: 7 }), async (batches, limit) => {
         const { id, writer } = await seedThread(store, []);
         for (const items of batches) await store.appendItems({ writer, items });
         const whole = await readLog(store, id);
@@ -145,7 +145,7 @@ async function readsChangeNothing(fixture: StoreFixture): Promise<void> {
 async function historySurvivesReopening(fixture: StoreFixture): Promise<void> {
   await withPlace(fixture, (place) =>
     fc.assert(
-      fc.asyncProperty(anyBatches(), anyBatches(2), async (batches, later) => {
+      fc.asyncProperty(arbBatches(), arbBatches(2), async (batches, later) => {
         const before = await withOpened(place, async (store) => {
           const { id, writer } = await seedThread(store, []);
           for (const items of batches) await store.appendItems({ writer, items });

@@ -295,6 +295,11 @@ function letsThrough(filter: ListThreadsParams, thread: StoredThread): boolean {
 async function filtersFollowTheModel(fixture: StoreFixture): Promise<void> {
   const threads = fc.array(anyThread(), { minLength: 4, maxLength: 10 });
   const filters = fc.array(anyFilter(), { minLength: 10, maxLength: 20 });
+  const single: readonly ListThreadsParams[] = [
+    ...cwds.map((cwd) => ({ cwds: [cwd] })),
+    ...providers.map((provider) => ({ modelProviders: [provider] })),
+    ...["cli", "vscode", "subagent"].map((word) => ({ sources: [word] })),
+  ];
   await fc.assert(
     fc.asyncProperty(threads, filters, (wanted, asked) =>
       withStore(fixture, async (store) => {
@@ -306,7 +311,7 @@ async function filtersFollowTheModel(fixture: StoreFixture): Promise<void> {
           ids.push(id);
         }
         const all = await readEach(store, ids);
-        for (const filter of asked) {
+        for (const filter of [...single, ...asked]) {
           const matching = all.filter((thread) => letsThrough(filter, thread));
           const listed = await walk(store, { ...filter, limit: 3 });
           deepEqual(idsOf(listed), inOrder(matching, "created_at", "desc"), JSON.stringify(filter));

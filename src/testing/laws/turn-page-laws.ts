@@ -16,7 +16,7 @@ import {
   turnsOf,
 } from "../../events/index.ts";
 import type { SortDirection, ThreadStore } from "../../store/index.ts";
-import { turnEvent } from "../item-arbitraries.ts";
+import { arbTurnEvents } from "../arbitraries/index.ts";
 import { agentMessage, readLog, refused, seedThread, userMessage, withStore } from "../law-steps.ts";
 import type { StoreFixture, StoreLaw } from "../store-law.ts";
 
@@ -98,14 +98,10 @@ function withCursor(cursor: string | undefined): { readonly cursor?: string } {
   return cursor === undefined ? {} : { cursor };
 }
 
-function anyTurns(): fc.Arbitrary<readonly AppendableItem[]> {
-  return fc.array(turnEvent(), { minLength: 1, maxLength: 24 });
-}
-
 async function turnPagesAreTheFold(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyTurns(), fc.integer({ min: 1, max: 4 }), async (items, limit) => {
+      fc.asyncProperty(arbTurnEvents(), fc.integer({ min: 1, max: 4 }), async (items, limit) => {
         const { id: threadId, writer } = await seedThread(store, items);
         const turns = await foldedTurns(store, threadId);
         for (const sortDirection of directions) {
@@ -129,7 +125,7 @@ async function turnPagesAreTheFold(fixture: StoreFixture): Promise<void> {
 async function turnCursorsMeet(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyTurns(), fc.integer({ min: 1, max: 4 }), async (items, limit) => {
+      fc.asyncProperty(arbTurnEvents(), fc.integer({ min: 1, max: 4 }), async (items, limit) => {
         const { id: threadId, writer } = await seedThread(store, items);
         const view = { threadId, limit, itemsView: "full" as const };
         for (const sortDirection of directions) {
@@ -241,7 +237,7 @@ async function openTurnIsInterrupted(fixture: StoreFixture): Promise<void> {
 async function itemPagesAreTheItems(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, (store) =>
     fc.assert(
-      fc.asyncProperty(anyTurns(), fc.integer({ min: 1, max: 4 }), async (events, limit) => {
+      fc.asyncProperty(arbTurnEvents(), fc.integer({ min: 1, max: 4 }), async (events, limit) => {
         const { id: threadId, writer } = await seedThread(store, events);
         const turns = await foldedTurns(store, threadId);
         const wanted = [undefined, ...new Set(turns.map((listedTurn) => listedTurn.id))];
