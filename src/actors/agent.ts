@@ -25,6 +25,7 @@ export interface TurnSettings {
   readonly outputSchema?: Json;
 }
 
+/** What an agent is given for one run. */
 export interface AgentRequest {
   readonly task: AgentTask;
   readonly threadId: string;
@@ -43,6 +44,7 @@ export interface AgentRequest {
   takeSteering(): readonly SteeredInput[];
 }
 
+/** Input that was added to a turn while it ran. */
 export interface SteeredInput {
   readonly input: readonly UserInput[];
   /** The same input as the model sees it. */

@@ -59,6 +59,7 @@ export interface ThreadSnapshot {
   readonly failure: string | null;
 }
 
+/** A loaded thread, to whoever commands it. See the file's head. */
 export interface ThreadHandle {
   readonly id: string;
   /** The state now, without touching the disk. */

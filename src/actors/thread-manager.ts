@@ -50,6 +50,7 @@ export interface StartedReview {
   readonly reviewThreadId: string;
 }
 
+/** The registry of loaded threads. See the file's head. */
 export interface ThreadManager {
   /** Makes and loads a thread. Nothing is stored before its first turn (or materialize). */
   start(params?: StartThreadParams): Promise<ThreadHandle>;

@@ -50,6 +50,7 @@ export type FaultCode =
   | "runtime_closed"
   | "thread_failed";
 
+/** Every code an error of Skein has. */
 export type ErrorCode = RejectionCode | FaultCode;
 
 /** Values that explain an error: numbers that disagree, ids, paths. Plain JSON. */

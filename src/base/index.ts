@@ -1,5 +1,6 @@
 /**
- * base: what every room may use. Clock, ids, logger, errors, limits, assertions.
+ * base: what every room may use. Clock, ids, logger, errors, limits, assertions. It knows nothing of
+ * threads.
  */
 export { assert, AssertionError, unreachable } from "./assert.ts";
 export { type Clock, sleep, systemClock, type Timer } from "./clock.ts";

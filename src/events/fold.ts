@@ -43,6 +43,7 @@ export interface SkippedRun {
   readonly timestamp: string | null;
 }
 
+/** A pure way from records to a state. See the file's head for its laws. */
 export interface Fold<State, Saved = unknown> {
   /** Stable name: `turns`, `model_context`, … */
   readonly name: string;

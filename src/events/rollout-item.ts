@@ -11,6 +11,7 @@
 
 /** Anything JSON can say. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+/** An object of JSON. */
 export interface JsonObject {
   readonly [member: string]: Json | undefined;
 }
@@ -18,12 +19,14 @@ export interface JsonObject {
 /** Who started a thread, as the file says it: a plain word, or `{subagent}`, `{custom}`, `{internal}`. */
 export type SessionSource = string | JsonObject;
 
+/** Git as the file names it; see GitFields for the words of the store. */
 export interface GitInfo {
   readonly commit_hash?: string | null;
   readonly branch?: string | null;
   readonly repository_url?: string | null;
 }
 
+/** Whether memories may be drawn from a thread; `polluted` is set by the peer. */
 export type MemoryMode = "enabled" | "disabled" | "polluted";
 
 /** The first line of a rollout; later ones carry changed metadata (same id) or a fork's ancestors (other id). */
@@ -69,6 +72,7 @@ export interface Compacted {
   readonly [member: string]: unknown;
 }
 
+/** Tokens of one request or of many. */
 export interface TokenUsage {
   readonly input_tokens: number;
   readonly cached_input_tokens: number;
@@ -77,6 +81,7 @@ export interface TokenUsage {
   readonly total_tokens: number;
 }
 
+/** The payload of a token_count: all tokens so far, and those of the last request. */
 export interface TokenUsageInfo {
   readonly total_token_usage: TokenUsage;
   readonly last_token_usage: TokenUsage;

@@ -5,11 +5,13 @@
  */
 import type { Json } from "./rollout-item.ts";
 
+/** How a turn ended, or that it did not yet. */
 export type TurnStatus = "completed" | "interrupted" | "failed" | "inProgress";
 
 /** How much of a turn's items an answer holds. `summary`: first user message and last agent message. */
 export type ItemsView = "notLoaded" | "summary" | "full";
 
+/** Why a turn failed. */
 export interface TurnError {
   readonly message: string;
   readonly codexErrorInfo: Json;
@@ -73,6 +75,7 @@ export interface OpenThreadItem {
   readonly [member: string]: unknown;
 }
 
+/** What a thread is doing. `notLoaded`: nobody here runs it. */
 export type ThreadStatus =
   | { readonly type: "notLoaded" | "idle" | "systemError" }
   | {

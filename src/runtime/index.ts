@@ -1,5 +1,6 @@
 /**
- * runtime: openRuntime, the one place that builds and closes things.
+ * runtime: openRuntime, the one place that builds and closes things. It joins store, threads and feeds, and
+ * is all that most programs need.
  */
 export { openRuntime } from "./open-runtime.ts";
 export type { Runtime, RuntimeFeed } from "./runtime.ts";

@@ -77,6 +77,7 @@ export interface ForkPoint {
   readonly endOrdinal: number;
 }
 
+/** A thread to make. */
 export interface CreateThreadParams {
   /** Default: a new UUIDv7. Taken ids are refused with `thread_exists`. */
   readonly threadId?: string;
@@ -85,6 +86,7 @@ export interface CreateThreadParams {
   readonly fork?: ForkPoint;
 }
 
+/** A thread to write to again. */
 export interface ResumeThreadParams {
   readonly threadId: string;
   /** Resume exactly this file (local store only). It must hold `threadId`. */
@@ -102,6 +104,7 @@ export interface OpenedThread {
   readonly tornBytes: number;
 }
 
+/** What is appended to a thread, by whom, and on what condition. */
 export interface AppendItemsParams {
   readonly writer: ThreadWriter;
   /** 1 to LIMITS.appendItemsMax items. */
@@ -122,6 +125,7 @@ export interface AppendResult {
   readonly duplicate: boolean;
 }
 
+/** Which records of a thread. */
 export interface LoadHistoryParams {
   readonly threadId: string;
   /** First ordinal wanted. Default 0. At or past the end gives an empty page. */
@@ -132,6 +136,7 @@ export interface LoadHistoryParams {
   readonly hint?: string;
 }
 
+/** Records of a thread, and where to go on. */
 export interface HistoryPage {
   /** In ordinal order, without gaps, beginning at `from`. */
   readonly records: readonly RolloutRecord[];
@@ -174,15 +179,19 @@ export interface StoredThread {
   readonly history?: readonly RolloutRecord[];
 }
 
+/** A thread to read. */
 export interface ReadThreadParams {
   readonly threadId: string;
   /** Default false. */
   readonly includeHistory?: boolean;
 }
 
+/** The time by which threads are ordered; the id breaks ties. */
 export type SortKey = "created_at" | "updated_at";
+/** `asc`: oldest first. `desc`: newest first. */
 export type SortDirection = "asc" | "desc";
 
+/** Which threads, in which order. Filters are joined by "and". */
 export interface ListThreadsParams {
   /** Opaque: `nextCursor` or `backwardsCursor` of an earlier page with the same filters. */
   readonly cursor?: string;
@@ -204,6 +213,7 @@ export interface ListThreadsParams {
   readonly searchTerm?: string;
 }
 
+/** A page of threads. */
 export interface ListThreadsResult {
   readonly data: readonly StoredThread[];
   /** Null on the last page. */
@@ -212,6 +222,7 @@ export interface ListThreadsResult {
   readonly backwardsCursor: string | null;
 }
 
+/** What is searched for, and where. */
 export interface SearchThreadsParams {
   readonly query: string;
   readonly cursor?: string;
@@ -220,12 +231,14 @@ export interface SearchThreadsParams {
   readonly archived?: boolean;
 }
 
+/** A page of what was found. */
 export interface SearchThreadsResult {
   /** Newest first. `snippet` is the text around the first match. */
   readonly data: readonly { readonly thread: StoredThread; readonly snippet: string }[];
   readonly nextCursor: string | null;
 }
 
+/** Which turns of a thread, in which order, with how much of their items. */
 export interface ListTurnsParams {
   readonly threadId: string;
   /** `nextCursor` or `backwardsCursor` of an earlier page; names a turn, so a rolled-back one is refused. */
@@ -238,12 +251,14 @@ export interface ListTurnsParams {
   readonly itemsView?: ItemsView;
 }
 
+/** A page of turns. */
 export interface ListTurnsResult {
   readonly data: readonly Turn[];
   readonly nextCursor: string | null;
   readonly backwardsCursor: string | null;
 }
 
+/** Which items of a thread, in which order. */
 export interface ListItemsParams {
   readonly threadId: string;
   /** Only this turn's items; absent means all turns. */
@@ -254,6 +269,7 @@ export interface ListItemsParams {
   readonly sortDirection?: SortDirection;
 }
 
+/** A page of items, each with its turn. */
 export interface ListItemsResult {
   readonly data: readonly { readonly turnId: string; readonly item: ThreadItem }[];
   readonly nextCursor: string | null;
@@ -267,6 +283,7 @@ export interface GitPatch {
   readonly originUrl?: string | null;
 }
 
+/** What of a thread's metadata is set, cleared or kept. At least one field. */
 export interface ThreadMetadataPatch {
   /** Null clears the name. Trimmed; blank is refused. */
   readonly name?: string | null;
@@ -275,6 +292,7 @@ export interface ThreadMetadataPatch {
   readonly git?: GitPatch;
 }
 
+/** A thread, and how its metadata changes. */
 export interface UpdateThreadMetadataParams {
   readonly threadId: string;
   /** At least one field. */

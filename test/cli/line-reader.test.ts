@@ -1,5 +1,6 @@
 /**
- * Lines from a pipe: the same lines however the bytes arrive, and never a line beyond its bound.
+ * Lines from a pipe: the same lines however the bytes arrive, and never a line beyond its bound. The pipe
+ * is a stream of chunks cut where it hurts.
  */
 import { Readable } from "node:stream";
 

@@ -1,5 +1,6 @@
 /**
- * Records as lines: one line each whatever they hold, exact for programs, harmless for terminals.
+ * Records as lines: one line each whatever they hold, exact for programs, harmless for terminals. The laws
+ * hold for any payload, also one of the wrong shape.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -9,6 +9,7 @@ import type { ResponseItem, TokenUsage } from "../../events/index.ts";
 import type { Agent, AgentEvent, AgentRequest } from "../agent.ts";
 import { assistantMessage, inputText, messageText } from "./message-text.ts";
 
+/** How an echo agent talks. */
 export interface EchoAgentOptions {
   /** Milliseconds before each chunk of the answer. Default 0: no timer at all. */
   readonly delayMs?: number;

@@ -12,6 +12,7 @@ import type { Agent, AgentEvent, AgentRequest } from "../agent.ts";
 import { type FunctionTool, type RequestFrame, toRequestBody } from "./responses-request.ts";
 import { type RetryPolicy, streamAnswer, type StreamSource } from "./responses-stream.ts";
 
+/** How a Responses endpoint is reached and what it is offered. */
 export interface ResponsesAgentOptions {
   /** Default: the environment's OPENAI_API_KEY. One of both is needed. */
   readonly apiKey?: string;

@@ -33,8 +33,10 @@ export type ScriptStep =
   /** Fails the turn. */
   | { readonly fail: Error };
 
+/** The steps of one run, or a function that makes them of the request. */
 export type ScriptedTurn = readonly ScriptStep[] | ((request: AgentRequest) => readonly ScriptStep[]);
 
+/** What a scripted agent plays. */
 export interface AgentScript {
   /** Played in order, one a run (turns, reviews and compactions alike). */
   readonly turns: readonly ScriptedTurn[];
@@ -52,6 +54,7 @@ export type RecordedRequest = Pick<
   "task" | "threadId" | "turnId" | "context" | "input" | "settings" | "signal"
 > & { readonly steered: readonly SteeredInput[] };
 
+/** An agent that plays a script and keeps what it was asked. */
 export interface ScriptedAgent extends Agent {
   /** The newest REQUESTS_KEPT_MAX requests, oldest first. */
   readonly requests: readonly RecordedRequest[];
