@@ -1,24 +1,26 @@
 /**
  * Which records a page of history holds: the caller's wish, checked and clamped the same by every
- * adapter.
+ * adapter. The hint is passed on unchecked: only who wrote it can tell whether it still fits.
  */
 import { LIMITS, rejection } from "../base/index.ts";
 import type { LoadHistoryParams } from "./thread-store.ts";
 
-/** First ordinal wanted, and how many records at most (1..LIMITS.historyPageRecordsMax). */
+/** What of a history is wanted. */
 export interface HistoryRange {
   readonly from: number;
+  /** 1 to LIMITS.historyPageRecordsMax. */
   readonly limit: number;
+  readonly hint: string | undefined;
 }
 
-/** The range for a wish. `invalid_argument` unless both are whole numbers of 0 or more. */
-export function historyRange(params: Pick<LoadHistoryParams, "from" | "limit">): HistoryRange {
-  const { from = 0, limit = LIMITS.historyPageRecordsMax } = params;
+/** The range for a wish. `invalid_argument` unless `from` is an ordinal and `limit` a whole number from 1. */
+export function historyRange({ from = 0, limit, hint }: Omit<LoadHistoryParams, "threadId">): HistoryRange {
   if (!Number.isSafeInteger(from) || from < 0) {
-    throw rejection("invalid_argument", "from must be a whole number of 0 or more");
+    throw rejection("invalid_argument", "from must be an ordinal: a whole number of 0 or more");
   }
-  if (!Number.isSafeInteger(limit) || limit < 0) {
-    throw rejection("invalid_argument", "limit must be a whole number of 0 or more");
+  const wished = limit ?? LIMITS.historyPageRecordsMax;
+  if (!Number.isSafeInteger(wished) || wished < 1) {
+    throw rejection("invalid_argument", "limit must be a whole number of 1 or more");
   }
-  return { from, limit: Math.min(Math.max(limit, 1), LIMITS.historyPageRecordsMax) };
+  return { from, limit: Math.min(wished, LIMITS.historyPageRecordsMax), hint };
 }

@@ -4,20 +4,8 @@
  */
 export { type AppliedAppend, type AppliedKeys, createAppliedKeys } from "./applied-keys.ts";
 export { checkAppend } from "./append-check.ts";
-export {
-  isListed,
-  listAsOfMs,
-  pageThreads,
-  sourceWord,
-  type ThreadPage,
-  type ThreadRow,
-} from "./list-page.ts";
-export {
-  applyGitPatch,
-  gitInfoFrom,
-  sessionMetaForPatch,
-  validateMetadataPatch,
-} from "./metadata-patch.ts";
+export { isListed, listAsOfMs, pageThreads, sourceWord, type ThreadPage, type ThreadRow } from "./list-page.ts";
+export { applyGitPatch, gitInfoFrom, sessionMetaForPatch, validateMetadataPatch } from "./metadata-patch.ts";
 export { type NewThreadIdentity, newSessionMeta } from "./new-session-meta.ts";
 export { pageLimit } from "./page-limit.ts";
 export { createStoreEvents, type StoreEvents } from "./store-events.ts";

@@ -99,9 +99,7 @@ export function isListed(row: ThreadRow, params: ListThreadsParams): boolean {
   if (params.sources?.includes(sourceWord(row.source)) === false) return false;
   const term = params.searchTerm?.toLowerCase() ?? "";
   if (term === "") return true;
-  return (
-    row.preview.toLowerCase().includes(term) || (row.name?.toLowerCase().includes(term) ?? false)
-  );
+  return row.preview.toLowerCase().includes(term) || (row.name?.toLowerCase().includes(term) ?? false);
 }
 
 /** The word that the `sources` filter knows a source by: the plain word, or the object's one member. */
@@ -128,10 +126,7 @@ function keyOf(row: ThreadRow, sortKey: SortKey): number {
   return sortKey === "created_at" ? row.createdAtMs : row.updatedAtMs;
 }
 
-function rowOrder<Row extends ThreadRow>(
-  sortKey: SortKey,
-  direction: SortDirection,
-): (a: Row, b: Row) => number {
+function rowOrder<Row extends ThreadRow>(sortKey: SortKey, direction: SortDirection): (a: Row, b: Row) => number {
   const sign = direction === "asc" ? 1 : -1;
   return (a, b) => {
     const byKey = keyOf(a, sortKey) - keyOf(b, sortKey);

@@ -34,10 +34,7 @@ interface Entry<Value> {
 }
 
 /** One page of turns. Default: newest first, summary view. */
-export function pageTurns(
-  turns: readonly Turn[],
-  params: Omit<ListTurnsParams, "threadId"> = {},
-): ListTurnsResult {
+export function pageTurns(turns: readonly Turn[], params: Omit<ListTurnsParams, "threadId"> = {}): ListTurnsResult {
   const view = itemsViewOf(params.itemsView);
   const page = cutPage(turnEntries(turns), {
     cursor: params.cursor,
@@ -48,10 +45,7 @@ export function pageTurns(
 }
 
 /** One page of items, over all turns or of one. Default: oldest first. `turn_not_found`. */
-export function pageItems(
-  turns: readonly Turn[],
-  params: Omit<ListItemsParams, "threadId"> = {},
-): ListItemsResult {
+export function pageItems(turns: readonly Turn[], params: Omit<ListItemsParams, "threadId"> = {}): ListItemsResult {
   const { turnId } = params;
   const all = turnEntries(turns);
   const wanted = turnId === undefined ? all : all.filter(({ value }) => value.id === turnId);
@@ -110,11 +104,7 @@ function cutPage<Value>(
   };
 }
 
-function beginBehind<Value>(
-  entries: readonly Entry<Value>[],
-  anchor: TurnAnchor,
-  cursor: string,
-): number {
+function beginBehind<Value>(entries: readonly Entry<Value>[], anchor: TurnAnchor, cursor: string): number {
   const index = entries.findIndex(
     (entry) =>
       entry.anchor.turnId === anchor.turnId &&

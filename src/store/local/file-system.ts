@@ -74,8 +74,7 @@ const PROBE = Buffer.allocUnsafeSlow(1);
 
 /** The real disk. */
 export const nodeFileSystem: FileSystem = Object.freeze({
-  open: (path: string, mode: OpenMode) =>
-    call<number>((done) => fs.open(path, OPEN_FLAGS[mode], FILE_MODE, done)),
+  open: (path: string, mode: OpenMode) => call<number>((done) => fs.open(path, OPEN_FLAGS[mode], FILE_MODE, done)),
   close: (fd: number) => run((done) => fs.close(fd, done)),
   read: (fd: number, into: Uint8Array, position: number) =>
     call<number>((done) => fs.read(fd, into, 0, into.byteLength, position, done)),

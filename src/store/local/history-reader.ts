@@ -5,9 +5,9 @@
  * A hint is only believed when it still fits: the same file, an offset inside it, right behind a
  * newline. The log only grows at its end, so what fits once stays true.
  */
-import { LIMITS, rejection } from "../../base/index.ts";
 import { createLogScanner, type RolloutRecord } from "../../events/index.ts";
-import type { HistoryPage, LoadHistoryParams } from "../thread-store.ts";
+import type { HistoryRange } from "../history-range.ts";
+import type { HistoryPage } from "../thread-store.ts";
 import { encodeCursor, parseObject } from "../opaque-cursor.ts";
 import { readExactly } from "./backward-lines.ts";
 import { readBlocks } from "./block-reader.ts";
@@ -15,28 +15,9 @@ import type { FileSystem } from "./file-system.ts";
 import type { LogPlace } from "./offset-index.ts";
 import type { ReadableRollout } from "./rollout-access.ts";
 
-/** What of a history is wanted; checked by `historyRange`. */
-export interface HistoryRange {
-  readonly from: number;
-  readonly limit: number;
-  readonly hint: string | undefined;
-}
-
 /** Bytes of lines in one page, past which it ends early (after one record at least). */
 const PAGE_BYTES_MAX = 16 * 1024 * 1024;
 const NEWLINE = 0x0a;
-
-/** Checks the parameters of a page. `invalid_argument`. */
-export function historyRange({ from = 0, limit, hint }: Omit<LoadHistoryParams, "threadId">): HistoryRange {
-  if (!Number.isSafeInteger(from) || from < 0) {
-    throw rejection("invalid_argument", "from must be an ordinal: a whole number of 0 or more");
-  }
-  const wished = limit ?? LIMITS.historyPageRecordsMax;
-  if (!Number.isSafeInteger(wished) || wished < 1) {
-    throw rejection("invalid_argument", "limit must be a whole number of 1 or more");
-  }
-  return { from, limit: Math.min(wished, LIMITS.historyPageRecordsMax), hint };
-}
 
 /** Reads one page of an open rollout. */
 export async function readHistory(
@@ -76,11 +57,7 @@ export async function readHistory(
   return { records, nextOrdinal, isEnd: !hasMore, ...(isHintable ? { hint } : {}) };
 }
 
-async function startOf(
-  files: FileSystem,
-  rollout: ReadableRollout,
-  { from, hint }: HistoryRange,
-): Promise<LogPlace> {
+async function startOf(files: FileSystem, rollout: ReadableRollout, { from, hint }: HistoryRange): Promise<LogPlace> {
   const known = rollout.index?.floor(from) ?? { ordinal: 0, offset: 0 };
   const hinted = hint === undefined ? undefined : readHint(hint, rollout);
   if (hinted === undefined || hinted.ordinal > from || hinted.ordinal <= known.ordinal) return known;

@@ -27,11 +27,7 @@ export async function walkHome(files: FileSystem, paths: HomePaths): Promise<rea
 }
 
 /** The rollouts directly in one folder. */
-export async function listFolder(
-  files: FileSystem,
-  path: string,
-  archived: boolean,
-): Promise<readonly RolloutEntry[]> {
+export async function listFolder(files: FileSystem, path: string, archived: boolean): Promise<readonly RolloutEntry[]> {
   return (await walkFolder(files, { path, archived, depth: DEPTH_MAX })) ?? [];
 }
 
@@ -56,10 +52,7 @@ async function walkFolder(files: FileSystem, folder: Folder): Promise<readonly R
   return [...found, ...below.flat()];
 }
 
-async function readFolder(
-  files: FileSystem,
-  path: string,
-): Promise<Awaited<ReturnType<FileSystem["readDirectory"]>>> {
+async function readFolder(files: FileSystem, path: string): Promise<Awaited<ReturnType<FileSystem["readDirectory"]>>> {
   try {
     return await files.readDirectory(path);
   } catch (error) {

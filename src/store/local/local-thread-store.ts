@@ -15,8 +15,15 @@ import { checkHome, localSettings, type LocalThreadStoreOptions } from "./local-
 import { updateMetadata } from "./metadata-updater.ts";
 import { removeThread, requireArchived, requireLive } from "./thread-removal.ts";
 import { listHome } from "./thread-list.ts";
-import { readHistoryPage, readItemPage, readThread, readThreadByPath, readTurnPage, rolloutPathOf } from "./thread-reader.ts";
-import { writerClosed } from "./writer-faults.ts";
+import {
+  readHistoryPage,
+  readItemPage,
+  readThread,
+  readThreadByPath,
+  readTurnPage,
+  rolloutPathOf,
+} from "./thread-reader.ts";
+import { writerClosed } from "../writer-faults.ts";
 import { fenceOpenWriter, openExisting, openFork, openNew, requireThreadId } from "./writer-opening.ts";
 
 /** The store over a home's files. */
@@ -53,8 +60,7 @@ class FileThreadStore implements LocalThreadStore {
   async createThread(params: port.CreateThreadParams): Promise<port.OpenedThread> {
     const context = this.#open();
     const { fork } = params;
-    const threadId =
-      params.threadId === undefined ? context.settings.ids.next() : requireThreadId(params.threadId);
+    const threadId = params.threadId === undefined ? context.settings.ids.next() : requireThreadId(params.threadId);
     return context.lock.run(threadId, () =>
       fork === undefined ? openNew(context, threadId, params) : openFork(context, threadId, { ...params, fork }),
     );
@@ -198,10 +204,7 @@ class FileThreadStore implements LocalThreadStore {
   }
 
   /** Runs a move of a thread's file, after what its writer was writing is written. */
-  async #move<Value>(
-    id: string,
-    move: (context: LocalContext, threadId: string) => Promise<Value>,
-  ): Promise<Value> {
+  async #move<Value>(id: string, move: (context: LocalContext, threadId: string) => Promise<Value>): Promise<Value> {
     const context = this.#open();
     const threadId = requireThreadId(id);
     return context.lock.run(threadId, () =>

@@ -17,7 +17,15 @@
  */
 import { dirname } from "node:path";
 
-import { assert, type Clock, faultFromSystem, isSkeinError, type Logger, rejection, systemCode } from "../../base/index.ts";
+import {
+  assert,
+  type Clock,
+  faultFromSystem,
+  isSkeinError,
+  type Logger,
+  rejection,
+  systemCode,
+} from "../../base/index.ts";
 import { makeDirectories, syncDirectories } from "./directory-maker.ts";
 import { type FileSystem, isMissing } from "./file-system.ts";
 import type { OpenFileBudget, OpenFileHolder } from "./open-file-budget.ts";

@@ -22,10 +22,7 @@ const HEAD_RECORDS_MAX = 10;
 const HEAD_BLOCK_BYTES = 32 * 1024;
 
 /** Reads the head of an open rollout; undefined when there is none. */
-export async function readHead(
-  files: FileSystem,
-  rollout: ReadableRollout,
-): Promise<RolloutHead | undefined> {
+export async function readHead(files: FileSystem, rollout: ReadableRollout): Promise<RolloutHead | undefined> {
   let head: RolloutHead | undefined;
   const scanner = createLogScanner({
     needs: [{ types: new Set(["session_meta"]), eventKinds: new Set() }],
@@ -56,11 +53,7 @@ export function markCopied(line: string, copiedRecords: number): string {
 }
 
 /** Records behind the session_meta that a fork copied; 0 for a thread that is no fork, or not one of ours. */
-export async function readCopiedRecords(
-  files: FileSystem,
-  fd: number,
-  head: RolloutHead,
-): Promise<number> {
+export async function readCopiedRecords(files: FileSystem, fd: number, head: RolloutHead): Promise<number> {
   if (head.record.ordinal !== 0) return 0;
   const size = Math.min(MARK_BYTES_MAX, head.endOffset);
   const bytes = await readExactly(files, { fd, from: head.endOffset - size, size });

@@ -49,20 +49,23 @@ export function createRolloutLookup({ files, paths, facts }: RolloutLookupContex
     if (oldest.done !== true) remembered.delete(oldest.value);
   };
 
-  const holders = async (
-    threadId: string,
-    entries: readonly RolloutEntry[],
-  ): Promise<readonly RolloutFacts[]> => {
+  const holders = async (threadId: string, entries: readonly RolloutEntry[]): Promise<readonly RolloutFacts[]> => {
     const read = await mapBounded(entries, CONCURRENCY_MAX, (entry) => facts.read(entry));
     return read.filter((found) => found?.metadata.id === threadId).filter((found) => found !== undefined);
   };
 
   const search = async (threadId: string): Promise<readonly RolloutEntry[]> => {
     const near = (await Promise.all(daysOf(threadId, paths).map((path) => listFolder(files, path, false)))).flat();
-    const inFolder = await holders(threadId, near.filter((entry) => isNamed(entry, threadId)));
+    const inFolder = await holders(
+      threadId,
+      near.filter((entry) => isNamed(entry, threadId)),
+    );
     if (inFolder.length > 0) return preferred(inFolder, paths);
     const all = await walkHome(files, paths);
-    const named = await holders(threadId, all.filter((entry) => isNamed(entry, threadId)));
+    const named = await holders(
+      threadId,
+      all.filter((entry) => isNamed(entry, threadId)),
+    );
     if (named.length > 0) return preferred(named, paths);
     return preferred(await holders(threadId, all), paths);
   };

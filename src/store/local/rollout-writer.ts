@@ -10,22 +10,17 @@
  *   W4  Once refused, always refused: a writer that was let go or fenced never writes again.
  *   W5  Before the first append there is no file; it begins with the session_meta, in the same write.
  */
-import {
-  fault,
-  faultFromSystem,
-  LIMITS,
-  SkeinError,
-} from "../../base/index.ts";
+import { fault, faultFromSystem, LIMITS, SkeinError } from "../../base/index.ts";
 import { type AppendableItem, encodeLine, type RolloutRecord, type SessionMeta } from "../../events/index.ts";
 import type { AppliedKeys } from "../applied-keys.ts";
 import type { StoreEvents } from "../store-events.ts";
 import type { AppendResult } from "../thread-store.ts";
-import { type Batch, encodeBatch, recordsOf } from "./batch-encoder.ts";
+import { type Batch, encodeBatch, recordsOf } from "../batch-encoder.ts";
 import { type CommitQueue, createCommitQueue } from "./commit-queue.ts";
 import type { LineClock } from "./line-clock.ts";
 import type { OffsetIndex } from "./offset-index.ts";
 import type { RolloutFile } from "./rollout-file.ts";
-import { writerClosed } from "./writer-faults.ts";
+import { writerClosed } from "../writer-faults.ts";
 
 /** What a writer begins with. */
 export interface RolloutWriterOptions {
@@ -327,9 +322,7 @@ export class RolloutWriter {
 const FINAL_CODES: ReadonlySet<string> = new Set(["writer_fenced", "writer_closed", "thread_exists"]);
 
 function ordinalConflict(threadId: string, expectedOrdinal: number, actualOrdinal: number): SkeinError {
-  return fault(
-    "ordinal_conflict",
-    `thread ${threadId} goes on at ordinal ${actualOrdinal}, not ${expectedOrdinal}`,
-    { data: { threadId, expectedOrdinal, actualOrdinal } },
-  );
+  return fault("ordinal_conflict", `thread ${threadId} goes on at ordinal ${actualOrdinal}, not ${expectedOrdinal}`, {
+    data: { threadId, expectedOrdinal, actualOrdinal },
+  });
 }

@@ -22,11 +22,7 @@ export interface TornRollout {
 }
 
 /** Keeps the torn bytes aside and cuts them; answers the path of the copy. */
-export async function cutTornTail(
-  files: FileSystem,
-  logger: Logger,
-  torn: TornRollout,
-): Promise<string> {
+export async function cutTornTail(files: FileSystem, logger: Logger, torn: TornRollout): Promise<string> {
   const { fd, path, tail, tornFolder } = torn;
   const bytes = await readExactly(files, { fd, from: tail.end, size: tail.tornBytes });
   await syncDirectories(files, await makeDirectories(files, tornFolder));

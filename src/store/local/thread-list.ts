@@ -33,10 +33,7 @@ interface ListRow extends ThreadRow {
 const CONCURRENCY_MAX = 16;
 
 /** One page of the home's threads. */
-export async function listHome(
-  context: ThreadListContext,
-  params: ListThreadsParams,
-): Promise<ListThreadsResult> {
+export async function listHome(context: ThreadListContext, params: ListThreadsParams): Promise<ListThreadsResult> {
   const asOfMs = listAsOfMs(params);
   const names = await context.index.names();
   const candidates = (await readRows(context, names)).filter((row) => isListed(row, withoutSearch(params)));

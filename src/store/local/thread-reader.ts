@@ -6,6 +6,7 @@ import { isAbsolute, join } from "node:path";
 
 import { fault } from "../../base/index.ts";
 import type { RolloutRecord } from "../../events/index.ts";
+import { historyRange } from "../history-range.ts";
 import { storedThreadFrom } from "../stored-thread.ts";
 import type {
   HistoryPage,
@@ -18,7 +19,7 @@ import type {
 } from "../thread-store.ts";
 import { pageItems, pageTurns } from "../turn-page.ts";
 import { readMetadata, readTurns } from "./fold-rollout.ts";
-import { historyRange, readHistory } from "./history-reader.ts";
+import { readHistory } from "./history-reader.ts";
 import { type LocalContext, withThread } from "./local-context.ts";
 import { notARollout, type ReadableRollout } from "./rollout-access.ts";
 import { withFileTimes } from "./rollout-facts.ts";
@@ -28,9 +29,7 @@ import { requireThreadId } from "./writer-opening.ts";
 /** A page of a thread's records. */
 export async function readHistoryPage(context: LocalContext, params: LoadHistoryParams): Promise<HistoryPage> {
   const range = historyRange(params);
-  return withThread(context, requireThreadId(params.threadId), (rollout) =>
-    readHistory(context.files, rollout, range),
-  );
+  return withThread(context, requireThreadId(params.threadId), (rollout) => readHistory(context.files, rollout, range));
 }
 
 /** A thread by id. */

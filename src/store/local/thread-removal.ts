@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { rejection } from "../../base/index.ts";
 import type { RolloutEntry } from "./home-walk.ts";
 import type { LocalContext } from "./local-context.ts";
-import { writerClosed } from "./writer-faults.ts";
+import { writerClosed } from "../writer-faults.ts";
 
 /** The thread's file, which must not be archived. `thread_archived`, `thread_not_found`. */
 export async function requireLive({ lookup }: LocalContext, threadId: string): Promise<RolloutEntry> {

@@ -15,11 +15,7 @@ export interface WriteOutcome {
 }
 
 /** Appends all bytes, or as many as can be; at once where the disk takes them at once. Never rejects or throws. */
-export function writeAll(
-  files: FileSystem,
-  fd: number,
-  bytes: Uint8Array,
-): WriteOutcome | Promise<WriteOutcome> {
+export function writeAll(files: FileSystem, fd: number, bytes: Uint8Array): WriteOutcome | Promise<WriteOutcome> {
   try {
     const writing = files.write(fd, bytes);
     if (writing === bytes.byteLength) return { writtenBytes: writing, failure: null };

@@ -1,15 +1,8 @@
 /**
- * What a dead writer answers, in one place: closed (shut down, discarded, deleted, or a sync that
- * failed) and fenced (somebody else wrote, or a newer writer was opened).
+ * What a writer answers that can't go on because of the file under it: a sync failed, or somebody else
+ * changed the file or took it away. What every store's writers answer is in ../writer-faults.ts.
  */
 import { fault, type SkeinError } from "../../base/index.ts";
-
-/** The thread's writer was let go. */
-export function writerClosed(threadId: string, why: string): SkeinError {
-  return fault("writer_closed", `the writer of thread ${threadId} is closed: ${why}`, {
-    data: { threadId },
-  });
-}
 
 /** A sync failed: nobody can say what of the last appends is on the disk. Reopen and look. */
 export function writerLost(threadId: string, what: string, cause: unknown): SkeinError {
@@ -35,13 +28,4 @@ export function fencedByFile(threadId: string, path: string, what: string): Skei
   return fault("writer_fenced", `the file of thread ${threadId} ${what}: ${path}`, {
     data: { threadId, path },
   });
-}
-
-/** A newer writer of this store took over. */
-export function fencedByEpoch(threadId: string, epoch: number, openEpoch: number): SkeinError {
-  return fault(
-    "writer_fenced",
-    `a newer writer of thread ${threadId} was opened (epoch ${openEpoch}, this one is ${epoch})`,
-    { data: { threadId, epoch, openEpoch } },
-  );
 }

@@ -18,7 +18,7 @@ import { type ExistingRollout, RolloutFile } from "./rollout-file.ts";
 import { markCopied, readCopiedRecords, readHead } from "./rollout-head.ts";
 import { newRolloutPath } from "./rollout-path.ts";
 import { RolloutWriter, type RolloutWriterOptions } from "./rollout-writer.ts";
-import { fencedByEpoch } from "./writer-faults.ts";
+import { fencedByEpoch } from "../writer-faults.ts";
 
 /** A thread id as given from outside, in its canonical form. `invalid_thread_id`. */
 export function requireThreadId(threadId: unknown): string {
@@ -73,11 +73,7 @@ export async function openFork(
 }
 
 /** Opens a writer on a file that holds the thread. `rollout_unreadable`, `thread_not_found`. */
-export async function openExisting(
-  context: LocalContext,
-  threadId: string,
-  path: string,
-): Promise<OpenedThread> {
+export async function openExisting(context: LocalContext, threadId: string, path: string): Promise<OpenedThread> {
   const read = await context.access.open(path, async (rollout) => {
     const { nextOrdinal, index } = await countRecords(context.files, rollout);
     const keys = await readKeys(context, { threadId, rollout, nextOrdinal });
@@ -134,10 +130,9 @@ async function refuseTakenId(context: LocalContext, threadId: string): Promise<v
   if (isTaken) throw rejection("thread_exists", `thread ${threadId} exists`, { threadId });
 }
 
-type WriterParts = Pick<
-  RolloutWriterOptions,
-  "threadId" | "file" | "newMeta" | "keys" | "index" | "nextOrdinal"
-> & { readonly newMeta: SessionMeta | null };
+type WriterParts = Pick<RolloutWriterOptions, "threadId" | "file" | "newMeta" | "keys" | "index" | "nextOrdinal"> & {
+  readonly newMeta: SessionMeta | null;
+};
 
 function register(context: LocalContext, parts: WriterParts): RolloutWriter {
   const { writers, events, lookup, lineClock } = context;

@@ -6,7 +6,7 @@ import type { SkeinError } from "../../base/index.ts";
 import type { ThreadWriter } from "../thread-store.ts";
 import type { WrittenEnd } from "./rollout-access.ts";
 import type { RolloutWriter } from "./rollout-writer.ts";
-import { fencedByEpoch, writerClosed } from "./writer-faults.ts";
+import { fencedByEpoch, writerClosed } from "../writer-faults.ts";
 
 /** The open writers of one store. */
 export interface WriterRegistry {

@@ -118,6 +118,7 @@ const badCalls: readonly BadCall[] = [
   ["negative from", "invalid_argument", (s, t) => s.loadHistory({ ...on(t), from: -1 })],
   ["fractional from", "invalid_argument", (s, t) => s.loadHistory({ ...on(t), from: 0.5 })],
   ["negative history limit", "invalid_argument", (s, t) => s.loadHistory({ ...on(t), limit: -1 })],
+  ["history limit of 0", "invalid_argument", (s, t) => s.loadHistory({ ...on(t), limit: 0 })],
   ["negative limit", "invalid_argument", (s) => s.listThreads({ limit: -1 })],
   ["fractional limit", "invalid_argument", (s) => s.listThreads({ limit: 1.5 })],
   ["unknown sort key", "invalid_argument", (s) => s.listThreads({ sortKey: wrong("name") })],
