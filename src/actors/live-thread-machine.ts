@@ -30,8 +30,6 @@ export interface LifecycleEffects {
   mayRestart(): boolean;
   /** Whether it was open before: a thread that never opened is closed, not restarted. */
   wasOpen(): boolean;
-  /** Milliseconds in `idle` before it may unload; Infinity for never. */
-  idleUnloadMs(): number;
   /** Milliseconds before the next restart. */
   restartDelayMs(): number;
 }
@@ -40,8 +38,8 @@ export interface LifecycleEffects {
 export type LifecycleEvent =
   | { readonly type: "turn.started"; readonly task: AgentTask }
   | { readonly type: "turn.ended" }
-  /** Something was done while idle: the time to unload starts again. */
-  | { readonly type: "touched" }
+  /** It was idle for long enough. */
+  | { readonly type: "unload" }
   | { readonly type: "fault"; readonly fault: SkeinError }
   | { readonly type: "close" };
 
@@ -78,7 +76,6 @@ export const liveThreadMachine = setup({
     wasOpen: ({ context }) => context.effects.wasOpen(),
   },
   delays: {
-    idleUnload: ({ context }) => context.effects.idleUnloadMs(),
     restart: ({ context }) => context.effects.restartDelayMs(),
   },
 }).createMachine({
@@ -98,19 +95,13 @@ export const liveThreadMachine = setup({
     },
     idle: {
       entry: { type: "tell", params: { state: "idle" } },
-      after: {
-        idleUnload: [
-          { guard: "mayUnload", target: "closing" },
-          { target: "idle", reenter: true },
-        ],
-      },
       on: {
         "turn.started": [
           { guard: "isReview", target: "reviewing" },
           { guard: "isCompaction", target: "compacting" },
           { target: "turnRunning" },
         ],
-        touched: { target: "idle", reenter: true },
+        unload: { guard: "mayUnload", target: "closing" },
         fault: { target: "failed" },
         close: { target: "closing" },
       },

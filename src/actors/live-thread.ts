@@ -19,15 +19,16 @@ import { type StoredThread, type StoreEvent, toThread } from "../store/index.ts"
 import type { TurnSettings } from "./agent.ts";
 import { CommandMailbox } from "./command-mailbox.ts";
 import { type Conversation, findTurn, recordedSettings, totalUsageOf, visibleTurns } from "./conversation.ts";
+import type { IdleThread } from "./idle-sweeper.ts";
 import { type LifecycleEffects, type LiveThreadActor, liveThreadMachine } from "./live-thread-machine.ts";
 import { lostTurn, RunningTurn, type TurnOutcome, type TurnPlan } from "./running-turn.ts";
 import type { ThreadEnvironment, UnloadReason } from "./thread-environment.ts";
 import type { LiveThreadState, Signal, StartedTurn, ThreadSnapshot } from "./thread-handle.ts";
 import { closedError, ThreadLog, type ThreadOrigin } from "./thread-log.ts";
-import { runTurn } from "./turn-runner.ts";
+import { runTurn, type TurnHost } from "./turn-runner.ts";
 import { openingItems } from "./turn-signals.ts";
 
-export class LiveThread implements LifecycleEffects {
+export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
   readonly id: string;
   readonly environment: ThreadEnvironment;
   readonly log: ThreadLog;
@@ -107,7 +108,7 @@ export class LiveThread implements LifecycleEffects {
     return await this.#mailbox.run(async () => {
       this.#requireOpen();
       const answer = await work();
-      if (this.#state === "idle") this.#actor.send({ type: "touched" });
+      if (this.#state === "idle") this.environment.idle.touch(this);
       return answer;
     });
   }
@@ -190,6 +191,7 @@ export class LiveThread implements LifecycleEffects {
     const before = this.#state;
     this.#state = state;
     if (before !== state) this.tell({ type: "status_changed", state });
+    if (before === "idle") this.environment.idle.forget(this);
     if (state === "idle") this.#enteredIdle();
     else if (state === "failed") this.#enteredFailed();
     else if (state === "closed") this.#enteredClosed();
@@ -241,8 +243,10 @@ export class LiveThread implements LifecycleEffects {
     return this.#isOpen;
   }
 
-  idleUnloadMs(): number {
-    return this.environment.idleUnloadMs;
+  idleElapsed(): void {
+    if (this.#state !== "idle") return;
+    if (this.mayUnload()) this.#actor.send({ type: "unload" });
+    else this.environment.idle.touch(this);
   }
 
   restartDelayMs(): number {
@@ -293,6 +297,7 @@ export class LiveThread implements LifecycleEffects {
     this.#fault = null;
     this.#opened?.resolve();
     this.#opened = null;
+    this.environment.idle.touch(this);
     this.#settleLostTurn();
   }
 

@@ -14,6 +14,7 @@ import {
 } from "../base/index.ts";
 import type { NewThreadMetadata, ThreadStore } from "../store/index.ts";
 import type { Agent, TurnSettings } from "./agent.ts";
+import { IdleSweeper } from "./idle-sweeper.ts";
 import { machineClockOf, type RestartPolicy, type ThreadEnvironment } from "./thread-environment.ts";
 import type { ManagerEvent } from "./thread-handle.ts";
 
@@ -76,7 +77,7 @@ export function environmentOf(
     ids: options.ids ?? createIdSource(clock),
     logger,
     restart: restartOf(options.restart),
-    idleUnloadMs: idleUnloadOf(options.idleUnloadMs),
+    idle: new IdleSweeper(clock, idleUnloadOf(options.idleUnloadMs)),
     settings,
     hasSubscribers: (threadId) => {
       try {

@@ -5,6 +5,7 @@
 import type { Clock, IdSource, Logger, Timer } from "../base/index.ts";
 import type { ThreadStore } from "../store/index.ts";
 import type { Agent, TurnSettings } from "./agent.ts";
+import type { IdleSweeper } from "./idle-sweeper.ts";
 import type { ManagerEvent, Signal } from "./thread-handle.ts";
 
 /** A clock in the shape XState takes. The timer's handle is what `setTimeout` gave. */
@@ -43,8 +44,8 @@ export interface ThreadEnvironment {
   readonly ids: IdSource;
   readonly logger: Logger;
   readonly restart: RestartPolicy;
-  /** Infinity: never. */
-  readonly idleUnloadMs: number;
+  /** Who is idle, and for how long. */
+  readonly idle: IdleSweeper;
   /** What a turn runs with where neither the thread nor the caller says it. */
   readonly settings: TurnSettings;
   hasSubscribers(threadId: string): boolean;

@@ -200,7 +200,14 @@ export class ThreadLog {
       return;
     }
     this.#conversation = stepAll(this.#conversation, records);
+    this.#recorded();
+  }
+
+  /** The thread has a log now, which says what its making said. */
+  #recorded(): void {
+    if (this.#unrecorded === null) return;
     this.#unrecorded = null;
+    this.#origin = { type: "stored", params: { threadId: this.threadId } };
   }
 
   /** Reads on from what is folded, once for all who wait. */
@@ -232,7 +239,7 @@ export class ThreadLog {
         if (page.records.length === 0) throw this.#missingBehind(nextOrdinal);
       }
       this.#conversation = conversation;
-      if (conversation.nextOrdinal > 0) this.#unrecorded = null;
+      if (conversation.nextOrdinal > 0) this.#recorded();
     } finally {
       this.#reading = null;
     }

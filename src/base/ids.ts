@@ -53,7 +53,8 @@ function formatUuidV7(unixMs: number, sequence: number, random: Uint8Array): str
   let tail = variant.toString(16);
   for (let i = 1; i < 8; i += 1) tail += (random[i] ?? 0).toString(16).padStart(2, "0");
   const middle = `7${sequence.toString(16).padStart(3, "0")}`;
-  return `${time.slice(0, 8)}-${time.slice(8)}-${middle}-${tail.slice(0, 4)}-${tail.slice(4)}`;
+  // Joined, not concatenated: ids are kept for long, and a concatenation keeps all its pieces.
+  return [time.slice(0, 8), time.slice(8), middle, tail.slice(0, 4), tail.slice(4)].join("-");
 }
 
 const UUID_HYPHENATED = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
