@@ -6,7 +6,7 @@ import { join } from "node:path";
 
 import { mapBounded } from "./bounded-map.ts";
 import { type FileSystem, isMissing } from "./file-system.ts";
-import { type HomePaths, ROLLOUT_EXTENSION } from "./rollout-path.ts";
+import type { HomePaths } from "./rollout-path.ts";
 
 /** A file that may be a rollout. */
 export interface RolloutEntry {
@@ -19,31 +19,38 @@ export interface RolloutEntry {
 const DEPTH_MAX = 8;
 const CONCURRENCY_MAX = 8;
 
-/** All of a home's files that may be rollouts, live ones first. */
-export async function walkHome(files: FileSystem, paths: HomePaths): Promise<readonly RolloutEntry[]> {
-  const live = await walkFolder(files, { path: paths.sessions, archived: false, depth: 0 });
-  const archived = await walkFolder(files, { path: paths.archived, archived: true, depth: 0 });
+const ROLLOUT_ENDING = ".jsonl";
+
+/** All of a home's files that may be rollouts (or have another ending), live ones first. */
+export async function walkHome(
+  files: FileSystem,
+  paths: HomePaths,
+  ending: string = ROLLOUT_ENDING,
+): Promise<readonly RolloutEntry[]> {
+  const live = await walkFolder(files, { path: paths.sessions, archived: false, depth: 0, ending });
+  const archived = await walkFolder(files, { path: paths.archived, archived: true, depth: 0, ending });
   return [...live, ...archived];
 }
 
 /** The rollouts directly in one folder. */
 export async function listFolder(files: FileSystem, path: string, archived: boolean): Promise<readonly RolloutEntry[]> {
-  return (await walkFolder(files, { path, archived, depth: DEPTH_MAX })) ?? [];
+  return walkFolder(files, { path, archived, depth: DEPTH_MAX, ending: ROLLOUT_ENDING });
 }
 
 interface Folder {
   readonly path: string;
   readonly archived: boolean;
   readonly depth: number;
+  readonly ending: string;
 }
 
 async function walkFolder(files: FileSystem, folder: Folder): Promise<readonly RolloutEntry[]> {
-  const { path, archived, depth } = folder;
+  const { path, archived, depth, ending } = folder;
   const found: RolloutEntry[] = [];
   const folders: Folder[] = [];
   for (const { name, kind } of await readFolder(files, path)) {
-    if (kind === "directory") folders.push({ path: join(path, name), archived, depth: depth + 1 });
-    else if (kind === "file" && name.endsWith(ROLLOUT_EXTENSION)) {
+    if (kind === "directory") folders.push({ ...folder, path: join(path, name), depth: depth + 1 });
+    else if (kind === "file" && name.endsWith(ending)) {
       found.push({ path: join(path, name), name, archived });
     }
   }

@@ -24,8 +24,6 @@ export interface RolloutName {
   readonly localTime: string;
 }
 
-export const ROLLOUT_EXTENSION = ".jsonl";
-
 /** The paths of a home; `home` must be absolute. */
 export function homePaths(home: string): HomePaths {
   return {
@@ -40,7 +38,7 @@ export function homePaths(home: string): HomePaths {
 /** The path of a thread created at a moment, before the file exists. */
 export function newRolloutPath(paths: HomePaths, threadId: string, createdAtMs: number): string {
   const localTime = formatLocalTime(new Date(createdAtMs));
-  return join(datedFolder(paths, localTime), `rollout-${localTime}-${threadId}${ROLLOUT_EXTENSION}`);
+  return join(datedFolder(paths, localTime), `rollout-${localTime}-${threadId}.jsonl`);
 }
 
 /** The folder under sessions/ for a local time as names write it. */

@@ -55,7 +55,7 @@ export function createSessionIndex({ files, paths, clock, logger }: SessionIndex
     const goesOn = before?.inode === inode && before.size <= size;
     const names = goesOn ? before.names : new Map<string, string | null>();
     const lines = createLineSplitter((line) => {
-      const entry = parseEntry(line);
+      const entry = parseIndexEntry(line);
       if (entry === undefined) logger.debug({ path }, "passed over a line of the session index");
       else names.set(entry.id, entry.name);
     });
@@ -109,7 +109,10 @@ async function appendEntry(files: FileSystem, fd: number, line: string): Promise
   await files.syncData(fd);
 }
 
-function parseEntry(line: string): { readonly id: string; readonly name: string | null } | undefined {
+/** One line of the index; undefined when it can't be read. */
+export function parseIndexEntry(
+  line: string,
+): { readonly id: string; readonly name: string | null } | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -123,13 +126,15 @@ function parseEntry(line: string): { readonly id: string; readonly name: string 
   return { id: id.toLowerCase(), name: trimmed === "" ? null : trimmed };
 }
 
-interface LineSplitter {
+/** Takes blocks apart into lines. */
+export interface LineSplitter {
   push(block: Buffer): void;
   /** Takes what is behind the last newline as a line too, and answers how many bytes that are. */
   end(): number;
 }
 
-function createLineSplitter(take: (line: string) => void): LineSplitter {
+/** Makes a splitter; blank lines and lines too long for an entry are left out. */
+export function createLineSplitter(take: (line: string) => void): LineSplitter {
   let carry: Buffer[] = [];
   let carryBytes = 0;
   return {

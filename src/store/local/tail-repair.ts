@@ -5,7 +5,7 @@
  */
 import { basename, join } from "node:path";
 
-import { type Logger, systemCode } from "../../base/index.ts";
+import { fault, type Logger, systemCode } from "../../base/index.ts";
 import { readExactly } from "./backward-lines.ts";
 import { makeDirectories, syncDirectories } from "./directory-maker.ts";
 import type { FileSystem } from "./file-system.ts";
@@ -28,6 +28,13 @@ export async function cutTornTail(files: FileSystem, logger: Logger, torn: TornR
   await syncDirectories(files, await makeDirectories(files, tornFolder));
   const kept = await keepAside(files, join(tornFolder, `${basename(path)}.${tail.end}`), bytes);
   await files.syncDirectory(tornFolder);
+  const expectedBytes = tail.end + tail.tornBytes;
+  const { size } = files.fstat(fd);
+  if (size !== expectedBytes) {
+    throw fault("writer_fenced", `${path} is being written to; its tail was left as it is`, {
+      data: { path, expectedBytes, actualBytes: size },
+    });
+  }
   await files.truncate(fd, tail.end);
   logger.warn(
     { path, offset: tail.end, tornBytes: tail.tornBytes, keptAt: kept },
