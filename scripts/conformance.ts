@@ -22,29 +22,37 @@ const options = {
 
 const FIXTURE_FOLDER = fileURLToPath(new URL(`../test/fixtures/codex-0.130/conformance`, import.meta.url));
 
-async function main(): Promise<number> {
-  const { values } = parseArgs({ options });
-  const note = (line: string): void => {
-    process.stderr.write(`conformance: ${line}\n`);
-  };
-  const install = await installCodex(note);
+type Options = ReturnType<typeof parseArgs<{ options: typeof options }>>["values"];
+
+function say(line: string): void {
+  process.stderr.write(`conformance: ${line}\n`);
+}
+
+/** The options, or null after saying what is wrong with them. */
+function parseOptions(): Options | null {
+  try {
+    return parseArgs({ options }).values;
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+    return null;
+  }
+}
+
+async function main(values: Options): Promise<number> {
+  const install = await installCodex(say);
   if (install.program === null) {
-    note(`SKIPPED, nothing was checked: ${install.skipped}`);
+    say(`SKIPPED, nothing was checked: ${install.skipped}`);
     if (values.json) process.stdout.write(`${JSON.stringify({ skipped: install.skipped })}\n`);
     return values.require ? 1 : 0;
   }
-  note(`against codex ${CODEX_VERSION}: ${install.program}`);
   const { program } = install;
+  say(`against codex ${CODEX_VERSION}: ${program}`);
   const fixture = values["update-fixtures"] ? { fixtureFolder: FIXTURE_FOLDER } : {};
-  const report = await runConformance({ program, note, ...fixture });
+  const report = await runConformance({ program, note: say, ...fixture });
   const text = values.json ? JSON.stringify(report.toJSON(), null, 2) : report.toText();
   process.stdout.write(`${text}\n`);
   return report.failed ? 1 : 0;
 }
 
-try {
-  process.exitCode = await main();
-} catch (error) {
-  process.stderr.write(`conformance: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  process.exitCode = error instanceof TypeError && "code" in error ? 2 : 1;
-}
+const values = parseOptions();
+process.exitCode = values === null ? 2 : await main(values);

@@ -59,7 +59,7 @@ async function checkChat(lab: ConformanceLab, home: SharedHome): Promise<void> {
 
 function textOfItem(item: Thread["turns"][number]["items"][number]): string {
   if (item.type === "userMessage") return (item.content as readonly { readonly text?: string }[])[0]?.text ?? "";
-  return item.type === "agentMessage" ? String(item.text) : item.type;
+  return item.type === "agentMessage" ? item.text : item.type;
 }
 
 async function printedJson(args: readonly string[]): Promise<unknown> {

@@ -58,7 +58,11 @@ export async function openSkeinHome(home: string, cwd: string): Promise<SkeinHom
       return context;
     },
     releaseSteered,
-    close: () => runtime.close(),
+    close: async () => {
+      const { failed, timedOut } = await runtime.close();
+      // A thread that was not flushed would make every later comparison a lie.
+      if (failed.length + timedOut.length > 0) throw new Error(`not flushed: ${JSON.stringify({ failed, timedOut })}`);
+    },
   };
 }
 
