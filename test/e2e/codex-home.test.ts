@@ -27,12 +27,8 @@ describe("a Codex home", () => {
       .map((row) => row.split("\t"));
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: "" });
     expect(rows).toHaveLength(16);
-    expect(rows.map(([id]) => id)).toEqual(
-      rows
-        .map(([id]) => id)
-        .toSorted()
-        .toReversed(),
-    );
+    const ids = rows.map(([id]) => String(id));
+    expect(ids).toEqual(ids.toSorted((a, b) => (a < b ? 1 : -1)));
     expect(rows).toContainEqual([NAMED, "2026-11-22 07:40", "Named thread"]);
   });
 

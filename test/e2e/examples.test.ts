@@ -1,0 +1,42 @@
+/**
+ * The examples run as a stranger would run them: in a project of their own that has the built package, by
+ * Node or by vitest, and they print what they promise.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { ensureBuilt } from "../../scripts/build.ts";
+import { projectRoot } from "../../scripts/source-files.ts";
+import { type DocWorkplace, openDocWorkplace } from "../docs/doc-workplace.ts";
+
+let workplace: DocWorkplace;
+beforeAll(() => {
+  ensureBuilt(projectRoot);
+  workplace = openDocWorkplace(projectRoot);
+}, 120_000);
+afterAll(() => workplace.close());
+
+describe("the examples", () => {
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [
+      "embed.ts",
+      /^completed \[ 'userMessage', 'agentMessage' \]\nthe fork begins with 1 turn\nturns left: 1 records: \d+\nrefused: .*\n/,
+    ],
+    ["subscribe.ts", /^#0 session_meta\n[\s\S]+ {2}~ Echo: [\s\S]+over all threads: .*turn_started, .*turn_completed/],
+    ["test-a-store.ts", /Tests +\d+ passed/],
+  ];
+  it.each(cases)("%s runs and prints what it promises", { timeout: 60_000 }, async (name, printed) => {
+    const code = readFileSync(join(projectRoot, "examples", name), "utf8");
+    const { exitCode, output } = await workplace.run({
+      page: `examples/${name}`,
+      line: 1,
+      language: "ts",
+      isRun: true,
+      code,
+    });
+    expect(exitCode, output).toBe(0);
+    expect(output).toMatch(printed);
+  });
+});
