@@ -65,6 +65,11 @@ export const forkLaws: readonly StoreLaw[] = [
     run: forkInsideABatchLasts,
   },
   {
+    id: "fork.own-keys",
+    title: "an idempotency key of the source is not taken in its fork, and one of the fork is, also by later writers",
+    run: forkHasItsOwnKeys,
+  },
+  {
     id: "fork.bad-cut",
     title: "a fork from nowhere, or cut past the source's end, is refused and leaves nothing",
     run: badCutsAreRefused,
@@ -250,6 +255,34 @@ async function forkInsideABatchLasts(fixture: StoreFixture): Promise<void> {
       }
     });
   });
+}
+
+async function forkHasItsOwnKeys(fixture: StoreFixture): Promise<void> {
+  await withPlace(fixture, async (place) => {
+    const again = await withOpened(place, async (store) => {
+      const items = [userMessage("1"), userMessage("2")];
+      const { id, writer } = await seedThread(store, []);
+      await store.appendItems({ writer, items, idempotencyKey: "taken in the source" });
+      const forks = [await forkAt(store, id, 3), await forkAt(store, id, 3)];
+      for (const fork of forks) {
+        await store.appendItems({ writer: fork.writer, items, idempotencyKey: "taken in the fork" });
+        await store.shutdownThread(fork.writer);
+        await expectKeys(store, fork.id);
+      }
+      const late = await forkAt(store, id, 3);
+      await store.appendItems({ writer: late.writer, items, idempotencyKey: "taken in the fork" });
+      return store.capabilities.reopen ? late.id : null;
+    });
+    if (again !== null) await withOpened(place, (store) => expectKeys(store, again));
+  });
+}
+
+async function expectKeys(store: ThreadStore, threadId: string): Promise<void> {
+  const { writer } = await store.resumeThread({ threadId });
+  const items = [userMessage("again")];
+  const own = await store.appendItems({ writer, items, idempotencyKey: "taken in the fork" });
+  const other = await store.appendItems({ writer, items, idempotencyKey: "taken in the source" });
+  deepEqual([own.duplicate, other.duplicate], [true, false]);
 }
 
 async function badCutsAreRefused(fixture: StoreFixture): Promise<void> {
