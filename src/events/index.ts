@@ -1,5 +1,6 @@
 /**
- * events: RolloutItem, its line codec, what is kept, and the folds. Pure: no node, no I/O.
+ * events: RolloutItem, its line codec, what is kept, the scanner of logs, and the folds. Pure: no node,
+ * no I/O; who reads a file feeds its bytes in.
  */
 export { validateAppendable } from "./appendable-check.ts";
 export type { Fold, FoldNeeds, SkippedRun } from "./fold.ts";

@@ -177,7 +177,7 @@ class BlockScanner implements LogScanner {
   }
 
   /** Takes the line in `bytes[start, end)`; `base` is the file offset of `bytes[0]`. */
-  #takeLine(bytes: Uint8Array, line: { start: number; end: number }, base: number): void {
+  #takeLine(bytes: Uint8Array, line: LineSpan, base: number): void {
     const { start, end } = line;
     if ((bytes[start] ?? 0) <= 0x20 && isBlankLine(bytes.subarray(start, end))) return;
     const more = peekMore(bytes, start, end);
@@ -187,10 +187,11 @@ class BlockScanner implements LogScanner {
     if (this.#due > 0) this.#endOfBatch(more);
   }
 
-  #tellLine(bytes: Uint8Array, { start, end }: { start: number; end: number }, base: number): void {
+  #tellLine(bytes: Uint8Array, line: LineSpan, base: number): void {
+    const { start, end } = line;
     const head = peekLine(bytes, start, end);
     if (head !== null && !this.#isNeeded(head)) {
-      this.#run.add(head, this.#ordinal, start, end);
+      this.#run.add(head, this.#ordinal, line);
       return;
     }
     const record = decodeBytes(bytes, { start, end }, this.#ordinal);
@@ -261,8 +262,7 @@ class RunBuilder {
     this.#bytes = bytes;
   }
 
-  // oxlint-disable-next-line max-params -- once a line, so no object is made for it
-  add(head: LineHead, ordinal: number, start: number, end: number): void {
+  add(head: LineHead, ordinal: number, { start, end }: LineSpan): void {
     if (this.#from < 0) {
       this.#from = ordinal;
       this.#firstByte = start;
@@ -308,11 +308,7 @@ class RunBuilder {
   }
 }
 
-function decodeBytes(
-  bytes: Uint8Array,
-  { start, end }: { readonly start: number; readonly end: number },
-  ordinal: number,
-): RolloutRecord {
+function decodeBytes(bytes: Uint8Array, { start, end }: LineSpan, ordinal: number): RolloutRecord {
   const last = bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
   let text: string;
   try {

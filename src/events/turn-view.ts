@@ -1,5 +1,6 @@
 /**
- * How much of a turn an answer holds: everything, a summary, or no items at all.
+ * How much of a turn an answer holds: everything, a summary, or no items at all. A view changes the items
+ * and says which view it is; the rest of the turn stays.
  */
 import type { ItemsView, ThreadItem, Turn } from "./thread-view.ts";
 

@@ -29,7 +29,7 @@ function foldCase<State>(
   isSure: (state: State) => boolean = () => true,
 ): FoldCase {
   return {
-    fold: fold as Fold<unknown>,
+    fold,
     view: (state) => view(state as State),
     isSure: (state) => isSure(state as State),
   };

@@ -1,5 +1,6 @@
 /**
- * Short names for the items that tests of folds write over and over.
+ * Short names for the items that tests of folds write over and over: events, messages, whole turns,
+ * compactions and rollbacks.
  */
 import type { AppendableItem, ResponseItem } from "../../src/events/index.ts";
 

@@ -1,5 +1,6 @@
 /**
- * Reading a whole log in a test: items as records, bytes as records, bytes through a fold.
+ * Reading a whole log in a test: items as records, bytes as records, bytes through a fold. Blocks that a
+ * scanner has taken are overwritten here, which shows at once who still looks at them.
  */
 import {
   type AppendableItem,
@@ -81,11 +82,11 @@ export function foldBytes<State>(
   blocks: readonly Uint8Array[],
   isStrict: boolean,
 ): { state: State; end: ScanEnd } {
-  const scanner = createFoldScanner({ folds: { fold: fold as Fold<unknown> }, isStrict });
+  const scanner = createFoldScanner({ folds: { fold }, isStrict });
   for (const block of blocks) {
     scanner.push(block);
     block.fill(0x78);
   }
   const { states, ...end } = scanner.end();
-  return { state: states.fold as State, end };
+  return { state: states.fold, end };
 }

@@ -1,5 +1,6 @@
 /**
- * Laws of the line codec: what is written is read, and what is read can be written again.
+ * Laws of the line codec: what is written is read, and what is read can be written again, byte for byte,
+ * with all the members nobody knows.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

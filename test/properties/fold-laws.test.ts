@@ -1,5 +1,6 @@
 /**
- * Laws of all folds: replay is live, a saved state is the state, an older state stays as it was.
+ * Laws of all folds: replay is live, a saved state is the state, an older state stays as it was. They run
+ * over every fold of the table in fold-views.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,6 +1,7 @@
 /**
  * The items of a turn, as events make them: an event of the file in, a ThreadItem of the protocol out.
- * Members that an old or foreign file lacks become null or empty, never an error.
+ * What the file spells with underscores the protocol spells in camel case, but for a few members that it
+ * keeps. Members that an old or foreign file lacks become null or empty, never an error.
  */
 import type { EventMsg, Json } from "../rollout-item.ts";
 import type { ThreadItem, TurnError, UserInput } from "../thread-view.ts";

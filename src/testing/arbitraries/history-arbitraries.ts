@@ -6,9 +6,10 @@
 import fc from "fast-check";
 
 import type { AppendableItem } from "../../events/index.ts";
-import { arbNoise, arbRollback, arbSessionMeta } from "./rollout-item-arbitraries.ts";
+import { arbNoise, arbRollback, arbSessionMeta } from "./item-kind-arbitraries.ts";
 import { arbTurnItems } from "./turn-arbitraries.ts";
 
+/** How long a history gets, and what is in it. */
 export interface ArbHistoryOptions {
   /** Turns and other steps at most. Default 6. */
   readonly stepsMax?: number;

@@ -5,5 +5,6 @@
 export { arbBatch, arbBatches, arbTurnEvents } from "./append-arbitraries.ts";
 export { arbHistory, type ArbHistoryOptions } from "./history-arbitraries.ts";
 export { arbLog, arbOddLine, type ArbLogOptions, type LogBytes } from "./log-arbitraries.ts";
-export { arbRolloutItem, arbText, arbUnknownMembers } from "./rollout-item-arbitraries.ts";
+export { arbText, arbUnknownMembers } from "./payload-arbitraries.ts";
+export { arbRolloutItem } from "./rollout-item-arbitraries.ts";
 export { arbTurnItems } from "./turn-arbitraries.ts";

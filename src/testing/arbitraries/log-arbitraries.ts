@@ -16,6 +16,7 @@ export interface LogBytes {
   readonly pieces: readonly Uint8Array[];
 }
 
+/** What is wrong with a log. */
 export interface ArbLogOptions {
   /** Default true: odd lines among the good ones. */
   readonly hasOddLines?: boolean;

@@ -6,15 +6,8 @@
 import fc from "fast-check";
 
 import type { AppendableItem } from "../../events/index.ts";
-import {
-  arbCompacted,
-  arbEvent,
-  arbMessage,
-  arbNoise,
-  arbText,
-  arbToolEvent,
-  arbTurnContext,
-} from "./rollout-item-arbitraries.ts";
+import { arbCompacted, arbMessage, arbNoise, arbToolEvent, arbTurnContext } from "./item-kind-arbitraries.ts";
+import { arbEvent, arbText } from "./payload-arbitraries.ts";
 
 type Items = readonly AppendableItem[];
 

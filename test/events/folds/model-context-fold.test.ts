@@ -1,5 +1,6 @@
 /**
- * What the model sees: rollbacks by user turns, by name, and across compactions; old compactions.
+ * What the model sees: rollbacks by user turns, by name, and across compactions; old compactions. Each
+ * case is written as the texts that are left.
  */
 import { describe, expect, it } from "vitest";
 
@@ -114,6 +115,11 @@ describe("a rollback that names its turn", () => {
 
   it("counts user turns when the turn isn't there", () => {
     expect(seen(...log, rollback(1, "gone"))).toEqual(["S"]);
+  });
+
+  it("regression: keeps the input before a turn that a hook prompt opened, which is not that turn's", () => {
+    const hook = message("user", "<hook_prompt hook_run_id='r'>x</hook_prompt>");
+    expect(seen(meta("t"), message("developer", "D"), hook, rollback(1, "rollout-2"))).toEqual(["D"]);
   });
 
   it("does not bring back what an earlier rollback by count had taken from the model", () => {

@@ -1,5 +1,6 @@
 /**
- * What a thread has used, and with which turn it is shown after a restart.
+ * What a thread has used, and with which turn it is shown after a restart, also when that turn was
+ * rolled back.
  */
 import { describe, expect, it } from "vitest";
 
