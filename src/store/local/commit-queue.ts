@@ -16,6 +16,8 @@ export interface CommitQueue<Entry> {
   push(entry: Entry): void;
   /** Takes out everything that no commit has taken yet. */
   takeWaiting(): readonly Entry[];
+  /** No commit runs and nothing waits. */
+  readonly isIdle: boolean;
   /** Resolves when no commit runs and nothing waits. */
   whenIdle(): Promise<void>;
 }
@@ -58,6 +60,9 @@ export function createCommitQueue<Entry>(commit: Commit<Entry>): CommitQueue<Ent
       schedule();
     },
     takeWaiting,
+    get isIdle() {
+      return !isRunning;
+    },
     async whenIdle() {
       while (isRunning) await new Promise<void>((resolve) => idleWaiters.push(resolve));
     },

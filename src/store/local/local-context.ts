@@ -41,7 +41,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
   const { fileSystem: files, logger, clock } = settings;
   const paths = homePaths(settings.home);
   const writers = createWriterRegistry();
-  const access = createRolloutAccess(files, (inode) => writers.writtenEnd(inode));
+  const access = createRolloutAccess(files, (inode, fileBytes) => writers.writtenEnd(inode, fileBytes));
   const facts = createRolloutFacts({ files, access, logger });
   const lookup = createRolloutLookup({ files, paths, facts });
   return {

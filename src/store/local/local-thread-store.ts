@@ -62,7 +62,9 @@ class FileThreadStore implements LocalThreadStore {
     const { fork } = params;
     const threadId = params.threadId === undefined ? context.settings.ids.next() : requireThreadId(params.threadId);
     return context.lock.run(threadId, () =>
-      fork === undefined ? openNew(context, threadId, params) : openFork(context, threadId, { ...params, fork }),
+      attempt(`create thread ${threadId}`, () =>
+        fork === undefined ? openNew(context, threadId, params) : openFork(context, threadId, { ...params, fork }),
+      ),
     );
   }
 
@@ -114,22 +116,27 @@ class FileThreadStore implements LocalThreadStore {
   }
 
   async loadHistory(params: port.LoadHistoryParams): Promise<port.HistoryPage> {
-    return readHistoryPage(this.#open(), params);
+    const context = this.#open();
+    return attempt("read a history", () => readHistoryPage(context, params));
   }
 
   async readThread({ threadId, includeHistory }: port.ReadThreadParams): Promise<port.StoredThread> {
-    return readThread(this.#open(), requireThreadId(threadId), includeHistory ?? false);
+    const context = this.#open();
+    return attempt("read a thread", () => readThread(context, requireThreadId(threadId), includeHistory ?? false));
   }
 
   async readThreadByRolloutPath(
     params: Parameters<port.ThreadStore["readThreadByRolloutPath"]>[0],
   ): Promise<port.StoredThread> {
-    return readThreadByPath(this.#open(), params.rolloutPath, params.includeHistory ?? false);
+    const context = this.#open();
+    const { rolloutPath, includeHistory = false } = params;
+    return attempt("read a rollout", () => readThreadByPath(context, rolloutPath, includeHistory));
   }
 
   async listThreads(params: port.ListThreadsParams = {}): Promise<port.ListThreadsResult> {
     const { logger } = this.#context.settings;
-    return attempt("list the threads of the home", () => listHome({ ...this.#open(), logger }, params));
+    const context = { ...this.#open(), logger };
+    return attempt("list the threads of the home", () => listHome(context, params));
   }
 
   async searchThreads(_params: port.SearchThreadsParams): Promise<port.SearchThreadsResult> {
@@ -138,18 +145,22 @@ class FileThreadStore implements LocalThreadStore {
   }
 
   async listTurns(params: port.ListTurnsParams): Promise<port.ListTurnsResult> {
-    return readTurnPage(this.#open(), params);
+    const context = this.#open();
+    return attempt("read turns", () => readTurnPage(context, params));
   }
 
   async listItems(params: port.ListItemsParams): Promise<port.ListItemsResult> {
-    return readItemPage(this.#open(), params);
+    const context = this.#open();
+    return attempt("read items", () => readItemPage(context, params));
   }
 
   async updateThreadMetadata(params: port.UpdateThreadMetadataParams): Promise<port.StoredThread> {
     const context = this.#open();
     const threadId = requireThreadId(params.threadId);
     const patch = validateMetadataPatch(params.patch);
-    return context.lock.run(threadId, () => updateMetadata(context, threadId, patch));
+    return context.lock.run(threadId, () =>
+      attempt(`change the metadata of thread ${threadId}`, () => updateMetadata(context, threadId, patch)),
+    );
   }
 
   async archiveThread(id: string): Promise<void> {

@@ -37,7 +37,7 @@ export interface RolloutAccess {
 /** Makes the access; `writtenEnd` asks the writers of this process by the file's inode. */
 export function createRolloutAccess(
   files: FileSystem,
-  writtenEnd: (inode: string) => WrittenEnd | undefined,
+  writtenEnd: (inode: string, fileBytes: number) => WrittenEnd | undefined,
 ): RolloutAccess {
   return {
     async open(path, use) {
@@ -51,7 +51,7 @@ export function createRolloutAccess(
       try {
         const stat = files.fstat(fd);
         if (stat.kind !== "file") throw notARollout(path, "it is not a file");
-        const written = writtenEnd(stat.inode);
+        const written = writtenEnd(stat.inode, stat.size);
         if (written !== undefined) {
           return await use({ fd, path, stat, tornBytes: 0, ...written });
         }

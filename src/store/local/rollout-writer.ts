@@ -104,9 +104,12 @@ export class RolloutWriter {
     return this.#refusal;
   }
 
-  /** Whether the file ends where this writer says; not any more once it was fenced or a sync failed. */
-  get vouchesForEnd(): boolean {
-    return this.#vouchesForEnd;
+  /**
+   * Whether a file of this size ends where this writer says. Not any more once it was fenced or a sync
+   * failed, nor when nothing is on its way and the file has another size: then somebody else wrote.
+   */
+  vouchesForEnd(fileBytes: number): boolean {
+    return this.#vouchesForEnd && (!this.#queue.isIdle || fileBytes === this.file.end);
   }
 
   /** Appends a batch. See ThreadStore.appendItems for the codes. */

@@ -26,7 +26,7 @@ export interface WriterRegistry {
   /** A writer is open and nothing of its thread is stored yet. */
   isUnwritten(threadId: string): boolean;
   /** What the writer of this file has acknowledged. */
-  writtenEnd(inode: string): WrittenEnd | undefined;
+  writtenEnd(inode: string, fileBytes: number): WrittenEnd | undefined;
   /** Lets a writer go for a reason. Never rejects. */
   release(writer: RolloutWriter, why: SkeinError): Promise<void>;
 }
@@ -76,9 +76,9 @@ export function createWriterRegistry(): WriterRegistry {
       const writer = open.get(threadId);
       return writer !== undefined && writer.newMeta !== null;
     },
-    writtenEnd(inode) {
+    writtenEnd(inode, fileBytes) {
       const writer = byInode.get(inode);
-      if (writer === undefined || !writer.vouchesForEnd) return undefined;
+      if (writer === undefined || !writer.vouchesForEnd(fileBytes)) return undefined;
       return { end: writer.file.end, lacksNewline: writer.file.lacksNewline, index: writer.index };
     },
     async release(writer, why) {

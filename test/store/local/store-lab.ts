@@ -1,0 +1,142 @@
+/**
+ * What the local store's tests do over and over: a home of their own, items, whole logs, raw files. The
+ * homes are removed when the test that made them is done.
+ */
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+import { onTestFinished } from "vitest";
+
+import { isSkeinError, type SkeinError } from "../../../src/base/index.ts";
+import type { AppendableItem, RolloutRecord } from "../../../src/events/index.ts";
+import type { OpenedThread, ThreadStore } from "../../../src/store/index.ts";
+import {
+  type LocalThreadStore,
+  type LocalThreadStoreOptions,
+  openLocalThreadStore,
+} from "../../../src/store/local/index.ts";
+
+/** A home that Codex 0.130 wrote. */
+export const CODEX_HOME = fileURLToPath(new URL("../../fixtures/codex-0.130/home", import.meta.url));
+
+/** An empty folder, removed after the test. */
+export async function makeHome(): Promise<string> {
+  const home = await mkdtemp(join(tmpdir(), "skein-local-"));
+  onTestFinished(() => rm(home, { recursive: true, force: true }));
+  return home;
+}
+
+/** A copy of the home that Codex wrote. */
+export async function copyCodexHome(): Promise<string> {
+  const home = await makeHome();
+  await cp(CODEX_HOME, home, { recursive: true });
+  return home;
+}
+
+/** A store, closed after the test. */
+export async function openStore(
+  home: string,
+  options: Omit<LocalThreadStoreOptions, "home"> = {},
+): Promise<LocalThreadStore> {
+  const store = await openLocalThreadStore({ home, ...options });
+  onTestFinished(() => store.close().catch(() => undefined));
+  return store;
+}
+
+export function message(text: string): AppendableItem {
+  return { type: "event_msg", payload: { type: "user_message", message: text } };
+}
+
+export function messages(count: number, stem = "m"): AppendableItem[] {
+  return Array.from({ length: count }, (_, n) => message(`${stem}${n}`));
+}
+
+/** A thread with some messages, its writer open. */
+export async function seed(
+  store: ThreadStore,
+  items: readonly AppendableItem[] = [message("hello")],
+): Promise<OpenedThread & { readonly id: string; readonly file: string }> {
+  const opened = await store.createThread({ metadata: { cwd: "/work" } });
+  if (items.length === 0) await store.persistThread(opened.writer);
+  else await store.appendItems({ writer: opened.writer, items });
+  return { ...opened, id: opened.writer.threadId, file: opened.path ?? "" };
+}
+
+/** All records of a thread. */
+export async function logOf(store: ThreadStore, threadId: string): Promise<readonly RolloutRecord[]> {
+  return (await store.readThread({ threadId, includeHistory: true })).history ?? [];
+}
+
+/** The messages of a thread's log, in order. */
+export async function textsOf(store: ThreadStore, threadId: string): Promise<string[]> {
+  return (await logOf(store, threadId)).flatMap(({ item }) =>
+    item.type === "event_msg" && typeof item.payload["message"] === "string" ? [item.payload["message"]] : [],
+  );
+}
+
+/** The ids of all threads, live and archived. */
+export async function idsOf(store: ThreadStore): Promise<string[]> {
+  const pages = await Promise.all([false, true].map((archived) => store.listThreads({ archived, limit: 1_000 })));
+  return pages.flatMap((page) => page.data.map((thread) => thread.id));
+}
+
+/** The error a call is refused with. */
+export async function refusal(call: Promise<unknown>): Promise<SkeinError> {
+  try {
+    await call;
+  } catch (error) {
+    if (isSkeinError(error)) return error;
+    throw error;
+  }
+  throw new Error("the call was not refused");
+}
+
+/** Every file of a folder with its bytes, by relative path. */
+export async function snapshot(folder: string): Promise<Record<string, string>> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const read = await Promise.all(
+    files.toSorted().map(async (file) => [relative(folder, file), await readFile(file, "latin1")] as const),
+  );
+  return Object.fromEntries(read);
+}
+
+/** A home with one rollout of these bytes under a canonical name. */
+export async function homeWith(bytes: Buffer | string, id = ODD_ID): Promise<{ home: string; file: string }> {
+  const home = await makeHome();
+  const file = join(home, "sessions/2026/05/05", `rollout-2026-05-05T10-00-00-${id}.jsonl`);
+  await writeInto(file, bytes);
+  return { home, file };
+}
+
+export async function writeInto(file: string, bytes: Buffer | string): Promise<void> {
+  const { mkdir } = await import("node:fs/promises");
+  await mkdir(dirname(file), { recursive: true });
+  await writeFile(file, bytes);
+}
+
+/** The id of hand-made rollouts. */
+export const ODD_ID = "01900000-0000-7000-8000-000000000001";
+
+/** A session_meta line as Codex writes it. */
+export function metaLine(id = ODD_ID, more: object = {}): string {
+  const payload = {
+    id,
+    timestamp: "2026-05-05T10:00:00.000Z",
+    cwd: "/srv/ws",
+    originator: "syn",
+    cli_version: "0.130.0",
+    source: "vscode",
+    model_provider: "mock",
+    ...more,
+  };
+  return `${JSON.stringify({ timestamp: "2026-05-05T10:00:00.000Z", type: "session_meta", payload })}\n`;
+}
+
+/** A message line as Codex writes it. */
+export function messageLine(text: string, timestamp = "2026-05-05T10:00:01.000Z"): string {
+  const payload = { type: "user_message", message: text, images: [], local_images: [], text_elements: [] };
+  return `${JSON.stringify({ timestamp, type: "event_msg", payload })}\n`;
+}
