@@ -62,7 +62,7 @@ export async function resolveTurnId(store: ThreadStore, threadId: string, text: 
 }
 
 /** Every thread of the store that fits, page by page. */
-export async function* allThreads(store: ThreadStore, params: ListThreadsParams): AsyncGenerator<StoredThread> {
+async function* allThreads(store: ThreadStore, params: ListThreadsParams): AsyncGenerator<StoredThread> {
   let cursor: string | null = null;
   do {
     const page = await store.listThreads({

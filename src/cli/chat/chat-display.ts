@@ -4,12 +4,12 @@
  * comes before the last words of an answer.
  */
 import type { RuntimeThread } from "../../runtime/index.ts";
-import { type Output, outputClosed } from "../output.ts";
+import type { Output } from "../output.ts";
 import { createChatScreen } from "./chat-screen.ts";
 
 /** A display that runs until it is closed. */
 export interface ChatDisplay {
-  /** Resolves when the end of this turn is on the screen. Rejects with `outputClosed` when nobody looks any more. */
+  /** Resolves when the end of this turn is on the screen; rejects with what kept it from getting there. */
   shown(turnId: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -20,7 +20,7 @@ export function openChatDisplay(thread: RuntimeThread, out: Output): ChatDisplay
   const waiting = new Map<string, PromiseWithResolvers<void>>();
   const done = new Set<string>();
   const feed = thread.events({ from: "end", signals: true })[Symbol.asyncIterator]();
-  let isOver = false;
+  let end: { readonly failure?: unknown } | undefined;
 
   const settle = (turnId: string): void => {
     done.add(turnId);
@@ -37,31 +37,33 @@ export function openChatDisplay(thread: RuntimeThread, out: Output): ChatDisplay
       if (event.signal.type === "turn_completed") settle(event.signal.turn.id);
     }
   };
-  const finish = (failure?: unknown): void => {
-    isOver = true;
+  const finish = (over: { readonly failure?: unknown }): void => {
+    end = over;
     for (const { resolve, reject } of waiting.values()) {
-      if (failure === undefined) resolve();
-      else reject(failure);
+      if ("failure" in over) reject(over.failure);
+      else resolve();
     }
     waiting.clear();
   };
   const reading = read().then(
-    () => finish(),
-    (error: unknown) => {
-      finish(error);
-      if (error !== outputClosed) throw error;
-    },
+    () => finish({}),
+    (failure: unknown) => finish({ failure }),
   );
 
   return {
-    shown: (turnId): Promise<void> => {
-      if (isOver || done.delete(turnId)) return Promise.resolve();
+    shown: async (turnId): Promise<void> => {
+      if (done.delete(turnId)) return;
+      if (end !== undefined) {
+        if ("failure" in end) throw end.failure;
+        return;
+      }
       const entry = waiting.get(turnId) ?? Promise.withResolvers<void>();
       waiting.set(turnId, entry);
-      return entry.promise;
+      await entry.promise;
+      done.delete(turnId);
     },
     close: async (): Promise<void> => {
-      await feed.return?.();
+      await feed.return();
       await reading;
     },
   };

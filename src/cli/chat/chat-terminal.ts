@@ -51,6 +51,8 @@ export async function talkOnTerminal(context: CliContext, thread: RuntimeThread)
     for (let line = await nextLine(talk); line !== undefined; line = await nextLine(talk)) {
       await runTurn(talk, line);
     }
+    // The prompt stands there without a line end; what is said next begins on a line of its own.
+    await note(context, "");
     if (talk.failure !== undefined) throw talk.failure.error;
     return EXIT.ok;
   } finally {

@@ -70,7 +70,7 @@ export function itemText(item: ThreadItem, out: Output): string {
 }
 
 /** What a user sent, as text: pictures and mentions by their place. */
-export function inputText(input: UserInput): string {
+function inputText(input: UserInput): string {
   switch (input.type) {
     case "text":
       return input.text;
