@@ -56,7 +56,7 @@ export interface GitFields {
 /** A thread's own metadata at creation. */
 export interface NewThreadMetadata {
   readonly cwd: string;
-  /** Absent: the file names none, so that Codex lists and resumes the thread with its own (docs/decisions/0001). */
+  /** Absent: the one that the home's other programs would name, where the store has a home (docs/decisions/0001). */
   readonly modelProvider?: string;
   /** Default "enabled". */
   readonly memoryMode?: MemoryMode;

@@ -1,5 +1,6 @@
 /**
  * StoredThread as the protocol shows it: the wire names, whole seconds, and the source in wire form.
+ * What isn't stored (status, turns, whether it is ephemeral) is given beside it.
  */
 import type { Json, SessionSource, Thread, ThreadStatus, Turn } from "../events/index.ts";
 import type { StoredThread } from "./thread-store.ts";

@@ -16,6 +16,18 @@ export interface BlockRange {
   readonly lacksNewline?: boolean;
 }
 
+/** Reads a small file whole, as UTF-8. The system's error passes through. */
+export async function readText(files: FileSystem, path: string): Promise<string> {
+  const fd = await files.open(path, "read");
+  try {
+    const blocks: Buffer[] = [];
+    await readBlocks(files, { fd, from: 0, end: files.fstat(fd).size }, (block) => void blocks.push(Buffer.from(block)));
+    return Buffer.concat(blocks).toString("utf8");
+  } finally {
+    await files.close(fd);
+  }
+}
+
 const NEWLINE = Buffer.from("\n");
 
 /** Hands over the range's bytes in order until they end or `take` answers false. */

@@ -7,9 +7,11 @@ import { canonicalThreadId, rejection, type SkeinError } from "../../base/index.
 import { encodeLine, type SessionMeta } from "../../events/index.ts";
 import { type AppliedKeys, createAppliedKeys } from "../applied-keys.ts";
 import { newSessionMeta } from "../new-session-meta.ts";
-import type { CreateThreadParams, ForkPoint, OpenedThread } from "../thread-store.ts";
+import type { CreateThreadParams, ForkPoint, NewThreadMetadata, OpenedThread } from "../thread-store.ts";
 import { readAppliedKeys } from "./applied-key-reader.ts";
 import { copyFork } from "./fork-copier.ts";
+import { readText } from "./block-reader.ts";
+import { providerOfHome } from "./home-provider.ts";
 import { attempt, type LocalContext, withThread } from "./local-context.ts";
 import { countRecords } from "./log-places.ts";
 import { createOffsetIndex } from "./offset-index.ts";
@@ -34,7 +36,7 @@ export async function openNew(
   { metadata, threadId: wishedId }: CreateThreadParams,
 ): Promise<OpenedThread> {
   const createdAtMs = context.settings.clock.nowMs();
-  const meta = newSessionMeta({ threadId, createdAtMs, forkedFromId: null }, metadata);
+  const meta = newSessionMeta({ threadId, createdAtMs, forkedFromId: null }, await withProvider(context, metadata));
   if (wishedId !== undefined) await refuseTakenId(context, threadId);
   const path = newRolloutPath(context.paths, threadId, createdAtMs);
   const file = new RolloutFile(context.fileContext, { threadId, path }, null);
@@ -56,7 +58,8 @@ export async function openFork(
     throw rejection("invalid_argument", "fork.endOrdinal must be an ordinal: a whole number of 0 or more");
   }
   const createdAtMs = clock.nowMs();
-  const meta = newSessionMeta({ threadId, createdAtMs, forkedFromId: sourceId }, params.metadata);
+  const metadata = await withProvider(context, params.metadata);
+  const meta = newSessionMeta({ threadId, createdAtMs, forkedFromId: sourceId }, metadata);
   if (params.threadId !== undefined) await refuseTakenId(context, threadId);
   const path = newRolloutPath(paths, threadId, createdAtMs);
   await withThread(context, sourceId, (source) =>
@@ -123,6 +126,16 @@ function wrongThread(path: string, threadId: string, actualThreadId: string): Sk
     threadId,
     actualThreadId,
   });
+}
+
+/** The metadata with the provider that Codex would record in this home, unless the caller names one. */
+async function withProvider(
+  { files, paths }: LocalContext,
+  metadata: NewThreadMetadata,
+): Promise<NewThreadMetadata> {
+  if (metadata.modelProvider !== undefined) return metadata;
+  const modelProvider = await providerOfHome(paths.home, (path) => readText(files, path));
+  return { ...metadata, modelProvider };
 }
 
 async function refuseTakenId(context: LocalContext, threadId: string): Promise<void> {

@@ -102,9 +102,9 @@ async function createdMetadataReadsBack(fixture: StoreFixture): Promise<void> {
       }
       equal(full.createdAtMs, full.updatedAtMs);
       const plain = await store.readThread({ threadId: (await seedThread(store, [])).id });
+      ok(plain.modelProvider !== "", "a thread without a provider of its own has the store's, or is of an unknown one");
       deepEqual(
         {
-          modelProvider: plain.modelProvider,
           memoryMode: plain.memoryMode,
           source: plain.source,
           originator: plain.originator,
@@ -116,7 +116,6 @@ async function createdMetadataReadsBack(fixture: StoreFixture): Promise<void> {
           threadSource: plain.threadSource,
         },
         {
-          modelProvider: "unknown",
           memoryMode: "enabled",
           source: "vscode",
           originator: "skein",
