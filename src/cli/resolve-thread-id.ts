@@ -4,33 +4,50 @@
  */
 import { canonicalThreadId, LIMITS, rejection } from "../base/index.ts";
 import type { ListThreadsParams, StoredThread, ThreadStore } from "../store/index.ts";
+import type { CliContext } from "./cli-context.ts";
 import { titleOf } from "./format/thread-table.ts";
 
 /** Candidates named in the message about an ambiguous prefix. */
 const NAMED_MAX = 5;
 
 /** The id of the one thread, live or archived, that begins with `text`. */
-export async function resolveThreadId(store: ThreadStore, text: string): Promise<string> {
+export async function resolveThreadId(context: CliContext, store: ThreadStore, text: string): Promise<string> {
   const whole = canonicalThreadId(text);
   if (whole !== undefined) return whole;
   const prefix = text.toLowerCase();
   if (!/^[0-9a-f][0-9a-f-]*$/.test(prefix)) {
     throw rejection("invalid_thread_id", `"${text}" is no thread id and no beginning of one`, { id: text });
   }
-  const found: StoredThread[] = [];
-  for (const archived of [false, true]) {
-    for await (const thread of allThreads(store, { archived })) {
-      if (thread.id.startsWith(prefix)) found.push(thread);
-    }
-  }
+  const { namedThreadIds } = await import("../store/local/index.ts");
+  const named = (await namedThreadIds(context.home)).filter((id) => id.startsWith(prefix)).toSorted(newestFirst);
+  const found = named.length > 0 ? named : await listedThreadIds(store, prefix);
   const [only] = found;
   if (only === undefined) throw rejection("thread_not_found", `no thread begins with ${prefix}`, { id: prefix });
-  if (found.length > 1)
-    throw ambiguous(
-      prefix,
-      found.map((thread) => `${thread.id} (${titleOf(thread).slice(0, 40)})`),
-    );
-  return only.id;
+  if (found.length > 1) throw ambiguous(prefix, await withTitles(store, found.slice(0, NAMED_MAX)), found.length);
+  return only;
+}
+
+/** As the lists say: also threads whose file has another name than their id. */
+async function listedThreadIds(store: ThreadStore, prefix: string): Promise<readonly string[]> {
+  const ids: string[] = [];
+  for (const archived of [false, true]) {
+    for await (const { id } of allThreads(store, { archived })) if (id.startsWith(prefix)) ids.push(id);
+  }
+  return ids;
+}
+
+/** Ids of version 7 begin with their time. */
+function newestFirst(a: string, b: string): number {
+  return a < b ? 1 : -1;
+}
+
+/** The ids with what people know the threads by; one that can't be read is named by its id alone. */
+async function withTitles(store: ThreadStore, ids: readonly string[]): Promise<readonly string[]> {
+  const read = await Promise.allSettled(ids.map((threadId) => store.readThread({ threadId })));
+  return ids.map((id, index) => {
+    const result = read[index];
+    return result?.status === "fulfilled" ? `${id} (${titleOf(result.value).slice(0, 40)})` : id;
+  });
 }
 
 /** The id of the one turn of the thread that is `text` or begins with it. */
@@ -57,7 +74,7 @@ export async function resolveTurnId(store: ThreadStore, threadId: string, text: 
       turnId: text,
     });
   }
-  if (found.size > 1) throw ambiguous(text, [...found]);
+  if (found.size > 1) throw ambiguous(text, [...found].slice(0, NAMED_MAX), found.size);
   return only;
 }
 
@@ -75,11 +92,11 @@ async function* allThreads(store: ThreadStore, params: ListThreadsParams): Async
   } while (cursor !== null);
 }
 
-function ambiguous(prefix: string, candidates: readonly string[]): Error {
-  const named = candidates.slice(0, NAMED_MAX).join(", ");
-  const more = candidates.length > NAMED_MAX ? `, and ${candidates.length - NAMED_MAX} more` : "";
-  return rejection("invalid_argument", `"${prefix}" may be ${candidates.length}: ${named}${more}; give more of it`, {
+function ambiguous(prefix: string, named: readonly string[], candidates: number): Error {
+  const more = candidates > named.length ? `, and ${candidates - named.length} more` : "";
+  const list = `${named.join(", ")}${more}`;
+  return rejection("invalid_argument", `"${prefix}" may be ${candidates}: ${list}; give more of it`, {
     prefix,
-    candidates: candidates.length,
+    candidates,
   });
 }

@@ -2,7 +2,7 @@
  * A copy of a home that Codex 0.130 wrote: it is listed, shown, verified and gone on with by the
  * command, and what Codex wrote stays as it was, byte for byte.
  */
-import { readFileSync } from "node:fs";
+import { readFileSync, renameSync } from "node:fs";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -105,5 +105,11 @@ describe("a Codex home", () => {
     });
     const grown = readFileSync(String(after.path));
     expect(grown.subarray(0, written.length).equals(written)).toBe(true);
+  });
+
+  it("finds a thread by the first characters of its id also when its file is called otherwise", async () => {
+    const { thread } = await place.json<ThreadAnswer>(["show", NAMED]);
+    renameSync(String(thread.path), String(thread.path).replace(/rollout-.*$/, "copied-by-hand.jsonl"));
+    expect((await place.json<ThreadAnswer>(["show", NAMED.slice(0, 14)])).thread.id).toBe(NAMED);
   });
 });

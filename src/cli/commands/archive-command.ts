@@ -16,7 +16,7 @@ interface ArchiveOptions {
 /** Puts the thread away. */
 export async function runArchive(context: CliContext, options: ArchiveOptions): Promise<ExitCode> {
   return withHome(context, async (store) => {
-    const threadId = await resolveThreadId(store, options.id);
+    const threadId = await resolveThreadId(context, store, options.id);
     await store.archiveThread(threadId);
     if (context.json) {
       const thread = toThread(await store.readThread({ threadId }));
@@ -30,7 +30,7 @@ export async function runArchive(context: CliContext, options: ArchiveOptions): 
 /** Brings the thread back. */
 export async function runUnarchive(context: CliContext, options: ArchiveOptions): Promise<ExitCode> {
   return withHome(context, async (store) => {
-    const threadId = await resolveThreadId(store, options.id);
+    const threadId = await resolveThreadId(context, store, options.id);
     const stored = await store.unarchiveThread(threadId);
     if (context.json) await context.out.write(`${toJsonLine({ thread: toThread(stored) })}\n`);
     await note(context, `brought ${threadId} back`);

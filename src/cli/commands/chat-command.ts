@@ -25,7 +25,7 @@ export async function runChat(context: CliContext, options: ChatOptions): Promis
   }
   const agent = await makeAgent(context, options);
   return withRuntime(context, { agent, mayMakeHome: true }, async (runtime) => {
-    const thread = await openThread(runtime, options);
+    const thread = await openThread(context, runtime, options);
     try {
       if (context.stdin.isTTY) {
         const { talkOnTerminal } = await import("../chat/chat-terminal.ts");
@@ -56,7 +56,7 @@ async function makeAgent(context: CliContext, options: ChatOptions): Promise<Age
   });
 }
 
-async function openThread(runtime: Runtime, options: ChatOptions): Promise<RuntimeThread> {
+async function openThread(context: CliContext, runtime: Runtime, options: ChatOptions): Promise<RuntimeThread> {
   if (options.last === true) {
     const { data } = await runtime.listThreads({ sortKey: "updated_at", limit: 1 });
     const [newest] = data;
@@ -64,7 +64,7 @@ async function openThread(runtime: Runtime, options: ChatOptions): Promise<Runti
     return runtime.resumeThread(newest.id);
   }
   if (options.id === undefined) return runtime.startThread();
-  return runtime.resumeThread(await resolveThreadId(runtime.store, options.id));
+  return runtime.resumeThread(await resolveThreadId(context, runtime.store, options.id));
 }
 
 async function sayWhichThread(context: CliContext, thread: RuntimeThread): Promise<void> {

@@ -17,7 +17,7 @@ interface ForkOptions {
 export async function runFork(context: CliContext, options: ForkOptions): Promise<ExitCode> {
   return withRuntime(context, {}, async (runtime) => {
     const { store } = runtime;
-    const sourceId = await resolveThreadId(store, options.id);
+    const sourceId = await resolveThreadId(context, store, options.id);
     const beforeTurnId =
       options.before === undefined ? undefined : await resolveTurnId(store, sourceId, options.before);
     const fork = await runtime.forkThread(sourceId, beforeTurnId === undefined ? {} : { beforeTurnId });

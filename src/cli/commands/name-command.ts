@@ -24,7 +24,7 @@ export async function runName(context: CliContext, options: NameOptions): Promis
     throw rejection("invalid_argument", "give the name, or --clear to take it away: one of the two");
   }
   return withHome(context, async (store) => {
-    const threadId = await resolveThreadId(store, options.id);
+    const threadId = await resolveThreadId(context, store, options.id);
     const stored = await store.updateThreadMetadata({ threadId, patch: { name: name ?? null } });
     if (context.json) await context.out.write(`${toJsonLine({ thread: toThread(stored) })}\n`);
     await note(

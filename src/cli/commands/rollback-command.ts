@@ -23,7 +23,7 @@ export async function runRollback(context: CliContext, options: RollbackOptions)
     throw rejection("invalid_argument", "say how many turns, or --before a turn: one of the two");
   }
   return withRuntime(context, {}, async (runtime) => {
-    const threadId = await resolveThreadId(runtime.store, options.id);
+    const threadId = await resolveThreadId(context, runtime.store, options.id);
     const beforeTurnId = before === undefined ? undefined : await resolveTurnId(runtime.store, threadId, before);
     const thread = await runtime.resumeThread(threadId);
     const had = thread.snapshot().thread.turns.length;

@@ -23,7 +23,7 @@ export async function runShow(context: CliContext, options: ShowOptions): Promis
   if (options.last === 0) throw rejection("invalid_argument", "--last must be 1 or more", { last: 0 });
   return withHome(context, async (store) => {
     const { stored, turns } = await withProgress(context, "show", async (progress) => {
-      const threadId = await resolveThreadId(store, options.id);
+      const threadId = await resolveThreadId(context, store, options.id);
       return {
         stored: await store.readThread({ threadId }),
         turns: await readTurns(store, { threadId, last: options.last, progress }),

@@ -42,7 +42,7 @@ interface TailTools {
 
 async function tail(context: CliContext, options: TailOptions, tools: TailTools): Promise<ExitCode> {
   const { store, signal } = tools;
-  const threadId = await resolveThreadId(store, options.id);
+  const threadId = await resolveThreadId(context, store, options.id);
   const show = async (records: readonly RolloutRecord[]): Promise<void> => {
     const lines = records.map((record) => (context.json ? recordJson(record) : recordLine(record, context.out)));
     await context.out.write(lines.join(""));
