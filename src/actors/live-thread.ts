@@ -187,6 +187,15 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
   // What the machine asks (LifecycleEffects).
 
   entered(state: LiveThreadState): void {
+    try {
+      this.#enter(state);
+    } catch (error) {
+      // An action that throws would stop the machine without a word; a bug is at least heard of.
+      this.environment.logger.error({ error, threadId: this.id, state }, "a bug in entering a state");
+    }
+  }
+
+  #enter(state: LiveThreadState): void {
     if (state === this.#state && state !== "opening") return;
     const before = this.#state;
     this.#state = state;

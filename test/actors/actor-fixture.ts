@@ -117,6 +117,16 @@ export function eventsOf(records: readonly RolloutRecord[], type: string): reado
   return records.flatMap(({ item }) => (item.type === "event_msg" && item.payload.type === type ? [item.payload] : []));
 }
 
+/** What a promise is refused with, from now on watched; undefined when it resolves. */
+export async function refusalOf(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
+
 /** Something to wait for that the test opens. */
 export function gate(): { readonly opened: Promise<void>; readonly open: () => void } {
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -9,7 +9,7 @@ import { fault, rejection } from "../../src/base/index.ts";
 import { createMemoryThreadStore } from "../../src/store/memory/index.ts";
 import { createManualClock, drainEventLoop } from "../../src/testing/manual-clock.ts";
 import { diskFull, faultyThreadStore, type FaultyThreadStore } from "../support/faulty-thread-store.ts";
-import { type ActorFixture, eventsOf, fixtureOver, gate, until } from "./actor-fixture.ts";
+import { type ActorFixture, eventsOf, fixtureOver, gate, refusalOf, until } from "./actor-fixture.ts";
 
 let fixture: ActorFixture<FaultyThreadStore>;
 afterEach(async () => await fixture.close());
@@ -281,14 +281,14 @@ describe("a thread that fails to open", () => {
     });
     const other = fixtureOver({ store: slow, close: async () => {} }, { agent: echoAgent() });
     const opening = other.manager.resume(thread.id);
-    const refused = expect(opening).rejects.toMatchObject({ code: "thread_closed" });
+    const refused = refusalOf(opening);
     await drainEventLoop();
     const closing = other.manager.shutdown({ timeoutMs: 60_000 });
     await drainEventLoop();
     expect(released).toBe(0);
     held.open();
     expect(await closing).toMatchObject({ completed: [thread.id] });
-    await refused;
+    expect(await refused).toMatchObject({ code: "thread_closed" });
     expect(released).toBe(1);
     const writerOfAnother = await store.resumeThread({ threadId: thread.id });
     expect(writerOfAnother.nextOrdinal).toBe(1);

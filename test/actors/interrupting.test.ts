@@ -98,6 +98,23 @@ describe("an interrupt", () => {
 });
 
 describe("steering", () => {
+  test("into a turn whose end is being recorded is refused: it would belong to no turn", async () => {
+    const store = faultyThreadStore(createMemoryThreadStore());
+    const held = gate();
+    fixture = fixtureOver(
+      { store, close: () => store.close() },
+      { agent: scriptedAgent({ turns: [[{ say: "all" }]] }) },
+    );
+    const thread = await fixture.manager.start();
+    store.planAppend(3, { type: "hold", until: held.opened });
+    const turn = await thread.startTurn("go");
+    await until(() => store.appendCount === 3);
+    await expect(thread.steer(turn.turnId, "too late")).rejects.toMatchObject({ code: "no_turn_running" });
+    held.open();
+    expect((await turn.completed).items).toHaveLength(2);
+    expect(thread.snapshot().thread.turns).toHaveLength(1);
+  });
+
   test("is recorded, shown, and answered in the same turn", async () => {
     const held = gate();
     const agent = scriptedAgent({ turns: [[{ waitFor: held.opened }, { answerSteering: true }]] });

@@ -9,7 +9,7 @@ import { LIMITS } from "../../src/base/index.ts";
 import { createMemoryThreadStore } from "../../src/store/memory/index.ts";
 import { createManualClock } from "../../src/testing/manual-clock.ts";
 import { diskFull, faultyThreadStore } from "../support/faulty-thread-store.ts";
-import { type ActorFixture, fixtureOver, gate, openFixture } from "./actor-fixture.ts";
+import { type ActorFixture, fixtureOver, gate, openFixture, refusalOf } from "./actor-fixture.ts";
 
 let fixture: ActorFixture;
 afterEach(async () => await fixture.close());
@@ -116,11 +116,11 @@ describe("the mailbox", () => {
     store.planAppend(1, { type: "hold", until: held.opened });
     const running = thread.startTurn("runs");
     const waiting = thread.injectItems([{ type: "message", role: "user", content: [] }]);
-    const refused = expect(waiting).rejects.toMatchObject({ code: "thread_closed" });
+    const refused = refusalOf(waiting);
     const closed = thread.close();
     held.open();
     const turn = await running;
-    await refused;
+    expect(await refused).toMatchObject({ code: "thread_closed" });
     await closed;
     // The id was handed out: the turn ran, and its end is recorded.
     expect((await turn.completed).status).toBe("interrupted");

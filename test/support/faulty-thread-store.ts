@@ -67,12 +67,11 @@ export function faultyThreadStore(inner: ThreadStore): FaultyThreadStore {
     },
   };
   return new Proxy(inner, {
-    get(target, member, receiver) {
+    get(target, member) {
       if (member === "appendCount") return appendCount;
       const own: unknown = Reflect.get(overrides, member);
       if (own !== undefined) return own;
       const value: unknown = Reflect.get(target, member, target);
-      void receiver;
       return typeof value === "function" ? value.bind(target) : value;
     },
   }) as FaultyThreadStore;

@@ -13,13 +13,15 @@ import { assistantMessage, inputText, messageText } from "./message-text.ts";
 export interface EchoAgentOptions {
   /** Milliseconds before each chunk of the answer. Default 0: no timer at all. */
   readonly delayMs?: number;
-  /** Characters in one delta, at least 1. Default 16. */
+  /** Characters in one delta, at least 1. Default 16; more where an answer would take more than 256 deltas. */
   readonly chunkChars?: number;
   /** Where the delay is waited for. Default the machine's clock. */
   readonly clock?: Clock;
 }
 
 const CHARS_PER_TOKEN = 4;
+/** An echo waits for nothing between its deltas: more of them would keep everything else waiting. */
+const DELTAS_MAX = 256;
 const CONTEXT_WINDOW = 128_000;
 
 /** Makes the agent that echoes. */
@@ -29,9 +31,10 @@ export function echoAgent(options: EchoAgentOptions = {}): Agent {
 
   async function* say(request: AgentRequest, text: string, itemId: string): AsyncGenerator<AgentEvent> {
     yield { type: "item_started", itemId, kind: "agentMessage" };
-    for (let at = 0; at < text.length; at += chunkChars) {
+    const size = Math.max(chunkChars, Math.ceil(text.length / DELTAS_MAX));
+    for (let at = 0; at < text.length; at += size) {
       if (delayMs > 0) await sleep(clock, delayMs, request.signal);
-      yield { type: "text_delta", itemId, delta: text.slice(at, at + chunkChars) };
+      yield { type: "text_delta", itemId, delta: text.slice(at, at + size) };
     }
     yield { type: "item", itemId, item: assistantMessage(text) };
     yield { type: "usage", usage: usageOf(request.context, text), contextWindow: CONTEXT_WINDOW };
