@@ -8,7 +8,7 @@ import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { verifyHome } from "../../../src/store/local/index.ts";
-import { CODEX_HOME, copyCodexHome, idsOf, logOf, message, openStore, snapshot, textsOf } from "./store-lab.ts";
+import { CODEX_HOME, collect, copyCodexHome, idsOf, logOf, message, openStore, snapshot, textsOf } from "./store-lab.ts";
 
 const NAMED = "01a20233-2f38-71b0-b18d-c572047b3d17";
 const ARCHIVED = "01a20233-5561-73a0-92fd-b6c40ae66519";
@@ -34,7 +34,7 @@ describe("a home that Codex wrote", () => {
   });
 
   it("has nothing that verify would complain about but what Codex itself leaves", async () => {
-    const findings = await Array.fromAsync(verifyHome(await copyCodexHome()));
+    const findings = await collect(verifyHome(await copyCodexHome()));
     expect(findings.filter(({ severity }) => severity !== "info")).toEqual([]);
   });
 

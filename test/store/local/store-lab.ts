@@ -2,7 +2,7 @@
  * What the local store's tests do over and over: a home of their own, items, whole logs, raw files. The
  * homes are removed when the test that made them is done.
  */
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -112,9 +112,15 @@ export async function homeWith(bytes: Buffer | string, id = ODD_ID): Promise<{ h
 }
 
 export async function writeInto(file: string, bytes: Buffer | string): Promise<void> {
-  const { mkdir } = await import("node:fs/promises");
   await mkdir(dirname(file), { recursive: true });
   await writeFile(file, bytes);
+}
+
+/** All that an async iterable gives. */
+export async function collect<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
+  const collected: Value[] = [];
+  for await (const value of values) collected.push(value);
+  return collected;
 }
 
 /** The id of hand-made rollouts. */
