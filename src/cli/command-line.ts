@@ -80,7 +80,7 @@ function closingHelp(): string {
   const codes = EXIT_MEANINGS.map(([code, meaning]) => `  ${String(code).padEnd(4)} ${meaning}`);
   return [
     "",
-    "ID is a thread id or the first characters of one.",
+    "ID is a thread id or the first characters of one; --last means the thread that was changed last.",
     "",
     "Exit codes:",
     ...codes,
@@ -132,8 +132,9 @@ function addReadingCommands(program: Command, ask: Ask): void {
     program
       .command("show")
       .description("print a thread's turns")
-      .argument("<id>", "the thread")
-      .option("--last <n>", "only the newest turns", parseCount),
+      .argument("[id]", "the thread")
+      .option("--last", "the thread that was changed last")
+      .option("--turns <n>", "only the newest turns", parseCount),
     ask,
     async () => (await import("./commands/show-command.ts")).runShow,
   );
@@ -141,7 +142,8 @@ function addReadingCommands(program: Command, ask: Ask): void {
     program
       .command("tail")
       .description("print a thread's records and follow what is added, by whatever process")
-      .argument("<id>", "the thread")
+      .argument("[id]", "the thread")
+      .option("--last", "the thread that was changed last")
       .option("--from <ordinal>", "begin at this record (default: the newest 10)", parseCount)
       .option("--no-follow", "stop at the end"),
     ask,
@@ -154,7 +156,8 @@ function addChangingCommands(program: Command, ask: Ask): void {
     program
       .command("fork")
       .description("start a new thread with a copy of another's turns")
-      .argument("<id>", "the thread to copy from")
+      .argument("[id]", "the thread to copy from")
+      .option("--last", "the thread that was changed last")
       .option("--before <turn>", "leave out this turn and what follows"),
     ask,
     async () => (await import("./commands/fork-command.ts")).runFork,

@@ -10,6 +10,24 @@ import { titleOf } from "./format/thread-table.ts";
 /** Candidates named in the message about an ambiguous prefix. */
 const NAMED_MAX = 5;
 
+/** Which thread a command is about: an id, or the one that was changed last. */
+export interface ThreadChoice {
+  readonly id?: string;
+  readonly last?: boolean;
+}
+
+/** The id of the thread that was chosen. `invalid_argument` unless it is chosen in exactly one way. */
+export async function chooseThread(context: CliContext, store: ThreadStore, choice: ThreadChoice): Promise<string> {
+  const { id, last = false } = choice;
+  if ((id !== undefined) === last)
+    throw rejection("invalid_argument", "give the thread's id, or --last: one of the two");
+  if (id !== undefined) return await resolveThreadId(context, store, id);
+  const { data } = await store.listThreads({ sortKey: "updated_at", limit: 1 });
+  const [newest] = data;
+  if (newest === undefined) throw rejection("thread_not_found", "there is no thread here yet");
+  return newest.id;
+}
+
 /** The id of the one thread, live or archived, that begins with `text`. */
 export async function resolveThreadId(context: CliContext, store: ThreadStore, text: string): Promise<string> {
   const whole = canonicalThreadId(text);

@@ -49,6 +49,7 @@ describe("rollback and revert", () => {
     const written = readFileSync(String(thread.path));
     const people = await place.skein(["rollback", thread.id, "1"]);
     expect(people).toEqual({ exitCode: 0, stdout: "", stderr: `dropped 1 of 3 turns of ${thread.id}; 2 left\n` });
+    expect((await place.json<ThreadAnswer>(["show", "--last"])).thread.id).toBe(thread.id);
     const [, second] = thread.turns;
     const reverted = await place.json<ThreadAnswer>(["revert", thread.id, String(second?.id)]);
     expect(questions(reverted)).toEqual(["one"]);

@@ -78,6 +78,38 @@ describe("chat with a model", () => {
     expect(thread.turns.map(({ status }) => status)).toEqual(["completed", "failed"]);
   });
 
+  it("goes on with a thread in its own model, and changes it when --model says so", async () => {
+    const modelsOf = async (id: string, ...flags: string[]): Promise<string | undefined> => {
+      const args = ["chat", id, "--agent", "responses", "--base-url", model.baseUrl, ...flags];
+      expect(await place.skein(args, { env, input: "hello" })).toMatchObject({ exitCode: 0 });
+      return model.requests.at(-1)?.model;
+    };
+    const id = await place.startThread("said to the echo");
+    expect(await modelsOf(id)).not.toBe("echo");
+    expect(await modelsOf(id, "--model", "another")).toBe("another");
+    expect(await modelsOf(id)).toBe("another");
+  });
+
+  it("ends with 4 when another process took the thread meanwhile, and both see what was acknowledged", async () => {
+    const id = await place.startThread("first");
+    const chat = startSkein(["chat", id], { cwd: place.cwd });
+    let [stdout, stderr] = ["", ""];
+    chat.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+    chat.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
+    chat.stdin?.write("mine\n");
+    await expect.poll(() => stdout, { timeout: 10_000 }).toBe("Echo: mine\n");
+    expect(await place.skein(["chat", id], { input: "theirs" })).toMatchObject({
+      exitCode: 0,
+      stdout: "Echo: theirs\n",
+    });
+    chat.stdin?.write("late\n");
+    const [exitCode] = (await once(chat, "close")) as [number | null];
+    expect(stderr).toMatch(/^skein: .* \[writer_fenced\]\n {2}another process/m);
+    expect(exitCode).toBe(4);
+    const { stdout: shown } = await place.skein(["show", id]);
+    expect(shown.match(/^ {2}user .*$/gm)).toEqual(["  user    first", "  user    mine", "  user    theirs"]);
+  });
+
   it("is interrupted by Ctrl-C: the turn is recorded as interrupted, and the command ends with 130", async () => {
     const asked = model.requests.length;
     const chat = startSkein(["chat", ...withModel()], { cwd: place.cwd, env });

@@ -77,7 +77,7 @@ describe("a Codex home", () => {
       ["completed", 2],
       ["completed", 2],
     ]);
-    const newest = await place.json<ThreadAnswer>(["show", PLAIN, "--last", "1"]);
+    const newest = await place.json<ThreadAnswer>(["show", PLAIN, "--turns", "1"]);
     expect(newest.thread.turns).toEqual(thread.turns.slice(-1));
   });
 

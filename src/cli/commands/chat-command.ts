@@ -2,17 +2,16 @@
  * `skein chat`: talk to an agent, in a new thread or in one that is there. A thread appears in the home
  * with its first turn; its id is said on standard error at the end, however the chat ended.
  */
-import { type Agent, echoAgent } from "../../actors/index.ts";
+import { type Agent, echoAgent, responsesAgent, type TurnOptions } from "../../actors/index.ts";
 import { rejection } from "../../base/index.ts";
 import type { Runtime, RuntimeThread } from "../../runtime/index.ts";
+import type { StoredThread } from "../../store/index.ts";
 import { type CliContext, note } from "../cli-context.ts";
 import type { ExitCode } from "../exit-codes.ts";
 import { withRuntime } from "../open-home.ts";
-import { resolveThreadId } from "../resolve-thread-id.ts";
+import { chooseThread, type ThreadChoice } from "../resolve-thread-id.ts";
 
-interface ChatOptions {
-  readonly id?: string;
-  readonly last?: boolean;
+interface ChatOptions extends ThreadChoice {
   readonly agent: "echo" | "responses";
   readonly model?: string;
   readonly baseUrl?: string;
@@ -20,10 +19,7 @@ interface ChatOptions {
 
 /** Chats until the input ends or the person leaves. */
 export async function runChat(context: CliContext, options: ChatOptions): Promise<ExitCode> {
-  if (options.id !== undefined && options.last === true) {
-    throw rejection("invalid_argument", "give an id, or --last: one of the two");
-  }
-  const agent = await makeAgent(context, options);
+  const agent = makeAgent(context, options);
   return withRuntime(context, { agent, mayMakeHome: true }, async (runtime) => {
     const thread = await openThread(context, runtime, options);
     try {
@@ -39,7 +35,7 @@ export async function runChat(context: CliContext, options: ChatOptions): Promis
   });
 }
 
-async function makeAgent(context: CliContext, options: ChatOptions): Promise<Agent> {
+function makeAgent(context: CliContext, options: ChatOptions): Agent {
   const { model, baseUrl } = options;
   if (options.agent === "echo") {
     if (model !== undefined || baseUrl !== undefined) {
@@ -47,7 +43,6 @@ async function makeAgent(context: CliContext, options: ChatOptions): Promise<Age
     }
     return echoAgent({ clock: context.clock });
   }
-  const { responsesAgent } = await import("../../actors/index.ts");
   // The key comes from OPENAI_API_KEY alone: an argument would be readable in every process list.
   return responsesAgent({
     clock: context.clock,
@@ -57,14 +52,16 @@ async function makeAgent(context: CliContext, options: ChatOptions): Promise<Age
 }
 
 async function openThread(context: CliContext, runtime: Runtime, options: ChatOptions): Promise<RuntimeThread> {
-  if (options.last === true) {
-    const { data } = await runtime.listThreads({ sortKey: "updated_at", limit: 1 });
-    const [newest] = data;
-    if (newest === undefined) throw rejection("thread_not_found", "there is no thread yet to go on with");
-    return runtime.resumeThread(newest.id);
-  }
-  if (options.id === undefined) return runtime.startThread();
-  return runtime.resumeThread(await resolveThreadId(context, runtime.store, options.id));
+  if (options.id === undefined && options.last !== true) return await runtime.startThread();
+  const threadId = await chooseThread(context, runtime.store, options);
+  return await runtime.resumeThread(threadId, settingsFor(await runtime.store.readThread({ threadId }), options));
+}
+
+/** A thread goes on with its own model, unless another one is asked for or its own is no model at all. */
+function settingsFor(stored: StoredThread, { agent, model }: ChatOptions): TurnOptions {
+  if (model !== undefined) return { model };
+  const wasEcho = stored.model === echoAgent().defaultModel;
+  return agent === "responses" && wasEcho ? { model: responsesAgent().defaultModel } : {};
 }
 
 async function sayWhichThread(context: CliContext, thread: RuntimeThread): Promise<void> {

@@ -6,10 +6,9 @@ import { type CliContext, note } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { withRuntime } from "../open-home.ts";
 import { toJsonLine } from "../output.ts";
-import { resolveThreadId, resolveTurnId } from "../resolve-thread-id.ts";
+import { chooseThread, resolveTurnId, type ThreadChoice } from "../resolve-thread-id.ts";
 
-interface ForkOptions {
-  readonly id: string;
+interface ForkOptions extends ThreadChoice {
   readonly before?: string;
 }
 
@@ -17,7 +16,7 @@ interface ForkOptions {
 export async function runFork(context: CliContext, options: ForkOptions): Promise<ExitCode> {
   return withRuntime(context, {}, async (runtime) => {
     const { store } = runtime;
-    const sourceId = await resolveThreadId(context, store, options.id);
+    const sourceId = await chooseThread(context, store, options);
     const beforeTurnId =
       options.before === undefined ? undefined : await resolveTurnId(store, sourceId, options.before);
     const fork = await runtime.forkThread(sourceId, beforeTurnId === undefined ? {} : { beforeTurnId });

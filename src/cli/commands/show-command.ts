@@ -11,22 +11,22 @@ import { threadHead, turnText } from "../format/turn-text.ts";
 import { withHome } from "../open-home.ts";
 import { toJsonLine } from "../output.ts";
 import type { Progress } from "../progress-bar.ts";
-import { resolveThreadId } from "../resolve-thread-id.ts";
+import { chooseThread, type ThreadChoice } from "../resolve-thread-id.ts";
 
-interface ShowOptions {
-  readonly id: string;
-  readonly last?: number;
+interface ShowOptions extends ThreadChoice {
+  /** Only this many of the newest turns. */
+  readonly turns?: number;
 }
 
 /** Prints the thread with all its turns, or the newest ones. */
 export async function runShow(context: CliContext, options: ShowOptions): Promise<ExitCode> {
-  if (options.last === 0) throw rejection("invalid_argument", "--last must be 1 or more", { last: 0 });
+  if (options.turns === 0) throw rejection("invalid_argument", "--turns must be 1 or more", { turns: 0 });
   return withHome(context, async (store) => {
     const { stored, turns } = await withProgress(context, "show", async (progress) => {
-      const threadId = await resolveThreadId(context, store, options.id);
+      const threadId = await chooseThread(context, store, options);
       return {
         stored: await store.readThread({ threadId }),
-        turns: await readTurns(store, { threadId, last: options.last, progress }),
+        turns: await readTurns(store, { threadId, newest: options.turns, progress }),
       };
     });
     if (context.json) {
@@ -41,25 +41,25 @@ export async function runShow(context: CliContext, options: ShowOptions): Promis
 
 interface ReadTurnsParams {
   readonly threadId: string;
-  readonly last: number | undefined;
+  readonly newest: number | undefined;
   readonly progress: Progress;
 }
 
-/** The newest `last` turns, or all, oldest first. */
+/** The `newest` turns, or all, oldest first. */
 async function readTurns(store: ThreadStore, params: ReadTurnsParams): Promise<readonly Turn[]> {
-  const { threadId, last = Number.POSITIVE_INFINITY, progress } = params;
+  const { threadId, newest = Number.POSITIVE_INFINITY, progress } = params;
   const newestFirst: Turn[] = [];
   let cursor: string | null = null;
   do {
     const page = await store.listTurns({
       threadId,
       itemsView: "full",
-      limit: Math.min(last - newestFirst.length, LIMITS.pageSizeMax),
+      limit: Math.min(newest - newestFirst.length, LIMITS.pageSizeMax),
       ...(cursor === null ? {} : { cursor }),
     });
     newestFirst.push(...page.data);
     progress.tell({ unit: "turns", done: newestFirst.length });
     cursor = page.nextCursor;
-  } while (cursor !== null && newestFirst.length < last);
+  } while (cursor !== null && newestFirst.length < newest);
   return newestFirst.reverse();
 }

@@ -10,10 +10,9 @@ import { type CliContext, withProgress } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { recordJson, recordLine } from "../format/record-line.ts";
 import { withHome } from "../open-home.ts";
-import { resolveThreadId } from "../resolve-thread-id.ts";
+import { chooseThread, type ThreadChoice } from "../resolve-thread-id.ts";
 
-interface TailOptions {
-  readonly id: string;
+interface TailOptions extends ThreadChoice {
   readonly from?: number;
   readonly follow: boolean;
 }
@@ -42,7 +41,7 @@ interface TailTools {
 
 async function tail(context: CliContext, options: TailOptions, tools: TailTools): Promise<ExitCode> {
   const { store, signal } = tools;
-  const threadId = await resolveThreadId(context, store, options.id);
+  const threadId = await chooseThread(context, store, options);
   const show = async (records: readonly RolloutRecord[]): Promise<void> => {
     const lines = records.map((record) => (context.json ? recordJson(record) : recordLine(record, context.out)));
     await context.out.write(lines.join(""));
