@@ -40,3 +40,20 @@ export const CODEX_DIFFERENCES: Readonly<Record<string, CodexDifference>> = {
   arch_and_live_same_id: { reason: OTHER_FILE, answeredFrom: "arch_and_live_same_id_A" },
   arch_and_live_same_id_A: { reason: OTHER_FILE, answeredFrom: "arch_and_live_same_id" },
 };
+
+/**
+ * The same for the probes: files made to ask Codex 0.130 about one thing each, most of them what it takes
+ * for a record and what not. Skein shows more than Codex in all of them but one.
+ */
+export const PROBE_DIFFERENCES: Readonly<Record<string, string>> = {
+  idx_am_phase: "A phase that 0.130 has no word for is kept: a newer Codex may have written it",
+  idx_cp_badrep: "A compaction is shown also when Codex can't read an item it left",
+  turns_deep: "JSON nested deeper than 127 is read; Codex's parser ends there, and Skein writes none",
+  turns_entered_odd: "A review of a kind that 0.130 has no word for is shown",
+  turns_hook_noid: "Codex makes a new random id for the item at every replay; Skein takes the ordinal",
+  turns_nonewline:
+    "A record counts only with its newline: the line may have been cut, and the next append would be glued to it",
+  turns_phase: "A memory citation in underscores, as no version writes it, doesn't cost the message",
+  turns_started_kind: "A kind of collaboration that 0.130 has no word for doesn't cost the turn",
+  turns_surrogate: "Half a surrogate pair is read; Codex's parser refuses the line, and Skein writes none",
+};

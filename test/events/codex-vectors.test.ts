@@ -7,7 +7,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 
 import { needsStrictReplay, type Turn, turnsFold, turnsOf } from "../../src/events/index.ts";
-import { CODEX_DIFFERENCES } from "./codex-differences.ts";
+import { CODEX_DIFFERENCES, PROBE_DIFFERENCES } from "./codex-differences.ts";
 import { foldBytes } from "./log-reading.ts";
 
 interface Answer {
@@ -76,5 +76,26 @@ describe("vectors of Codex 0.130", () => {
   it.each([...VECTORS])("comes to the same turns of %s by skipping, or says that it may not", (_name, { file }) => {
     const { state } = foldBytes(turnsFold, [new TextEncoder().encode(file)], false);
     if (!needsStrictReplay(state)) expect(turnsOf(state, { live: false })).toEqual(turnsOfFile(file, true));
+  });
+});
+
+const PROBES = new Map(
+  Object.entries(
+    JSON.parse(readFileSync(new URL("../probes.130.json", FOLDER), "utf8")) as Record<
+      string,
+      { readonly file: string; readonly turns: readonly unknown[] }
+    >,
+  ),
+);
+
+describe("probes of Codex 0.130", () => {
+  it("holds every listed difference", () => {
+    for (const name of Object.keys(PROBE_DIFFERENCES)) expect(PROBES.has(name), name).toBe(true);
+  });
+
+  it.each([...PROBES])("derives the turns of %s, unless it is listed", (name, { file, turns }) => {
+    const ours = turnsOfFile(file, true);
+    if (PROBE_DIFFERENCES[name] === undefined) expect(ours).toEqual(turns);
+    else expect(ours).not.toEqual(turns);
   });
 });

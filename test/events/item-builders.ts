@@ -33,12 +33,17 @@ export function compacted(summary: string): AppendableItem {
   return { type: "compacted", payload: { message: summary, replacement_history: [kept] } };
 }
 
-/** The session_meta of a thread. */
-export function meta(id: string, members: Readonly<Record<string, unknown>> = {}): AppendableItem {
+/** A thread id by its last letter: Codex doesn't count a session_meta whose id is no UUID. */
+export function idOf(letter: string): string {
+  return `01900000-0000-7000-8000-0000000000${letter.charCodeAt(0).toString(16)}`;
+}
+
+/** The session_meta of a thread, named by a letter. */
+export function meta(letter: string, members: Readonly<Record<string, unknown>> = {}): AppendableItem {
   return {
     type: "session_meta",
     payload: {
-      id,
+      id: idOf(letter),
       timestamp: "2026-05-05T10:00:00.000Z",
       cwd: "/w",
       originator: "test",

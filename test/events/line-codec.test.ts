@@ -68,7 +68,7 @@ describe("a line that is read", () => {
     [line("event_msg", { type: "user_message" }), "message is missing or not a string"],
     [line("event_msg", { type: "thread_rolled_back", num_turns: -1 }), "num_turns is missing or not a whole number"],
     [line("event_msg", { type: "thread_rolled_back", num_turns: 1.5 }), "num_turns"],
-    [line("event_msg", { type: "token_count", info: [] }), "info is missing or not an object"],
+    [line("event_msg", { type: "token_count", info: [] }), "info is missing or not whole"],
     [line("compacted", {}), "message is missing"],
     [line("session_meta", { id: "x", timestamp: TIME }), "cwd is missing"],
     [line("turn_context", { cwd: "/w" }), "model is missing"],

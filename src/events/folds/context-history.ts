@@ -42,14 +42,8 @@ export function historyAppend(history: History, item: ResponseItem, beginsTurn: 
 /** The history that a compaction leaves. */
 export function historyCompact(history: History, compacted: Compacted): History {
   const { replacement_history } = compacted;
-  const base = Array.isArray(replacement_history)
-    ? (replacement_history as readonly ResponseItem[]).filter(isItem)
-    : rebuiltBase(history, compacted.message);
+  const base = replacement_history ?? rebuiltBase(history, compacted.message);
   return { epoch: { base, before: history }, items: emptyList(), userTurns: emptyList() };
-}
-
-function isItem(item: unknown): boolean {
-  return typeof item === "object" && item !== null && typeof (item as ResponseItem).type === "string";
 }
 
 /** The items the model sees, oldest first. */

@@ -3,13 +3,16 @@
  * It is an item of its turn, where other messages to the model are not shown.
  */
 import type { ResponseItem } from "../rollout-item.ts";
+import { isBlankText, trimWhite } from "../white-space.ts";
 
 export interface HookPromptFragment {
   readonly text: string;
   readonly hookRunId: string;
 }
 
-const FRAGMENT = /^<hook_prompt\s+hook_run_id\s*=\s*(?:"([^"<]*)"|'([^'<]*)')\s*(?:\/>|>([^<]*)<\/hook_prompt\s*>)$/;
+/** The tag with its attributes, the text up to the next tag, and the end tag somewhere behind it. */
+const FRAGMENT = /^<hook_prompt((?:\s+[\w:.-]+\s*=\s*(?:"[^"<]*"|'[^'<]*'))*)\s*>([^<]+)<(?:.|\n)*?\/hook_prompt\s*>/;
+const RUN_ID = /\shook_run_id\s*=\s*(?:"([^"<]*)"|'([^'<]*)')/;
 
 /** The fragments of a hook prompt, or null when the item is none. */
 export function hookPromptOf(item: ResponseItem): readonly HookPromptFragment[] | null {
@@ -37,10 +40,11 @@ function fragmentOf(part: unknown): HookPromptFragment | null {
 }
 
 function parseFragment(text: string): HookPromptFragment | null {
-  const match = FRAGMENT.exec(text.trim());
-  if (match === null) return null;
-  const hookRunId = unescapeXml(match[1] ?? match[2] ?? "");
-  return hookRunId.trim() === "" ? null : { text: unescapeXml(match[3] ?? ""), hookRunId };
+  const match = FRAGMENT.exec(trimWhite(text));
+  const runId = RUN_ID.exec(match?.[1] ?? "");
+  if (match === null || runId === null) return null;
+  const hookRunId = unescapeXml(runId[1] ?? runId[2] ?? "");
+  return isBlankText(hookRunId) ? null : { text: unescapeXml(match[2] ?? ""), hookRunId };
 }
 
 const ENTITIES: Readonly<Record<string, string>> = {

@@ -8,6 +8,7 @@
 import type { Fold, SkippedRun } from "../fold.ts";
 import type { EventMsg, MemoryMode, RolloutRecord, SessionMeta, SessionSource } from "../rollout-item.ts";
 import { epochMsOf } from "../timestamp.ts";
+import { trimWhite } from "../white-space.ts";
 
 /** The git triple of a thread; null where it isn't known. */
 export interface GitState {
@@ -198,7 +199,7 @@ function applyName(state: ThreadMetadata, event: EventMsg): ThreadMetadata {
   const id = event["thread_id"];
   // A fork holds its ancestors' names too; they are not its own.
   if (state.hasSessionMeta && typeof id === "string" && id !== state.id) return state;
-  const name = textOrNull(event["thread_name"])?.trim() ?? "";
+  const name = trimWhite(textOrNull(event["thread_name"]) ?? "");
   return { ...state, name: name === "" ? null : name };
 }
 
@@ -209,7 +210,7 @@ const REQUEST_MARK = "## My request for Codex:";
 export function previewOf(event: EventMsg): string {
   const message = textOrNull(event["message"]) ?? "";
   const mark = message.indexOf(REQUEST_MARK);
-  const text = (mark < 0 ? message : message.slice(mark + REQUEST_MARK.length)).trim();
+  const text = trimWhite(mark < 0 ? message : message.slice(mark + REQUEST_MARK.length));
   if (text !== "") return text;
   return hasEntries(event["images"]) || hasEntries(event["local_images"]) ? "[Image]" : "";
 }

@@ -5,6 +5,7 @@
  */
 import type { EventMsg, Json } from "../rollout-item.ts";
 import type { ThreadItem, TurnError, UserInput } from "../thread-view.ts";
+import { isBlankText, trimWhite } from "../white-space.ts";
 
 const REVIEW_REQUESTED = "Review requested.";
 const REVIEW_FAILED = "Reviewer failed to output a response.";
@@ -15,7 +16,7 @@ type Members = Readonly<Record<string, unknown>>;
 export function userMessageItem(id: string, event: EventMsg): ThreadItem {
   const content: UserInput[] = [];
   const text = textOf(event["message"]);
-  if (text.trim() !== "") {
+  if (!isBlankText(text)) {
     const elements = arrayOf(event["text_elements"]).map(textElement);
     content.push({ type: "text", text, text_elements: elements });
   }
@@ -59,7 +60,7 @@ export function enteredReviewItem(id: string, event: EventMsg): ThreadItem {
 
 /** The marker of a review's end: its explanation, or a fixed text. */
 export function exitedReviewItem(id: string, event: EventMsg): ThreadItem {
-  const explanation = textOf(membersOf(event["review_output"])["overall_explanation"]).trim();
+  const explanation = trimWhite(textOf(membersOf(event["review_output"])["overall_explanation"]));
   return { type: "exitedReviewMode", id, review: explanation === "" ? REVIEW_FAILED : explanation };
 }
 
@@ -158,9 +159,16 @@ function fileChangeItem(event: EventMsg): ThreadItem {
   const changes = Object.entries(membersOf(event["changes"])).map(([path, change]) =>
     fileChange(path, membersOf(change)),
   );
-  changes.sort((a, b) => (a.path < b.path ? -1 : 1));
-  const status = textOrNull(event["status"]) ?? (event["success"] === true ? "completed" : "failed");
-  return { type: "fileChange", id: textOf(event["call_id"]), changes, status };
+  changes.sort((a, b) => compareCodePoints(a.path, b.path));
+  return { type: "fileChange", id: textOf(event["call_id"]), changes, status: textOf(event["status"]) };
+}
+
+/** Paths in the order of their characters, as UTF-8 bytes sort; UTF-16 sorts some of them otherwise. */
+function compareCodePoints(a: string, b: string): number {
+  const left = Array.from(a, (character) => character.codePointAt(0) ?? 0);
+  const right = Array.from(b, (character) => character.codePointAt(0) ?? 0);
+  const at = left.findIndex((point, index) => point !== right[index]);
+  return at < 0 ? left.length - right.length : (left[at] ?? 0) - (right[at] ?? -1);
 }
 
 function fileChange(path: string, change: Members): { path: string; kind: Json; diff: string } {

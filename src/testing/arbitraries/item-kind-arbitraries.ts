@@ -59,6 +59,18 @@ export function arbCompacted(): fc.Arbitrary<AppendableItem> {
   }));
 }
 
+/** What a review found, or null when it failed. */
+export function arbReviewOutput(): fc.Arbitrary<unknown> {
+  return fc.option(
+    fc.record({
+      findings: fc.constant([]),
+      overall_correctness: fc.constant("patch is correct"),
+      overall_explanation: arbText(),
+      overall_confidence_score: fc.constantFrom(0.5, 1),
+    }),
+  );
+}
+
 /** Tools' ends and other items that bring an id, few ids so that some meet. */
 export function arbToolEvent(turnId: string): fc.Arbitrary<AppendableItem> {
   const callId = fc.constantFrom("call-1", "call-2", "item-1");
@@ -81,6 +93,8 @@ export function arbToolEvent(turnId: string): fc.Arbitrary<AppendableItem> {
     arbEvent("patch_apply_end", {
       call_id: callId,
       turn_id: fc.constantFrom(turnId, turnId, "", "turn-1", "nobody"),
+      stdout: fc.constant(""),
+      stderr: fc.constant(""),
       success: fc.boolean(),
       changes: fc.constantFrom({}, { "/a": { type: "add", content: "x" } }),
       status: fc.constantFrom("completed", "failed"),
@@ -116,6 +130,8 @@ export function arbNoise(): fc.Arbitrary<AppendableItem> {
   );
 }
 
+const ANCESTOR_IDS = ["01900000-0000-7000-8000-0000000000a1", "01900000-0000-7000-8000-0000000000a2"] as const;
+
 /** Later session_meta lines: changed metadata of the thread `id`, or an ancestor's. */
 export function arbSessionMeta(id: string): fc.Arbitrary<AppendableItem> {
   const git = fc.constantFrom(
@@ -126,7 +142,7 @@ export function arbSessionMeta(id: string): fc.Arbitrary<AppendableItem> {
   );
   return fc
     .record({
-      id: fc.constantFrom(id, id, "ancestor-1", "ancestor-2"),
+      id: fc.constantFrom(id, id, ...ANCESTOR_IDS),
       git,
       mode: fc.constantFrom(undefined, "enabled", "disabled"),
     })

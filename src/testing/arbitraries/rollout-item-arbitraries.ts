@@ -10,6 +10,7 @@ import {
   arbCompacted,
   arbMessage,
   arbNoise,
+  arbReviewOutput,
   arbRollback,
   arbSessionMeta,
   arbToolEvent,
@@ -32,7 +33,7 @@ function arbItemOfTurn(turnId: string): fc.Arbitrary<AppendableItem> {
     { weight: 2, arbitrary: arbNoise() },
     arbTurnContext(turnId),
     arbCompacted(),
-    arbSessionMeta("thread"),
+    arbSessionMeta("01900000-0000-7000-8000-000000000001"),
   );
 }
 
@@ -56,7 +57,7 @@ export function arbTurnEvent(turnId: string): fc.Arbitrary<AppendableItem> {
       user_facing_hint: fc.option(arbText()),
     }),
     arbEvent("exited_review_mode", {
-      review_output: fc.option(fc.record({ overall_explanation: arbText() })),
+      review_output: arbReviewOutput(),
     }),
     arbEvent("error", {
       message: arbText(),

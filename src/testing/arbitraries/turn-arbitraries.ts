@@ -6,7 +6,14 @@
 import fc from "fast-check";
 
 import type { AppendableItem } from "../../events/index.ts";
-import { arbCompacted, arbMessage, arbNoise, arbToolEvent, arbTurnContext } from "./item-kind-arbitraries.ts";
+import {
+  arbCompacted,
+  arbMessage,
+  arbNoise,
+  arbReviewOutput,
+  arbToolEvent,
+  arbTurnContext,
+} from "./item-kind-arbitraries.ts";
 import { arbEvent, arbText } from "./payload-arbitraries.ts";
 
 type Items = readonly AppendableItem[];
@@ -98,7 +105,7 @@ function review(turnId: string): fc.Arbitrary<Items> {
     user_facing_hint: arbText(),
   });
   const exited = arbEvent("exited_review_mode", {
-    review_output: fc.option(fc.record({ overall_explanation: arbText() })),
+    review_output: arbReviewOutput(),
   });
   return fc
     .tuple(entered, framed(turnId, conversation(turnId)), exited)

@@ -14,7 +14,7 @@ import {
   type ThreadMetadata,
   threadMetadataFold,
 } from "../../../src/events/index.ts";
-import { event, meta, turn } from "../item-builders.ts";
+import { event, idOf, meta, turn } from "../item-builders.ts";
 import { linesOf, foldBytes, recordsOf, timeAt } from "../log-reading.ts";
 
 function fold(...items: readonly AppendableItem[]): ThreadMetadata {
@@ -28,7 +28,7 @@ describe("thread metadata", () => {
       fold(meta("t", { source, thread_source: "subagent", model_provider: "mock", forked_from_id: "f" })),
     ).toMatchObject({
       hasSessionMeta: true,
-      id: "t",
+      id: idOf("t"),
       forkedFromId: "f",
       parentThreadId: "p",
       agentNickname: "Halley",
@@ -77,14 +77,16 @@ describe("thread metadata", () => {
 
   it("is not changed by an ancestor's lines in a fork", () => {
     const ancestor = meta("p", { cwd: "/other", git: { branch: "x" }, memory_mode: "disabled" });
-    expect(fold(meta("t"), ancestor)).toMatchObject({ id: "t", cwd: "/w", git: null, memoryMode: "enabled" });
+    expect(fold(meta("t"), ancestor)).toMatchObject({ id: idOf("t"), cwd: "/w", git: null, memoryMode: "enabled" });
   });
 
   it("names the thread by its own name events, which a fork's copies are not", () => {
-    const named = event("thread_name_updated", { thread_id: "t", thread_name: " Plan " });
+    const named = event("thread_name_updated", { thread_id: idOf("t"), thread_name: " Plan " });
     expect(fold(meta("t"), named).name).toBe("Plan");
     expect(fold(meta("f"), meta("t"), named).name).toBeNull();
-    expect(fold(meta("t"), named, event("thread_name_updated", { thread_id: "t", thread_name: "" })).name).toBeNull();
+    expect(
+      fold(meta("t"), named, event("thread_name_updated", { thread_id: idOf("t"), thread_name: "" })).name,
+    ).toBeNull();
   });
 
   it("shows the newest model, and the time of the newest record that has one", () => {
@@ -128,16 +130,16 @@ describe("preview", () => {
 describe("lineage", () => {
   it("is the own id, the source, and all ancestors nearest first", () => {
     const log = [
-      meta("c", { forked_from_id: "b" }),
+      meta("c", { forked_from_id: idOf("b") }),
       meta("b"),
       meta("b", { git: {} }),
       meta("a"),
       meta("c", { git: {} }),
     ];
     expect(foldRecords(lineageFold, recordsOf(log))).toEqual({
-      id: "c",
-      forkedFromId: "b",
-      ancestorIds: ["b", "a"],
+      id: idOf("c"),
+      forkedFromId: idOf("b"),
+      ancestorIds: [idOf("b"), idOf("a")],
       spawnParentId: null,
       isReview: false,
     });
