@@ -141,8 +141,9 @@ class BlockScanner implements LogScanner {
 
   #keep(bytes: Uint8Array): void {
     this.#carryBytes += bytes.length;
-    // Of a line that is too long only its length is kept.
-    if (this.#carryBytes <= LIMITS.lineBytesMax) this.#carry.push(bytes.slice());
+    // Of a line that is too long only its length is kept. A copy is made by hand: the caller reads the next
+    // block into the same memory, and `slice` of node's Buffer is a view, not a copy.
+    if (this.#carryBytes <= LIMITS.lineBytesMax) this.#carry.push(new Uint8Array(bytes));
     else this.#carry = [];
   }
 

@@ -50,8 +50,9 @@ export function linesOf(...lines: readonly string[]): Uint8Array {
 export function blocksOf(bytes: Uint8Array, cuts: readonly number[]): readonly Uint8Array[] {
   const places = cuts.map((cut) => cut % (bytes.length + 1)).toSorted((a, b) => a - b);
   const ends = [...places, bytes.length];
-  // A copy of each block that is wiped by the reader shows who keeps one.
-  return ends.map((end, index) => bytes.slice(index === 0 ? 0 : ends[index - 1], end));
+  // A copy of each block that is wiped by the reader shows who keeps one. Buffers, as files are read into
+  // them: their `slice` is a view, so a scanner that thought it had copied is caught.
+  return ends.map((end, index) => Buffer.from(bytes.subarray(index === 0 ? 0 : ends[index - 1], end)));
 }
 
 export interface ScannedLog {
