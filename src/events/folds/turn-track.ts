@@ -1,5 +1,5 @@
 /**
- * Where turns begin and end in a log (Codex's rules, PROTOCOL in docs/CODEX.md), without their items.
+ * Where turns begin and end in a log, by the rules of docs/CODEX.md, without their items.
  * The turns fold, the model context and the token usage all follow the same track, so that they can't
  * disagree about which turn a record belongs to.
  *
