@@ -15,6 +15,7 @@ export type AgentTask = "turn" | "review" | "compact";
  * What a turn runs with; recorded as its turn_context. Overrides stick for the thread's later turns.
  * The recorded turn_context leaves out approval_policy, sandbox_policy and summary: Skein grants no rights,
  * and Codex then passes it over and resumes with its own settings and instructions (docs/decisions/0001).
+ * It also names the agent: a model that another of Skein's agents ran with isn't taken over by this one.
  */
 export interface TurnSettings {
   readonly model: string;

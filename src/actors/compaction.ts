@@ -43,7 +43,7 @@ export function compactionItems(
 }
 
 /** The user's messages as single texts, oldest first; the newest that fit into LIMITS.compactedUserCharsMax. */
-export function usersOwnMessages(context: readonly ResponseItem[]): readonly ResponseItem[] {
+function usersOwnMessages(context: readonly ResponseItem[]): readonly ResponseItem[] {
   const kept: ResponseItem[] = [];
   let chars = 0;
   for (const item of context.toReversed()) {

@@ -15,9 +15,8 @@ export {
   type ScriptStep,
 } from "./agents/scripted-agent.ts";
 export type { ForkThreadParams } from "./fork-thread.ts";
-export type { ThreadDefaults, ThreadManagerOptions } from "./manager-options.ts";
+export type { ThreadManagerOptions } from "./manager-options.ts";
 export type { ShutdownReport } from "./shutdown-threads.ts";
-export type { RestartPolicy } from "./thread-environment.ts";
 export type * from "./thread-handle.ts";
 export {
   createThreadManager,

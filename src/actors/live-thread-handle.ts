@@ -195,7 +195,7 @@ export function checkSettings(options: TurnOptions): Partial<TurnSettings> {
 }
 
 /** `invalid_argument` unless these are 1 to LIMITS.appendItemsMax items with a type. */
-export function checkInjected(items: readonly ResponseItem[]): void {
+function checkInjected(items: readonly ResponseItem[]): void {
   if (!Array.isArray(items) || items.length === 0) throw invalid("items must not be empty");
   if (items.length > LIMITS.appendItemsMax) {
     throw invalid(`items must be ${LIMITS.appendItemsMax} at most`, { items: items.length });

@@ -116,16 +116,11 @@ function nextStep(iterator: AsyncIterator<AgentEvent>, watch: AbortWatch): Promi
       resolve({ type: "interrupted" });
       return;
     }
+    // Whoever settles the promise first is right: the abort is told in the moment it happens.
     watch.onAbort = (): void => resolve({ type: "interrupted" });
     Promise.resolve(iterator.next()).then(
-      (result) => {
-        if (watch.signal.aborted) resolve({ type: "interrupted" });
-        else resolve(result.done === true ? { type: "completed" } : { type: "event", event: result.value });
-      },
-      (error: unknown) => {
-        if (watch.signal.aborted) resolve({ type: "interrupted" });
-        else resolve({ type: "failed", failure: agentFault(error) });
-      },
+      (result) => resolve(result.done === true ? { type: "completed" } : { type: "event", event: result.value }),
+      (error: unknown) => resolve({ type: "failed", failure: agentFault(error) }),
     );
   });
 }

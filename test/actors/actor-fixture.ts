@@ -87,7 +87,7 @@ export function fixtureOver<Store extends ThreadStore>(
 }
 
 /** A store of this kind on the test's clock; files go into a folder that `close` removes. */
-export async function openStore(
+async function openStore(
   kind: StoreKind,
   clock: ManualClock,
 ): Promise<{ readonly store: ThreadStore; readonly close: () => Promise<void> }> {

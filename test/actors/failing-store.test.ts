@@ -199,6 +199,28 @@ describe("a failed thread", () => {
     expect(thread.snapshot()).toMatchObject({ state: "idle", nextOrdinal: 4 });
   });
 
+  test("is not failed again by an append of its earlier writer that fails late", async () => {
+    const held = gate();
+    const late = gate();
+    fixture = openFaulty(scriptedAgent({ turns: [[{ waitFor: held.opened }, { say: "x" }]] }));
+    const thread = await fixture.manager.start();
+    const turn = await thread.startTurn("go");
+    fixture.store.planAppend(1, {
+      type: "hold",
+      until: late.opened.then(() => Promise.reject(diskFull())),
+    });
+    fixture.store.planAppend(2, { type: "before", error: diskFull() });
+    const injected = refusalOf(thread.injectItems([{ type: "message", role: "user", content: [] }]));
+    held.open();
+    await until(() => thread.snapshot().state === "failed");
+    await fixture.clock.run(100);
+    expect(thread.snapshot().state).toBe("idle");
+    late.open();
+    expect(await injected).toMatchObject({ code: "disk_full" });
+    expect(thread.snapshot().state).toBe("idle");
+    expect((await turn.completed).status).toBe("interrupted");
+  });
+
   test("can be closed while it waits, and its turn is told how it ended", async () => {
     fixture = openFaulty(scriptedAgent({ turns: [[{ untilAborted: true }]] }));
     const thread = await fixture.manager.start();

@@ -81,7 +81,7 @@ export function toRequestBody(
 }
 
 /** The context as the API takes it: kinds it knows, calls and outputs in pairs, no ids. */
-export function toInput(items: readonly ResponseItem[]): Responses.ResponseInputItem[] {
+function toInput(items: readonly ResponseItem[]): Responses.ResponseInputItem[] {
   const outputs = idsOf(items, (type) => OUTPUT_TYPES.has(type));
   const calls = new Set<unknown>();
   const input: Responses.ResponseInputItem[] = [];
