@@ -54,7 +54,7 @@ const codexRowWins: AllowedDifference = {
 };
 
 /** For a thread's own view, `thread/read` with turns. */
-export const READ_DIFFERENCES: readonly AllowedDifference[] = [updatedAt, failedTurn];
+export const READ_DIFFERENCES: readonly AllowedDifference[] = [failedTurn];
 
 const notInLists: AllowedDifference = {
   id: "left-out-of-lists",
@@ -62,15 +62,8 @@ const notInLists: AllowedDifference = {
   covers: ({ path, codex }) => (path === "forkedFromId" || path === "threadSource") && codex === null,
 };
 
-const clearedGit: AllowedDifference = {
-  id: "cleared-git-comes-back",
-  reason: "a git field that was cleared is shown again by Codex where it falls back to the first session_meta",
-  covers: ({ path, skein, codex }) =>
-    /^gitInfo(\.\w+)?$/.test(path) && (skein === null || skein === undefined) && codex !== null,
-};
-
 /** For a thread in `thread/list`. */
-export const LIST_DIFFERENCES: readonly AllowedDifference[] = [updatedAt, notInLists, clearedGit];
+export const LIST_DIFFERENCES: readonly AllowedDifference[] = [notInLists];
 
 /** While Codex has a state DB of its own, for lists and reads after Skein changed what stands in it. */
 export const STATE_DB_DIFFERENCES: readonly AllowedDifference[] = [codexRowWins];

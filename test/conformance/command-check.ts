@@ -3,7 +3,7 @@
  * `skein chat` on a pipe, and read in Codex again. The JSON of the command is the protocol's.
  */
 import type { Thread } from "../../src/index.ts";
-import { LIST_DIFFERENCES, LISTED_DIFFERENCES, READ_DIFFERENCES } from "./allowed-differences.ts";
+import { LIST_DIFFERENCES, LISTED_DIFFERENCES, READ_DIFFERENCES, TIME_DIFFERENCES } from "./allowed-differences.ts";
 import type { ConformanceLab } from "./conformance-lab.ts";
 import { nameOf, type SharedHome } from "./home-comparison.ts";
 import { runSkein } from "./skein-command.ts";
@@ -25,7 +25,7 @@ export async function checkCommand(lab: ConformanceLab, home: SharedHome): Promi
     for (const codex of answered) {
       const skein = printed.data.find(({ id }) => id === codex.id);
       const entry = { part: PART, thread: nameOf(home, codex), claim: "skein list prints it as Codex lists it" };
-      report.same(entry, { skein, codex }, LIST_DIFFERENCES);
+      report.same(entry, { skein, codex }, [...LIST_DIFFERENCES, ...TIME_DIFFERENCES]);
     }
   };
   await report.attempt({ part: PART, thread: "(all)", claim: "skein list runs" }, list);
@@ -35,7 +35,7 @@ export async function checkCommand(lab: ConformanceLab, home: SharedHome): Promi
       const id = home.threads.get(name) ?? "";
       const printed = (await printedJson(["show", id, "--home", home.path])) as { thread: Thread };
       const codex = await lab.withCodex(home.path, (visit) => visit.read(id));
-      report.same(subject, { skein: printed.thread, codex }, READ_DIFFERENCES);
+      report.same(subject, { skein: printed.thread, codex }, [...READ_DIFFERENCES, ...TIME_DIFFERENCES]);
     });
   }
   await checkChat(lab, home);

@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { LIMITS } from "../../src/base/index.ts";
 import { openLocalThreadStore } from "../../src/store/local/index.ts";
 import { type ThreadStore, toThread } from "../../src/store/index.ts";
-import { READ_DIFFERENCES } from "./allowed-differences.ts";
+import { READ_DIFFERENCES, TIME_DIFFERENCES } from "./allowed-differences.ts";
 import { CheckReport } from "./check-report.ts";
 import { FIXTURE_ROOT, type RecordedReads } from "./fixture-recorder.ts";
 
@@ -40,7 +40,10 @@ describe("a home that Codex wrote", () => {
     const thread = toThread(await store.readThread({ threadId: codex.id }), { turns });
     const skein = { ...thread, path: thread.path?.replace(HOME, `${FIXTURE_ROOT}/home`) };
     const report = new CheckReport();
-    report.same({ part: "recorded", thread: name, claim: "reads alike" }, { skein, codex }, READ_DIFFERENCES);
+    report.same({ part: "recorded", thread: name, claim: "reads alike" }, { skein, codex }, [
+      ...READ_DIFFERENCES,
+      ...TIME_DIFFERENCES,
+    ]);
     expect(report.failed, report.toText()).toBe(false);
   });
 
