@@ -14,25 +14,8 @@ import { type ActorRefFrom, fromPromise, setup } from "xstate";
 
 import type { SkeinError } from "../base/index.ts";
 import type { AgentTask } from "./agent.ts";
+import type { LifecycleEffects } from "./lifecycle-effects.ts";
 import type { LiveThreadState } from "./thread-handle.ts";
-
-/** What the machine asks of the thread it belongs to. None of these throws. */
-export interface LifecycleEffects {
-  /** A state was entered. */
-  entered(state: LiveThreadState): void;
-  /** Opens or reopens from the log. Rejects after releasing what it had. */
-  open(signal: AbortSignal): Promise<void>;
-  /** Ends what runs, flushes and releases the writer. */
-  close(): Promise<void>;
-  /** Whether an idle thread may be unloaded now. */
-  mayUnload(): boolean;
-  /** Whether a failed thread is to be opened again. */
-  mayRestart(): boolean;
-  /** Whether it was open before: a thread that never opened is closed, not restarted. */
-  wasOpen(): boolean;
-  /** Milliseconds before the next restart. */
-  restartDelayMs(): number;
-}
 
 /** What happened to a thread, as its machine hears it. */
 export type LifecycleEvent =
