@@ -1,0 +1,15 @@
+/**
+ * Twenty kills of a process that appends: nothing it was told is missing, nothing is half there, and what
+ * is appended next stands on its own. The long form is `npm run crash`.
+ */
+import { expect, it } from "vitest";
+
+import { runCrashes } from "./crash-run.ts";
+
+const seed = Number(process.env["SKEIN_CRASH_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+
+it(`a process killed at any moment loses nothing it acknowledged (SKEIN_CRASH_SEED=${seed})`, { timeout: 120_000 }, async () => {
+  const { kills, acknowledged } = await runCrashes({ kills: 20, seed });
+  expect(kills).toBe(20);
+  expect(acknowledged).toBeGreaterThan(0);
+});
