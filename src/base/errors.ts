@@ -94,11 +94,7 @@ export function rejection(code: RejectionCode, message: string, data: ErrorData 
 }
 
 /** A fault: the world failed. */
-export function fault(
-  code: FaultCode,
-  message: string,
-  options: Omit<SkeinErrorOptions, "kind"> = {},
-): SkeinError {
+export function fault(code: FaultCode, message: string, options: Omit<SkeinErrorOptions, "kind"> = {}): SkeinError {
   return new SkeinError(code, message, { ...options, kind: "fault" });
 }
 

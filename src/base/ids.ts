@@ -21,10 +21,7 @@ export type FillRandom = (byteCount: number) => Uint8Array;
 const SEQUENCE_MAX = 0xfff;
 
 /** Makes an IdSource over a clock and a source of randomness. */
-export function createIdSource(
-  clock: Clock = systemClock,
-  fillRandom: FillRandom = randomBytes,
-): IdSource {
+export function createIdSource(clock: Clock = systemClock, fillRandom: FillRandom = randomBytes): IdSource {
   let lastMs = 0;
   let sequence = 0;
   return {

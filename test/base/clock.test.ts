@@ -1,5 +1,6 @@
 /**
  * The clock port: sleeping ends by time or by abort, and leaves no timer behind.
+ * The timers here are fired by hand; only the last test waits for the machine's own clock.
  */
 import { describe, expect, test } from "vitest";
 

@@ -1,5 +1,6 @@
 /**
  * Which provider a new thread names when its caller names none: what Codex would record in this home.
+ * What that is for was found by experiment, see docs/decisions/0001.
  */
 import { expect, test } from "vitest";
 
