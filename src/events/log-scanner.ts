@@ -62,7 +62,6 @@ export interface LogScanner {
 }
 
 const NEWLINE = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
 /** BOM kept: Codex reads a line with one as broken, and so do we. */
 const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -310,10 +309,9 @@ class RunBuilder {
 }
 
 function decodeBytes(bytes: Uint8Array, { start, end }: LineSpan, ordinal: number): RolloutRecord {
-  const last = bytes[end - 1] === CARRIAGE_RETURN ? end - 1 : end;
   let text: string;
   try {
-    text = UTF_8.decode(bytes.subarray(start, last));
+    text = UTF_8.decode(bytes.subarray(start, end));
   } catch {
     return unreadableRecord(ordinal, "not valid UTF-8");
   }

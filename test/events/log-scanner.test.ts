@@ -49,6 +49,12 @@ describe("appends of several lines", () => {
     expect(told(bytes(say("a", 2), say("b", 1), say("c", 1), say("d")))).toEqual(["a", "b", "c", "d"]);
   });
 
+  it("that was given up is told also when another one is open at the end", () => {
+    const log = bytes(say("a", 2), say("b", 5), say("c", 4));
+    expect(told(log)).toEqual(["a"]);
+    expect(scanAll([log]).end).toMatchObject({ nextOrdinal: 1, heldLines: 2 });
+  });
+
   it("are not in a fold's state while they aren't complete, and are when they are", () => {
     const scanner = createFoldScanner({ folds: { turns: turnsFold } });
     scanner.push(bytes(say("a"), say("b", 1)));
