@@ -6,30 +6,15 @@ export { validateAppendable } from "./appendable-check.ts";
 export type { Fold, FoldNeeds, SkippedRun } from "./fold.ts";
 export {
   createFoldScanner,
-  type FoldScanEnd,
-  type FoldScanner,
   type FoldScannerOptions,
   foldRecords,
   type FoldSet,
   type FoldStates,
 } from "./fold-scanner.ts";
 export { type Lineage, lineageFold } from "./folds/lineage-fold.ts";
+export { modelContextFold, modelContextOf, type ModelContextState } from "./folds/model-context-fold.ts";
+export { gitOfMeta, previewOf, type ThreadMetadata, threadMetadataFold } from "./folds/thread-metadata-fold.ts";
 export {
-  modelContextFold,
-  modelContextOf,
-  type ModelContextState,
-  type SavedModelContext,
-} from "./folds/model-context-fold.ts";
-export {
-  gitOfMeta,
-  type GitState,
-  parentOf,
-  previewOf,
-  type ThreadMetadata,
-  threadMetadataFold,
-} from "./folds/thread-metadata-fold.ts";
-export {
-  type SavedTokenUsage,
   type ThreadTokenUsage,
   tokenUsageFold,
   tokenUsageOf,
@@ -38,27 +23,18 @@ export {
 } from "./folds/token-usage-fold.ts";
 export {
   activeTurnIdOf,
-  type SavedTurns,
   type TurnEntry,
   turnEntriesOf,
   turnsFold,
   turnsOf,
   type TurnsState,
-  type TurnsView,
 } from "./folds/turns-fold.ts";
 export { needsStrictReplay } from "./folds/turn-track.ts";
-export { decodeLine, encodeLine, isBlankLine, unreadableRecord } from "./line-codec.ts";
-export { type LineHead, peekLine, peekMore } from "./line-peek.ts";
-export {
-  createLogScanner,
-  type LineSpan,
-  type LogScanner,
-  type LogScannerOptions,
-  type ScanEnd,
-  type ScanSink,
-} from "./log-scanner.ts";
+export { decodeLine, encodeLine, isBlankLine } from "./line-codec.ts";
+export { peekLine, peekMore } from "./line-peek.ts";
+export { createLogScanner, type LineSpan, type ScanEnd } from "./log-scanner.ts";
 export { isPersisted, PERSISTENCE_POLICY, type PersistenceRule } from "./persistence-policy.ts";
 export type * from "./rollout-item.ts";
 export type * from "./thread-view.ts";
 export { epochMsOf } from "./timestamp.ts";
-export { applyItemsView, summaryItems } from "./turn-view.ts";
+export { applyItemsView } from "./turn-view.ts";

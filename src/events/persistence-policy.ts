@@ -67,7 +67,7 @@ export const PERSISTENCE_POLICY: Readonly<Record<string, PersistenceRule>> = Obj
 });
 
 /** The policy's name of an item: its type, or `event_msg:` and its kind. */
-export function kindOf(item: AppendableItem): string {
+function kindOf(item: AppendableItem): string {
   return item.type === "event_msg" ? `event_msg:${item.payload.type}` : item.type;
 }
 

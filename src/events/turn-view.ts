@@ -5,7 +5,7 @@
 import type { ItemsView, ThreadItem, Turn } from "./thread-view.ts";
 
 /** The first user message and the last agent message; either may be missing. */
-export function summaryItems(turn: Turn): readonly ThreadItem[] {
+function summaryItems(turn: Turn): readonly ThreadItem[] {
   const first = turn.items.find((item) => item.type === "userMessage");
   const last = turn.items.findLast((item) => item.type === "agentMessage");
   return [first, last].filter((item) => item !== undefined);

@@ -79,7 +79,7 @@ export function emptyTrack(): TurnTrack {
 }
 
 /** The current turn, or undefined between turns. */
-export function openTurn(track: TurnTrack): TurnStart | undefined {
+function openTurn(track: TurnTrack): TurnStart | undefined {
   return track.open === "none" ? undefined : listAt(track.starts, track.starts.length - 1);
 }
 
@@ -128,7 +128,7 @@ interface Place {
 }
 
 /** Whether a message is input: what stands before the user's words in a turn without a start event. */
-export function isInputRole(role: unknown): boolean {
+function isInputRole(role: unknown): boolean {
   return role === "user" || role === "developer" || role === "system";
 }
 
@@ -159,7 +159,7 @@ function trackEvent(track: TurnTrack, event: EventMsg, place: Place): TrackStep 
 }
 
 /** Whether an event makes an item in the current turn, opening one where there is none. */
-export function makesItem(event: EventMsg): boolean {
+function makesItem(event: EventMsg): boolean {
   switch (event.type) {
     case "agent_message":
       return event["message"] !== "";

@@ -34,7 +34,7 @@ export function arbTurnContext(turnId: string): fc.Arbitrary<AppendableItem> {
 }
 
 /** A token_count, with or without info. */
-export function arbTokenCount(): fc.Arbitrary<AppendableItem> {
+function arbTokenCount(): fc.Arbitrary<AppendableItem> {
   const usage = fc.nat(1_000).map((tokens) => ({
     input_tokens: tokens,
     cached_input_tokens: 0,
