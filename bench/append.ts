@@ -46,7 +46,10 @@ const TEXT = "x".repeat(880);
 
 /** About 1 KB as a line, as LIMITS are measured with. */
 function itemOf(n: number): AppendableItem {
-  return { type: "event_msg", payload: { type: "agent_message", message: `${n} ${TEXT}`, phase: null, memory_citation: null } };
+  return {
+    type: "event_msg",
+    payload: { type: "agent_message", message: `${n} ${TEXT}`, phase: null, memory_citation: null },
+  };
 }
 
 /** Appends one record to one of the threads; resolves when it is acknowledged. */
@@ -64,7 +67,7 @@ async function measure(append: Append, load: { threads: number; inFlight: number
   const endMs = startMs + load.ms;
   let done = 0;
   const caller = async (thread: number): Promise<void> => {
-    for (let nowMs = startMs; nowMs < endMs; ) {
+    for (let nowMs = startMs; nowMs < endMs;) {
       const beganMs = nowMs;
       await append(thread, done);
       nowMs = systemClock.monotonicMs();
@@ -160,9 +163,22 @@ async function runCase(one: Case, options: AppendBenchOptions): Promise<AppendBe
   const waits = rounds.flatMap(({ store }) => store.waitsMs);
   return {
     ...one,
-    raw: Math.round(quantile(rounds.map(({ raw }) => raw.perSecond), 0.5)),
-    store: Math.round(quantile(rounds.map(({ store }) => store.perSecond), 0.5)),
-    ratio: quantile(rounds.map(({ raw, store }) => store.perSecond / raw.perSecond), 0.5),
+    raw: Math.round(
+      quantile(
+        rounds.map(({ raw }) => raw.perSecond),
+        0.5,
+      ),
+    ),
+    store: Math.round(
+      quantile(
+        rounds.map(({ store }) => store.perSecond),
+        0.5,
+      ),
+    ),
+    ratio: quantile(
+      rounds.map(({ raw, store }) => store.perSecond / raw.perSecond),
+      0.5,
+    ),
     p50Ms: quantile(waits, 0.5),
     p99Ms: quantile(waits, 0.99),
   };

@@ -12,7 +12,11 @@ import { parseArgs } from "node:util";
 
 import { runCrashes } from "../test/crash/crash-run.ts";
 
-const options = { kills: { type: "string" }, seed: { type: "string" }, json: { type: "boolean", default: false } } as const;
+const options = {
+  kills: { type: "string" },
+  seed: { type: "string" },
+  json: { type: "boolean", default: false },
+} as const;
 
 interface Wish {
   readonly kills: number;
@@ -30,7 +34,8 @@ function parseWish(): Wish | null {
     const { values } = parseArgs({ options });
     const kills = Number(values.kills ?? 200);
     const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31));
-    if (Number.isSafeInteger(kills) && kills > 0 && Number.isSafeInteger(seed)) return { kills, seed, json: values.json };
+    if (Number.isSafeInteger(kills) && kills > 0 && Number.isSafeInteger(seed))
+      return { kills, seed, json: values.json };
     say("--kills and --seed take whole numbers");
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
@@ -53,7 +58,10 @@ async function main(): Promise<number> {
     });
     const { acknowledged, tornTails } = done;
     if (json) console.log(JSON.stringify({ seed, ...done, lost: 0 }));
-    else console.log(`${done.kills} kills: ${acknowledged} acknowledged, 0 missing, 0 half there; ${tornTails} torn tails cut`);
+    else
+      console.log(
+        `${done.kills} kills: ${acknowledged} acknowledged, 0 missing, 0 half there; ${tornTails} torn tails cut`,
+      );
     return 0;
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));

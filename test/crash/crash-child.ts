@@ -87,7 +87,9 @@ async function move(threadId: string): Promise<void> {
 async function fork(sourceId: string): Promise<void> {
   const { nextOrdinal } = await store.loadHistory({ threadId: sourceId });
   const endOrdinal = below(nextOrdinal + 1);
-  const threadId = `01900000-0000-7000-8000-${below(2 ** 47).toString(16).padStart(12, "0")}`;
+  const threadId = `01900000-0000-7000-8000-${below(2 ** 47)
+    .toString(16)
+    .padStart(12, "0")}`;
   await ask({ what: "fork", threadId, sourceId, endOrdinal }, async () => {
     const { writer } = await store.createThread({
       threadId,
@@ -121,5 +123,7 @@ const all = (await Promise.all([false, true].map((archived) => store.listThreads
   (page) => page.data.map((thread) => thread.id),
 );
 await Promise.all(
-  Array.from({ length: WORKERS }, (_, worker) => work(all.filter((_id, index) => index % WORKERS === worker).slice(-4))),
+  Array.from({ length: WORKERS }, (_, worker) =>
+    work(all.filter((_id, index) => index % WORKERS === worker).slice(-4)),
+  ),
 );

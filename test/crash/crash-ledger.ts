@@ -162,9 +162,11 @@ export class CrashLedger {
       throw new Error(`${threadId}: the fork holds ${log.length - 1} of ${book.fork.endOrdinal} records`);
     }
     checkBatches(threadId, own, book.batches);
-    if (!book.names.includes(thread.name)) throw new Error(`${threadId}: is named ${thread.name}, not ${book.names.join(" or ")}`);
+    if (!book.names.includes(thread.name))
+      throw new Error(`${threadId}: is named ${thread.name}, not ${book.names.join(" or ")}`);
     const branch = thread.git?.branch ?? null;
-    if (!book.branches.includes(branch)) throw new Error(`${threadId}: is on ${branch}, not ${book.branches.join(" or ")}`);
+    if (!book.branches.includes(branch))
+      throw new Error(`${threadId}: is on ${branch}, not ${book.branches.join(" or ")}`);
     if (!book.archived.includes(thread.archived)) throw new Error(`${threadId}: archived is ${thread.archived}`);
     // What was unsure is decided now, and must not change any more.
     book.names = [thread.name];
@@ -183,14 +185,15 @@ export class CrashLedger {
     const lines = (await readFile(path ?? "", "utf8")).split("\n");
     if (lines.pop() !== "") throw new Error(`${threadId}: the file does not end in a newline`);
     for (const line of lines) JSON.parse(line);
-    if (lines.length !== nextOrdinal + 1) throw new Error(`${threadId}: ${lines.length} lines, ${nextOrdinal + 1} records`);
+    if (lines.length !== nextOrdinal + 1)
+      throw new Error(`${threadId}: ${lines.length} lines, ${nextOrdinal + 1} records`);
   }
 }
 
 /** Every batch of a log is whole and stands in one piece; every acknowledged one is there, at its place. */
 function checkBatches(threadId: string, log: readonly RolloutRecord[], books: ReadonlyMap<string, BatchBook>): void {
   const there = new Map<string, number>();
-  for (let at = 0; at < log.length; ) {
+  for (let at = 0; at < log.length;) {
     const record = log[at];
     const place = record === undefined ? undefined : placeOf(record);
     if (record === undefined || place === undefined) {
@@ -211,7 +214,9 @@ function checkBatches(threadId: string, log: readonly RolloutRecord[], books: Re
   for (const [batch, { firstOrdinal }] of books) {
     if (firstOrdinal === undefined) continue;
     if (there.get(batch) !== firstOrdinal) {
-      throw new Error(`${threadId}: ${batch} was acknowledged at ${firstOrdinal} and is at ${there.get(batch) ?? "no place"}`);
+      throw new Error(
+        `${threadId}: ${batch} was acknowledged at ${firstOrdinal} and is at ${there.get(batch) ?? "no place"}`,
+      );
     }
   }
 }
@@ -232,4 +237,3 @@ async function listAll(store: ThreadStore): Promise<Set<string>> {
   }
   return ids;
 }
-

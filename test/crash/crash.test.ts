@@ -8,8 +8,12 @@ import { runCrashes } from "./crash-run.ts";
 
 const seed = Number(process.env["SKEIN_CRASH_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
-it(`a process killed at any moment loses nothing it acknowledged (SKEIN_CRASH_SEED=${seed})`, { timeout: 120_000 }, async () => {
-  const { kills, acknowledged } = await runCrashes({ kills: 20, seed });
-  expect(kills).toBe(20);
-  expect(acknowledged).toBeGreaterThan(0);
-});
+it(
+  `a process killed at any moment loses nothing it acknowledged (SKEIN_CRASH_SEED=${seed})`,
+  { timeout: 120_000 },
+  async () => {
+    const { kills, acknowledged } = await runCrashes({ kills: 20, seed });
+    expect(kills).toBe(20);
+    expect(acknowledged).toBeGreaterThan(0);
+  },
+);

@@ -6,7 +6,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { isSkeinError } from "../../src/base/index.ts";
-import { isListed, type ListThreadsParams, listAsOfMs, pageThreads, sourceWord, type ThreadRow } from "../../src/store/index.ts";
+import {
+  isListed,
+  type ListThreadsParams,
+  listAsOfMs,
+  pageThreads,
+  sourceWord,
+  type ThreadRow,
+} from "../../src/store/index.ts";
 
 const anyRow: fc.Arbitrary<ThreadRow> = fc.record({
   id: fc.integer({ min: 0, max: 99 }).map((n) => `id-${String(n).padStart(2, "0")}`),
@@ -35,7 +42,7 @@ function sorted(rows: readonly ThreadRow[], { sortKey, sortDirection }: ListThre
 function walk(rows: readonly ThreadRow[], params: ListThreadsParams): { ids: string[]; lastBack: string | null } {
   const ids: string[] = [];
   let lastBack: string | null = null;
-  for (let cursor: string | null | undefined; cursor !== null; ) {
+  for (let cursor: string | null | undefined; cursor !== null;) {
     const page = pageThreads(rows, { ...params, ...(cursor === undefined ? {} : { cursor }) });
     ids.push(...page.data.map((row) => row.id));
     lastBack = page.backwardsCursor ?? lastBack;
@@ -61,7 +68,11 @@ describe("pages of threads", () => {
         const first = pageThreads(rows, order).data.length;
         const lastPage = ids.length % order.limit === 0 ? order.limit : ids.length % order.limit;
         const back = walk(rows, { ...order, sortDirection: order.sortDirection === "asc" ? "desc" : "asc" });
-        const opposite = { ...order, cursor: lastBack, sortDirection: order.sortDirection === "asc" ? ("desc" as const) : ("asc" as const) };
+        const opposite = {
+          ...order,
+          cursor: lastBack,
+          sortDirection: order.sortDirection === "asc" ? ("desc" as const) : ("asc" as const),
+        };
         expect(walk(rows, opposite).ids).toEqual(back.ids.slice(lastPage));
         expect(first).toBeLessThanOrEqual(order.limit);
       }),
@@ -111,7 +122,12 @@ describe("filters", () => {
     expect([listed({ modelProviders: ["p"] }), listed({ modelProviders: [] })]).toEqual([true, false]);
     expect([listed({ cwds: ["/"] }), listed({ cwds: ["/w"] }), listed({ cwds: [] })]).toEqual([false, true, false]);
     expect([listed({ sources: ["subagent"] }), listed({ sources: ["cli"] })]).toEqual([true, false]);
-    expect(["näme", "WORDS", "", "other"].map((searchTerm) => listed({ searchTerm }))).toEqual([true, true, true, false]);
+    expect(["näme", "WORDS", "", "other"].map((searchTerm) => listed({ searchTerm }))).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ]);
   });
 
   it("know a source by its word", () => {

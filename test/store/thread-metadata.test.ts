@@ -32,8 +32,13 @@ describe("a patch", () => {
       name: "n",
       git: { sha: "s", branch: null },
     });
-    expect(validateMetadataPatch({ name: null, memoryMode: "polluted" })).toEqual({ name: null, memoryMode: "polluted" });
-    expect(validateMetadataPatch({ name: `a\nb\u{0}${"x".repeat(LIMITS.nameCharsMax - 4)}` }).name).toHaveLength(LIMITS.nameCharsMax);
+    expect(validateMetadataPatch({ name: null, memoryMode: "polluted" })).toEqual({
+      name: null,
+      memoryMode: "polluted",
+    });
+    expect(validateMetadataPatch({ name: `a\nb\u{0}${"x".repeat(LIMITS.nameCharsMax - 4)}` }).name).toHaveLength(
+      LIMITS.nameCharsMax,
+    );
   });
 
   it.each([
@@ -54,7 +59,11 @@ describe("a patch", () => {
 
   it("sets, keeps and clears git field by field", () => {
     const current = { sha: "c", branch: "b", originUrl: null };
-    expect(applyGitPatch(current, { branch: null, originUrl: "u" })).toEqual({ sha: "c", branch: null, originUrl: "u" });
+    expect(applyGitPatch(current, { branch: null, originUrl: "u" })).toEqual({
+      sha: "c",
+      branch: null,
+      originUrl: "u",
+    });
     expect(applyGitPatch(null, { sha: "x" })).toEqual({ sha: "x", branch: null, originUrl: null });
   });
 });
@@ -94,12 +103,15 @@ describe("a new thread's first line", () => {
       "source",
     ]);
     expect(
-      newSessionMeta({ ...identity, forkedFromId: "s" }, {
-        cwd: "/w",
-        baseInstructions: "be kind",
-        memoryMode: "disabled",
-        git: { sha: "c", branch: null, originUrl: "u" },
-      }),
+      newSessionMeta(
+        { ...identity, forkedFromId: "s" },
+        {
+          cwd: "/w",
+          baseInstructions: "be kind",
+          memoryMode: "disabled",
+          git: { sha: "c", branch: null, originUrl: "u" },
+        },
+      ),
     ).toMatchObject({
       forked_from_id: "s",
       base_instructions: { text: "be kind" },
@@ -148,7 +160,10 @@ describe("a thread as it is shown", () => {
       status: { type: "notLoaded" },
       turns: [],
     });
-    expect(toThread(stored, { ephemeral: true, status: { type: "idle" } })).toMatchObject({ path: null, status: { type: "idle" } });
+    expect(toThread(stored, { ephemeral: true, status: { type: "idle" } })).toMatchObject({
+      path: null,
+      status: { type: "idle" },
+    });
   });
 
   it.each([

@@ -17,13 +17,22 @@ function turnOf(id: string, itemCount: number): Turn {
     phase: null,
     memoryCitation: null,
   }));
-  return { id, items, itemsView: "full", status: "completed", error: null, startedAt: null, completedAt: null, durationMs: null };
+  return {
+    id,
+    items,
+    itemsView: "full",
+    status: "completed",
+    error: null,
+    startedAt: null,
+    completedAt: null,
+    durationMs: null,
+  };
 }
 
 // Few ids, so that one id stands for several turns now and then, as it does in real logs.
-const anyTurns = fc.array(fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.nat(3)), { maxLength: 9 }).map((turns) =>
-  turns.map(([id, count], n) => ({ ...turnOf(id, count), startedAt: n })),
-);
+const anyTurns = fc
+  .array(fc.tuple(fc.constantFrom("a", "b", "c", "d"), fc.nat(3)), { maxLength: 9 })
+  .map((turns) => turns.map(([id, count], n) => ({ ...turnOf(id, count), startedAt: n })));
 const anyOrder = fc.record({
   sortDirection: fc.constantFrom("asc" as const, "desc" as const),
   limit: fc.integer({ min: 1, max: 4 }),
@@ -34,7 +43,7 @@ describe("pages of turns", () => {
     fc.assert(
       fc.property(anyTurns, anyOrder, (turns, order) => {
         const seen: Turn[] = [];
-        for (let cursor: string | null | undefined; cursor !== null; ) {
+        for (let cursor: string | null | undefined; cursor !== null;) {
           const page = pageTurns(turns, { ...order, itemsView: "full", ...(cursor === undefined ? {} : { cursor }) });
           seen.push(...page.data);
           cursor = page.nextCursor;
@@ -66,25 +75,30 @@ describe("pages of turns", () => {
 describe("pages of items", () => {
   it("joined are all items in order, of all turns or of one", () => {
     fc.assert(
-      fc.property(anyTurns, anyOrder, fc.option(fc.constantFrom("a", "b"), { nil: undefined }), (turns, order, turnId) => {
-        const wanted = turns.filter((turn) => turnId === undefined || turn.id === turnId);
-        if (turnId !== undefined && wanted.length === 0) {
-          expect(codeOf(() => pageItems(turns, { turnId }))).toBe("turn_not_found");
-          return;
-        }
-        const seen: unknown[] = [];
-        for (let cursor: string | null | undefined; cursor !== null; ) {
-          const page = pageItems(turns, {
-            ...order,
-            ...(turnId === undefined ? {} : { turnId }),
-            ...(cursor === undefined ? {} : { cursor }),
-          });
-          seen.push(...page.data);
-          cursor = page.nextCursor;
-        }
-        const all = wanted.flatMap((turn) => turn.items.map((item) => ({ turnId: turn.id, item })));
-        expect(seen).toEqual(order.sortDirection === "asc" ? all : all.toReversed());
-      }),
+      fc.property(
+        anyTurns,
+        anyOrder,
+        fc.option(fc.constantFrom("a", "b"), { nil: undefined }),
+        (turns, order, turnId) => {
+          const wanted = turns.filter((turn) => turnId === undefined || turn.id === turnId);
+          if (turnId !== undefined && wanted.length === 0) {
+            expect(codeOf(() => pageItems(turns, { turnId }))).toBe("turn_not_found");
+            return;
+          }
+          const seen: unknown[] = [];
+          for (let cursor: string | null | undefined; cursor !== null;) {
+            const page = pageItems(turns, {
+              ...order,
+              ...(turnId === undefined ? {} : { turnId }),
+              ...(cursor === undefined ? {} : { cursor }),
+            });
+            seen.push(...page.data);
+            cursor = page.nextCursor;
+          }
+          const all = wanted.flatMap((turn) => turn.items.map((item) => ({ turnId: turn.id, item })));
+          expect(seen).toEqual(order.sortDirection === "asc" ? all : all.toReversed());
+        },
+      ),
     );
   });
 });

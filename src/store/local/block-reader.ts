@@ -21,7 +21,11 @@ export async function readText(files: FileSystem, path: string): Promise<string>
   const fd = await files.open(path, "read");
   try {
     const blocks: Buffer[] = [];
-    await readBlocks(files, { fd, from: 0, end: files.fstat(fd).size }, (block) => void blocks.push(Buffer.from(block)));
+    await readBlocks(
+      files,
+      { fd, from: 0, end: files.fstat(fd).size },
+      (block) => void blocks.push(Buffer.from(block)),
+    );
     return Buffer.concat(blocks).toString("utf8");
   } finally {
     await files.close(fd);

@@ -36,11 +36,11 @@ export function createCommitQueue<Entry>(commit: Commit<Entry>): CommitQueue<Ent
   const begin = (): void => {
     const entries = takeWaiting();
     const committing = entries.length > 0 ? commit(entries) : undefined;
-    if (committing === undefined) next();
-    else void committing.then(next);
+    if (committing === undefined) goOn();
+    else void committing.then(() => goOn());
   };
   const schedule = (): void => afterThisTurn(begin);
-  const next = (): void => {
+  const goOn = (): void => {
     if (waiting.length > 0 || idleWaiters.length === 0) {
       isRunning = waiting.length > 0;
       if (isRunning) schedule();

@@ -5,7 +5,7 @@
  */
 import { resolve } from "node:path";
 
-import { faultFromSystem, isSkeinError, type Logger, silentLogger, systemClock } from "../../base/index.ts";
+import { fault, faultFromSystem, isSkeinError, type Logger, silentLogger, systemClock } from "../../base/index.ts";
 import { type FileSystem, nodeFileSystem } from "./file-system.ts";
 import { type RolloutEntry, walkHome } from "./home-walk.ts";
 import { checkHome, localSettings } from "./local-options.ts";
@@ -120,7 +120,9 @@ async function carryOut(
 }
 
 async function addNewline(files: FileSystem, fd: number, expectedBytes: number): Promise<null> {
-  if (files.fstat(fd).size !== expectedBytes) throw new Error("the file is being written to; it was left as it is");
+  if (files.fstat(fd).size !== expectedBytes) {
+    throw fault("writer_fenced", "the file is being written to; it was left as it is");
+  }
   const { failure } = await writeAll(files, fd, Buffer.from("\n"));
   if (failure !== null) throw failure.error;
   return null;

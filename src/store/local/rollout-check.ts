@@ -1,6 +1,7 @@
 /**
  * Reads one rollout whole and tells everything that is odd about it, line by line. Nothing is changed.
- * What a reader passes over in silence is said here, once for each kind and file where there may be many.
+ * What a reader passes over in silence is said here, with its place; of kinds that may come by the
+ * thousand, a bounded number and how many more there are.
  */
 import { decodeLine, epochMsOf, isBlankLine, createLogScanner, type RolloutRecord } from "../../events/index.ts";
 import { backwardLines, readExactly } from "./backward-lines.ts";
@@ -94,11 +95,7 @@ export function findingOf(
 }
 
 /** Checks an open rollout. */
-export async function checkRollout(
-  files: FileSystem,
-  fd: number,
-  entry: RolloutEntry,
-): Promise<RolloutCheck> {
+export async function checkRollout(files: FileSystem, fd: number, entry: RolloutEntry): Promise<RolloutCheck> {
   const { size } = files.fstat(fd);
   const findings: HomeFinding[] = [];
   let threadId: string | undefined;
@@ -119,7 +116,8 @@ export async function checkRollout(
   lines.end();
   const { nextOrdinal: records } = scanner.end();
   if (size > 0) await checkStart(files, { fd, size, hasMeta: threadId !== undefined }, tell);
-  if (tail.lacksNewline) tell("missing_newline", "the last record lacks its newline; the next append adds it", { offset: size });
+  if (tail.lacksNewline)
+    tell("missing_newline", "the last record lacks its newline; the next append adds it", { offset: size });
   if (tail.tornBytes > 0) await checkTail(files, { fd, size, end: tail.end, ordinal: records }, tell);
   checkName(entry, threadId, tell);
   return { findings, threadId, records, bytes: size };
@@ -133,7 +131,10 @@ async function checkStart(
   const { fd, size, hasMeta } = file;
   const start = await readExactly(files, { fd, from: 0, size: Math.min(size, BYTE_ORDER_MARK.byteLength) });
   const hasMark = start.equals(BYTE_ORDER_MARK);
-  if (hasMark) tell("byte_order_mark", "the file begins with a byte order mark, which makes its first line unreadable", { offset: 0 });
+  if (hasMark)
+    tell("byte_order_mark", "the file begins with a byte order mark, which makes its first line unreadable", {
+      offset: 0,
+    });
   if (!hasMeta) tell("no_session_meta", "no session_meta among the first records: the file is no thread");
 }
 
@@ -149,9 +150,13 @@ async function checkTail(
     if (line.isTerminated && !isBlankLine(line.bytes)) lines += 1;
     if (!line.isTerminated && decodeLine(line.bytes.toString("utf8"), 0).item.type === "unreadable") {
       const bytes = line.bytes.byteLength;
-      tell("torn_tail", `the last line was never finished (${bytes} bytes); the next append cuts it and keeps it aside`, {
-        offset: line.offset,
-      });
+      tell(
+        "torn_tail",
+        `the last line was never finished (${bytes} bytes); the next append cuts it and keeps it aside`,
+        {
+          offset: line.offset,
+        },
+      );
     }
   }
   if (lines > 0) {

@@ -110,9 +110,7 @@ async function appendEntry(files: FileSystem, fd: number, line: string): Promise
 }
 
 /** One line of the index; undefined when it can't be read. */
-export function parseIndexEntry(
-  line: string,
-): { readonly id: string; readonly name: string | null } | undefined {
+export function parseIndexEntry(line: string): { readonly id: string; readonly name: string | null } | undefined {
   let value: unknown;
   try {
     value = JSON.parse(line);

@@ -1,6 +1,7 @@
 /**
- * `skein verify`: reads everything in a home and tells what is torn, odd or ambiguous. It changes nothing
- * and takes no lock, so it can run beside writers; what one of them is just writing may then look torn.
+ * `skein verify`: reads everything in a home and tells what is torn, odd or ambiguous, file after file and
+ * then the name index. It changes nothing and takes no lock, so it can run beside writers; what one of them
+ * is just writing may then look torn.
  */
 import { resolve } from "node:path";
 
@@ -58,12 +59,17 @@ export async function* verifyHome(
     counter.tell();
   }
   for (const { path } of await walkHome(files, paths, FORK_SUFFIX)) {
-    yield findingOf("leftover_fork", "a fork that was never finished; it can be removed if no process is at it", { path });
+    yield findingOf("leftover_fork", "a fork that was never finished; it can be removed if no process is at it", {
+      path,
+    });
   }
   yield* checkIndex(files, paths, holders);
 }
 
-async function checkFile(files: FileSystem, entry: RolloutEntry): Promise<HomeFinding | Awaited<ReturnType<typeof checkRollout>>> {
+async function checkFile(
+  files: FileSystem,
+  entry: RolloutEntry,
+): Promise<HomeFinding | Awaited<ReturnType<typeof checkRollout>>> {
   const { path } = entry;
   try {
     const fd = await files.open(path, "read");
@@ -95,7 +101,8 @@ async function* checkIndex(
   const lines = createLineSplitter((text) => {
     line += 1;
     const entry = parseIndexEntry(text);
-    if (entry === undefined) findings.push(findingOf("bad_index_line", `line ${line} of the index is passed over`, { path }));
+    if (entry === undefined)
+      findings.push(findingOf("bad_index_line", `line ${line} of the index is passed over`, { path }));
     else if (entry.name === null) named.delete(entry.id);
     else named.add(entry.id);
   });
@@ -107,12 +114,14 @@ async function* checkIndex(
       await files.close(fd);
     }
   } catch (error) {
-    if (!isMissing(error)) findings.push(findingOf("unreadable_file", faultFromSystem(error, "read the index").message, { path }));
+    if (!isMissing(error))
+      findings.push(findingOf("unreadable_file", faultFromSystem(error, "read the index").message, { path }));
   }
   lines.end();
   yield* findings;
   for (const threadId of named) {
-    if (!holders.has(threadId)) yield findingOf("dangling_index_entry", "the index names a thread that has no file", { path, threadId });
+    if (!holders.has(threadId))
+      yield findingOf("dangling_index_entry", "the index names a thread that has no file", { path, threadId });
   }
 }
 

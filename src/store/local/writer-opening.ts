@@ -129,10 +129,7 @@ function wrongThread(path: string, threadId: string, actualThreadId: string): Sk
 }
 
 /** The metadata with the provider that Codex would record in this home, unless the caller names one. */
-async function withProvider(
-  { files, paths }: LocalContext,
-  metadata: NewThreadMetadata,
-): Promise<NewThreadMetadata> {
+async function withProvider({ files, paths }: LocalContext, metadata: NewThreadMetadata): Promise<NewThreadMetadata> {
   if (metadata.modelProvider !== undefined) return metadata;
   const modelProvider = await providerOfHome(paths.home, (path) => readText(files, path));
   return { ...metadata, modelProvider };

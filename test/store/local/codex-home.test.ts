@@ -8,7 +8,8 @@ import { basename, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { verifyHome } from "../../../src/store/local/index.ts";
-import { CODEX_HOME, collect, copyCodexHome, idsOf, logOf, message, openStore, snapshot, textsOf } from "./store-lab.ts";
+import { snapshot } from "./hand-made-rollouts.ts";
+import { CODEX_HOME, collect, copyCodexHome, idsOf, logOf, message, openStore, textsOf } from "./store-lab.ts";
 
 const NAMED = "01a20233-2f38-71b0-b18d-c572047b3d17";
 const ARCHIVED = "01a20233-5561-73a0-92fd-b6c40ae66519";

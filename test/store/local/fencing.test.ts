@@ -7,7 +7,8 @@ import { basename, dirname, join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-import { logOf, makeHome, message, messageLine, messages, openStore, refusal, seed, textsOf } from "./store-lab.ts";
+import { messageLine } from "./hand-made-rollouts.ts";
+import { logOf, makeHome, message, messages, openStore, refusal, seed, textsOf } from "./store-lab.ts";
 
 describe.each(["fsync", "os"] as const)("two stores on one home, durability %s", (durability) => {
   it("fence the writer that was overtaken, with both sizes, and lose nothing", async () => {
@@ -28,7 +29,11 @@ describe.each(["fsync", "os"] as const)("two stores on one home, durability %s",
     expect(await textsOf(a, id)).toEqual(["hello", "from b"]);
     const back = await a.resumeThread({ threadId: id });
     await a.appendItems({ writer: back.writer, items: [message("back")] });
-    expect(await textsOf(b, id), "reads go by what a fenced writer doesn't vouch for").toEqual(["hello", "from b", "back"]);
+    expect(await textsOf(b, id), "reads go by what a fenced writer doesn't vouch for").toEqual([
+      "hello",
+      "from b",
+      "back",
+    ]);
     expect((await refusal(b.appendItems({ writer: other.writer, items: [message("x")] }))).code).toBe("writer_fenced");
   });
 

@@ -1,5 +1,6 @@
 /**
- * What stands on the disk: where, under which name, with which rights, since when, and what does not.
+ * What stands on the disk: where, under which name, with which rights, since when, and what does not. And
+ * what an append costs in writes and syncs.
  */
 import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -10,7 +11,8 @@ import { SKEIN_VERSION } from "../../../src/base/index.ts";
 import { openLocalThreadStore } from "../../../src/store/local/index.ts";
 import { createManualClock } from "../../../src/testing/index.ts";
 import { faultyDisk } from "./faulty-disk.ts";
-import { idsOf, makeHome, message, openStore, refusal, seed, snapshot } from "./store-lab.ts";
+import { snapshot } from "./hand-made-rollouts.ts";
+import { idsOf, makeHome, message, openStore, refusal, seed } from "./store-lab.ts";
 
 const NAME = /^sessions\/(\d{4})\/(\d{2})\/(\d{2})\/rollout-\1-\2-\3T\d{2}-\d{2}-\d{2}-[0-9a-f-]{36}\.jsonl$/;
 

@@ -8,21 +8,8 @@ import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { faultyDisk } from "./faulty-disk.ts";
-import {
-  homeWith,
-  idsOf,
-  logOf,
-  makeHome,
-  message,
-  messageLine,
-  messages,
-  metaLine,
-  ODD_ID,
-  openStore,
-  refusal,
-  seed,
-  textsOf,
-} from "./store-lab.ts";
+import { homeWith, messageLine, metaLine, ODD_ID } from "./hand-made-rollouts.ts";
+import { idsOf, logOf, makeHome, message, messages, openStore, refusal, seed, textsOf } from "./store-lab.ts";
 
 const metadata = { cwd: "/fork" };
 

@@ -8,20 +8,8 @@ import { describe, expect, it } from "vitest";
 
 import { LIMITS } from "../../../src/base/index.ts";
 import { faultyDisk } from "./faulty-disk.ts";
-import {
-  homeWith,
-  logOf,
-  makeHome,
-  message,
-  messageLine,
-  messages,
-  metaLine,
-  ODD_ID,
-  openStore,
-  refusal,
-  seed,
-  textsOf,
-} from "./store-lab.ts";
+import { homeWith, messageLine, metaLine, ODD_ID } from "./hand-made-rollouts.ts";
+import { logOf, makeHome, message, messages, openStore, refusal, seed, textsOf } from "./store-lab.ts";
 
 describe("a page of history", () => {
   it("deep in a long log reads its own blocks when the hint of the page before is given", async () => {
@@ -49,13 +37,27 @@ describe("a page of history", () => {
   });
 
   it("does not believe a hint of another file under the same name", async () => {
-    const { home, file } = await homeWith(metaLine() + messages(40).map((_, n) => messageLine(`a${n}`)).join(""));
+    const { home, file } = await homeWith(
+      metaLine() +
+        messages(40)
+          .map((_, n) => messageLine(`a${n}`))
+          .join(""),
+    );
     const store = await openStore(home);
     const { hint, nextOrdinal } = await store.loadHistory({ threadId: ODD_ID, limit: 20 });
-    const other = await homeWith(metaLine() + messages(40).map((_, n) => messageLine(`b${n}${"-".repeat(n)}`)).join(""));
+    const other = await homeWith(
+      metaLine() +
+        messages(40)
+          .map((_, n) => messageLine(`b${n}${"-".repeat(n)}`))
+          .join(""),
+    );
     await copyFile(other.file, `${file}.new`);
     await rename(`${file}.new`, file);
-    const page = await store.loadHistory({ threadId: ODD_ID, from: nextOrdinal, ...(hint === undefined ? {} : { hint }) });
+    const page = await store.loadHistory({
+      threadId: ODD_ID,
+      from: nextOrdinal,
+      ...(hint === undefined ? {} : { hint }),
+    });
     const item = page.records[0]?.item;
     expect(item?.type === "event_msg" ? item.payload["message"] : null).toBe(`b19${"-".repeat(19)}`);
   });
@@ -63,7 +65,8 @@ describe("a page of history", () => {
   it("ends early when its records are large, and says that more follows", async () => {
     const store = await openStore(await makeHome());
     const { id, writer } = await seed(store, []);
-    for (let n = 0; n < 4; n += 1) await store.appendItems({ writer, items: [message(`${n}${"x".repeat(9_000_000)}`)] });
+    for (let n = 0; n < 4; n += 1)
+      await store.appendItems({ writer, items: [message(`${n}${"x".repeat(9_000_000)}`)] });
     const page = await store.loadHistory({ threadId: id });
     expect([page.records.length, page.isEnd, page.nextOrdinal]).toEqual([3, false, 3]);
     expect(await logOf(store, id)).toHaveLength(5);
@@ -130,7 +133,10 @@ describe("idempotency keys", () => {
     const { id, writer } = await seed(store, []);
     const append = { writer, items: [message("once")], idempotencyKey: "k" };
     const answers = await Promise.all([store.appendItems(append), store.appendItems(append)]);
-    expect(answers.map((answer) => [answer.firstOrdinal, answer.duplicate])).toEqual([[1, false], [1, true]]);
+    expect(answers.map((answer) => [answer.firstOrdinal, answer.duplicate])).toEqual([
+      [1, false],
+      [1, true],
+    ]);
     expect(await textsOf(store, id)).toEqual(["once"]);
   });
 
@@ -151,11 +157,18 @@ it("turns are paged by id, and the cursor of a turn that was rolled back is refu
     message(text),
     { type: "event_msg", payload: { type: "task_complete", turn_id: id } },
   ];
-  const { id: threadId, writer } = await seed(store, [...turn("t1", "one"), ...turn("t2", "two"), ...turn("t3", "three")]);
+  const { id: threadId, writer } = await seed(store, [
+    ...turn("t1", "one"),
+    ...turn("t2", "two"),
+    ...turn("t3", "three"),
+  ]);
   const page = await store.listTurns({ threadId, limit: 2 });
   expect(page.data.map((one) => one.id)).toEqual(["t3", "t2"]);
   const cursor = page.nextCursor ?? "";
   expect((await store.listTurns({ threadId, cursor })).data.map((one) => one.id)).toEqual(["t1"]);
-  await store.appendItems({ writer, items: [{ type: "event_msg", payload: { type: "thread_rolled_back", num_turns: 2 } }] });
+  await store.appendItems({
+    writer,
+    items: [{ type: "event_msg", payload: { type: "thread_rolled_back", num_turns: 2 } }],
+  });
   expect((await refusal(store.listTurns({ threadId, cursor }))).code).toBe("invalid_cursor");
 });

@@ -10,7 +10,8 @@ import { describe, expect, it } from "vitest";
 import { type Logger, silentLogger } from "../../../src/base/index.ts";
 import type { ListThreadsParams, StoredThread, ThreadStore } from "../../../src/store/index.ts";
 import { faultyDisk } from "./faulty-disk.ts";
-import { homeWith, makeHome, message, messageLine, metaLine, ODD_ID, openStore, seed, writeInto } from "./store-lab.ts";
+import { homeWith, messageLine, metaLine, ODD_ID, writeInto } from "./hand-made-rollouts.ts";
+import { makeHome, message, openStore, seed } from "./store-lab.ts";
 
 const idAt = (n: number): string => `01900000-0000-7000-8000-${String(n).padStart(12, "0")}`;
 
@@ -76,7 +77,10 @@ describe("lists", () => {
   });
 
   it("take the file's name and time where the log says none", async () => {
-    const line = metaLine(ODD_ID, { timestamp: "yesterday" }).replace('"2026-05-05T10:00:00.000Z","type"', '"?","type"');
+    const line = metaLine(ODD_ID, { timestamp: "yesterday" }).replace(
+      '"2026-05-05T10:00:00.000Z","type"',
+      '"?","type"',
+    );
     const { home, file } = await homeWith(line);
     await utimes(file, 1_800_000_000, 1_800_000_000);
     const store = await openStore(home);
@@ -99,7 +103,11 @@ describe("lists", () => {
 
   it("leave out what can't be read, and say so in the log", async () => {
     const home = await tiedHome(2);
-    for (const [name, bytes] of [["empty", ""], ["garbage", "x\n"], ["bom", `\u{feff}${metaLine()}`]] as const) {
+    for (const [name, bytes] of [
+      ["empty", ""],
+      ["garbage", "x\n"],
+      ["bom", `\u{feff}${metaLine()}`],
+    ] as const) {
       await writeInto(join(home, `sessions/${name}.jsonl`), bytes);
     }
     await writeInto(join(home, "sessions/note.txt"), "not a rollout");
@@ -123,7 +131,10 @@ describe("lists", () => {
     expect(await opens()).toBe(1 + 10 + 1);
     expect(await opens()).toBe(1 + 1);
     expect(await opens({ cwds: [] })).toBe(1);
-    await appendFile(join(home, "sessions/2026/05/05", `rollout-2026-05-05T10-00-00-${idAt(3)}.jsonl`), messageLine("y"));
+    await appendFile(
+      join(home, "sessions/2026/05/05", `rollout-2026-05-05T10-00-00-${idAt(3)}.jsonl`),
+      messageLine("y"),
+    );
     expect(await opens({ cwds: [] })).toBe(1 + 1);
   });
 

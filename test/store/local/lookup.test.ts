@@ -8,20 +8,8 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { faultyDisk } from "./faulty-disk.ts";
-import {
-  homeWith,
-  idsOf,
-  makeHome,
-  message,
-  messageLine,
-  metaLine,
-  ODD_ID,
-  openStore,
-  refusal,
-  seed,
-  textsOf,
-  writeInto,
-} from "./store-lab.ts";
+import { homeWith, messageLine, metaLine, ODD_ID, writeInto } from "./hand-made-rollouts.ts";
+import { idsOf, makeHome, message, openStore, refusal, seed, textsOf } from "./store-lab.ts";
 
 const OTHER_ID = "01900000-0000-7000-8000-000000000002";
 const NAME = `rollout-2026-05-05T10-00-00-${ODD_ID}.jsonl`;

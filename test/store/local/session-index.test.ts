@@ -1,5 +1,6 @@
 /**
- * The name index: appended, never rewritten, shared with Codex, and whole after every crash.
+ * The name index: appended, never rewritten, shared with Codex, and whole whatever fails. Lines of others
+ * are passed over where they can't be read, and never cut.
  */
 import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -7,7 +8,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { faultyDisk } from "./faulty-disk.ts";
-import { homeWith, makeHome, messageLine, metaLine, ODD_ID, openStore, refusal, seed } from "./store-lab.ts";
+import { homeWith, messageLine, metaLine, ODD_ID } from "./hand-made-rollouts.ts";
+import { makeHome, openStore, refusal, seed } from "./store-lab.ts";
 
 const entry = (name: string, id = ODD_ID): string =>
   `${JSON.stringify({ id, thread_name: name, updated_at: "2026-05-05T10:00:00.123456789Z" })}\n`;
@@ -73,7 +75,9 @@ describe("naming", () => {
     const before = await readFile(join(home, "session_index.jsonl"));
     for (const bytes of [0, 1, 20, 50]) {
       disk.faults.bytesLeft = bytes;
-      expect((await refusal(store.updateThreadMetadata({ threadId: id, patch: { name: "after" } }))).code).toBe("disk_full");
+      expect((await refusal(store.updateThreadMetadata({ threadId: id, patch: { name: "after" } }))).code).toBe(
+        "disk_full",
+      );
       expect(await readFile(join(home, "session_index.jsonl"))).toEqual(before);
     }
     disk.faults.bytesLeft = Number.POSITIVE_INFINITY;

@@ -8,21 +8,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 
 import { openLocalThreadStore } from "../../../src/store/local/index.ts";
-import {
-  homeWith,
-  logOf,
-  makeHome,
-  message,
-  messageLine,
-  messages,
-  metaLine,
-  ODD_ID,
-  openStore,
-  seed,
-  snapshot,
-  textsOf,
-  writeInto,
-} from "./store-lab.ts";
+import { homeWith, messageLine, metaLine, ODD_ID, snapshot, writeInto } from "./hand-made-rollouts.ts";
+import { logOf, makeHome, message, messages, openStore, seed, textsOf } from "./store-lab.ts";
 
 const META = Buffer.from(metaLine());
 const FIRST = Buffer.from(messageLine("first"));

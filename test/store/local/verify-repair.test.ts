@@ -9,22 +9,8 @@ import { describe, expect, it } from "vitest";
 
 import { repairHome, verifyHome, type VerifyProgress } from "../../../src/store/local/index.ts";
 import { faultyDisk } from "./faulty-disk.ts";
-import {
-  collect,
-  homeWith,
-  makeHome,
-  message,
-  messageLine,
-  messages,
-  metaLine,
-  ODD_ID,
-  openStore,
-  refusal,
-  seed,
-  snapshot,
-  textsOf,
-  writeInto,
-} from "./store-lab.ts";
+import { homeWith, messageLine, metaLine, ODD_ID, snapshot, writeInto } from "./hand-made-rollouts.ts";
+import { collect, makeHome, message, messages, openStore, refusal, seed, textsOf } from "./store-lab.ts";
 
 const WHOLE = metaLine() + messageLine("a");
 const OPEN_BATCH = `${messageLine("b").slice(0, -2)},"skein":{"more":2}}\n`;
@@ -39,11 +25,23 @@ describe("verify finds", () => {
     ["a torn tail", `${WHOLE}{"torn`, ["torn_tail"]],
     ["a missing newline", WHOLE.trimEnd(), ["missing_newline"]],
     ["an append that isn't whole", WHOLE + OPEN_BATCH, ["incomplete_batch"]],
-    ["an append that isn't whole, and a torn line of it", `${WHOLE}${OPEN_BATCH}{"torn`, ["torn_tail", "incomplete_batch"]],
+    [
+      "an append that isn't whole, and a torn line of it",
+      `${WHOLE}${OPEN_BATCH}{"torn`,
+      ["torn_tail", "incomplete_batch"],
+    ],
     ["an append that another writer went on behind", WHOLE + OPEN_BATCH + messageLine("c"), ["broken_batch"]],
     ["lines that are no records", `${WHOLE}x\n[]\n`, ["unreadable_line", "unreadable_line"]],
-    ["bytes that are no UTF-8", Buffer.concat([Buffer.from(WHOLE), Buffer.from([0x22, 0xff, 0x22, 0x0a])]), ["invalid_utf8"]],
-    ["types nobody knows, once a type", WHOLE + messageLine("x").replace("event_msg", "odd").repeat(3), ["unknown_type"]],
+    [
+      "bytes that are no UTF-8",
+      Buffer.concat([Buffer.from(WHOLE), Buffer.from([0x22, 0xff, 0x22, 0x0a])]),
+      ["invalid_utf8"],
+    ],
+    [
+      "types nobody knows, once a type",
+      WHOLE + messageLine("x").replace("event_msg", "odd").repeat(3),
+      ["unknown_type"],
+    ],
     ["a byte order mark", `\u{feff}${WHOLE}`, ["unreadable_line", "byte_order_mark", "no_session_meta"]],
     ["an empty file", "", ["empty_file"]],
     ["a log of another id than its name's", metaLine("01900000-0000-7000-8000-00000000000f"), ["id_mismatch"]],
@@ -75,7 +73,8 @@ describe("verify finds", () => {
     await writeInto(join(home, "archived_sessions/copy.jsonl"), WHOLE);
     await writeInto(join(home, "sessions/2026/05/05/rollout-x.jsonl.fork-tmp"), "x");
     const nobody = "01900000-0000-7000-8000-0000000000aa";
-    const entry = (id: string, name: string): string => `${JSON.stringify({ id, thread_name: name, updated_at: "?" })}\n`;
+    const entry = (id: string, name: string): string =>
+      `${JSON.stringify({ id, thread_name: name, updated_at: "?" })}\n`;
     const index = `${entry(nobody, "gone")}garbage\n${entry(ODD_ID, "here")}${entry("x", "cleared")}${entry("x", "")}`;
     await writeFile(join(home, "session_index.jsonl"), index);
     expect((await codesOf(home)).toSorted()).toEqual(
@@ -145,10 +144,11 @@ describe("repair", () => {
     const dry = await collect(repairHome({ home, dryRun: true }));
     expect(await snapshot(home), "a dry run changes nothing").toEqual(before);
     const actions = await collect(repairHome({ home }));
-    expect(actions.map(({ action, path, bytes }) => [path.slice(home.length + 10), action, bytes]).toSorted()).toEqual([
-      ["batch.jsonl", "cut_tail", OPEN_BATCH.length + 4],
-      ["torn.jsonl", "cut_tail", 6],
-      ["unended.jsonl", "add_newline", 1],
+    const done = actions.map(({ action, path, bytes }) => `${path.slice(home.length + 10)} ${action} ${bytes}`);
+    expect(done.toSorted()).toEqual([
+      `batch.jsonl cut_tail ${OPEN_BATCH.length + 4}`,
+      "torn.jsonl cut_tail 6",
+      "unended.jsonl add_newline 1",
     ]);
     expect(dry.map((action) => ({ ...action, isDone: true }))).toEqual(
       actions.map((action) => ({ ...action, keptAt: null })),
@@ -156,8 +156,9 @@ describe("repair", () => {
     const after = await snapshot(home);
     for (const name of ["whole", "torn", "batch", "unended"]) expect(after[`sessions/${name}.jsonl`]).toBe(WHOLE);
     for (const name of ["garbage", "odd"]) expect(after[`sessions/${name}.jsonl`]).toBe(logs[name]);
-    const kept = await Promise.all(actions.map(({ keptAt }) => (keptAt === null ? null : readFile(keptAt, "utf8"))));
-    expect(kept.toSorted()).toEqual([null, `${OPEN_BATCH}{"to`, '{"torn'].toSorted());
+    const paths = actions.flatMap(({ keptAt }) => (keptAt === null ? [] : [keptAt]));
+    const kept = await Promise.all(paths.map((path) => readFile(path, "utf8")));
+    expect(kept.toSorted()).toEqual([`${OPEN_BATCH}{"to`, '{"torn'].toSorted());
     expect(await collect(repairHome({ home })), "what is repaired needs no repair").toEqual([]);
   });
 
