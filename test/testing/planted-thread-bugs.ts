@@ -186,6 +186,18 @@ export const threadBugs: readonly PlantedBug[] = [
     }),
   },
   {
+    name: "a fork is as old as what it copied",
+    caughtBy: ["fork.updated-when-made"],
+    plant: (store) => ({
+      readThread: async (params) => {
+        const read = await store.readThread(params);
+        if (read.forkedFromId === null) return read;
+        const { updatedAtMs } = await store.readThread({ threadId: read.forkedFromId });
+        return { ...read, updatedAtMs };
+      },
+    }),
+  },
+  {
     name: "a fork is listed when something was appended to it",
     caughtBy: ["fork.materialised"],
     plant: (store) => {

@@ -42,7 +42,7 @@ export interface ThreadMetadata {
   readonly model: string | null;
   /** From session_meta; 0 where it has none that can be read. */
   readonly createdAtMs: number;
-  /** Time of the newest record that has one; `createdAtMs` until then. */
+  /** Time of the newest record that has one, and never before `createdAtMs`. */
   readonly updatedAtMs: number;
 }
 
@@ -89,10 +89,12 @@ function step(state: ThreadMetadata, record: RolloutRecord): ThreadMetadata {
   return touched(applyItem(state, record), record.timestamp);
 }
 
+/** A fork's copied records are older than the fork: it was updated when it was made. */
 function touched(state: ThreadMetadata, timestamp: string | null): ThreadMetadata {
-  const updatedAtMs = epochMsOf(timestamp);
-  if (updatedAtMs === null || updatedAtMs === state.updatedAtMs) return state;
-  return { ...state, updatedAtMs };
+  const writtenMs = epochMsOf(timestamp);
+  if (writtenMs === null) return state;
+  const updatedAtMs = Math.max(writtenMs, state.createdAtMs);
+  return updatedAtMs === state.updatedAtMs ? state : { ...state, updatedAtMs };
 }
 
 function applyItem(state: ThreadMetadata, { item, timestamp }: RolloutRecord): ThreadMetadata {

@@ -68,7 +68,7 @@ export function createRolloutFacts({ files, access, logger }: RolloutFactsContex
     const { size, modifiedNs } = stat;
     if (head === undefined) return remember(stat.inode, { size, modifiedNs, end, head: undefined, whole: undefined });
     const first = threadMetadataFold.step(threadMetadataFold.initial(), head.record);
-    const updatedAtMs = (await newestRecordMs(files, rollout)) ?? first.updatedAtMs;
+    const updatedAtMs = Math.max((await newestRecordMs(files, rollout)) ?? first.updatedAtMs, first.createdAtMs);
     const metadata = withFileTimes({ ...first, updatedAtMs }, rollout);
     return remember(stat.inode, { size, modifiedNs, end, head: metadata, whole: undefined });
   };

@@ -112,6 +112,6 @@ async function asOf(
   return mapBounded(rows, CONCURRENCY_MAX, async (row) => {
     if (row.updatedAtMs <= asOfMs) return row;
     const updatedAtMs = await facts.readUpdatedMs(row.facts.entry, asOfMs);
-    return updatedAtMs === undefined ? row : { ...row, updatedAtMs };
+    return updatedAtMs === undefined ? row : { ...row, updatedAtMs: Math.max(updatedAtMs, row.createdAtMs) };
   });
 }

@@ -69,11 +69,11 @@ export class MemoryLog {
 
   /** Time of the newest record up to a moment; of the newest at all where none is that old. */
   updatedAtMs(asOfMs: number | null): number {
-    const { updatedAtMs } = this.#metadata;
+    const { createdAtMs, updatedAtMs } = this.#metadata;
     if (asOfMs === null || updatedAtMs <= asOfMs) return updatedAtMs;
     for (const record of this.read().reverse()) {
       const atMs = epochMsOf(record.timestamp);
-      if (atMs !== null && atMs <= asOfMs) return atMs;
+      if (atMs !== null && atMs <= asOfMs) return Math.max(atMs, createdAtMs);
     }
     return updatedAtMs;
   }

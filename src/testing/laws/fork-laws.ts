@@ -22,6 +22,7 @@ import {
   withPlace,
   withStore,
 } from "../law-steps.ts";
+import { createSettableClock } from "../settable-clock.ts";
 import type { StoreFixture, StoreLaw } from "../store-law.ts";
 
 const RUNS = 20;
@@ -52,6 +53,11 @@ export const forkLaws: readonly StoreLaw[] = [
     id: "fork.materialised",
     title: "a fork is listed at once, also when its writer is discarded",
     run: forkIsMaterialised,
+  },
+  {
+    id: "fork.updated-when-made",
+    title: "a fork was updated when it was made, however old what it copied is, in reads and in lists",
+    run: forkIsUpdatedWhenMade,
   },
   {
     id: "fork.pending-appends",
@@ -205,6 +211,29 @@ async function forkHasItsOwnMetadata(fixture: StoreFixture): Promise<void> {
       [],
     );
   });
+}
+
+async function forkIsUpdatedWhenMade(fixture: StoreFixture): Promise<void> {
+  const clock = createSettableClock();
+  await withStore(
+    fixture,
+    async (store) => {
+      const { id } = await seedThread(store, [userMessage("long ago")]);
+      clock.advance(60_000);
+      const fork = await forkAt(store, id, 2);
+      const read = await store.readThread({ threadId: fork.id });
+      equal(read.updatedAtMs, read.createdAtMs);
+      const newestFirst = await store.listThreads({ sortKey: "updated_at" });
+      deepEqual(
+        newestFirst.data.map((thread) => [thread.id, thread.updatedAtMs - read.updatedAtMs]),
+        [
+          [fork.id, 0],
+          [id, -60_000],
+        ],
+      );
+    },
+    { clock },
+  );
 }
 
 async function forkIsMaterialised(fixture: StoreFixture): Promise<void> {
