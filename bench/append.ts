@@ -3,7 +3,7 @@
  * group-commit loop on file descriptors (take what waits, encode, one write, one fdatasync, answer) with
  * lines of the same sizes and nothing else. Goal: at least 70 % of it.
  *
- * `node bench/append.ts [--quick] [--json]`. Rounds of raw and store alternate, so that a noisy machine
+ * `node bench/append.ts [--quick] [--json] [--only os:256:64]`. Rounds of raw and store alternate, so that a noisy machine
  * hits both; the ratio is the median of the rounds' ratios.
  */
 import fs from "node:fs";
@@ -36,11 +36,13 @@ export interface AppendBenchRow {
 export interface AppendBenchOptions {
   readonly roundMs: number;
   readonly rounds: number;
+  /** Only this case, as `os:256:64`. Default: all. */
+  readonly only?: string;
   onRow?(row: AppendBenchRow): void;
 }
 
-const QUICK: AppendBenchOptions = { roundMs: 250, rounds: 2 };
-const FULL: AppendBenchOptions = { roundMs: 1_000, rounds: 5 };
+const QUICK: AppendBenchOptions = { roundMs: 200, rounds: 3 };
+const FULL: AppendBenchOptions = { roundMs: 400, rounds: 9 };
 
 const TEXT = "x".repeat(880);
 
@@ -195,6 +197,7 @@ export async function benchAppend(options: AppendBenchOptions = FULL): Promise<r
   for (const durability of ["fsync", "os"] as const) {
     for (const threads of [1, 16, 256]) {
       for (const inFlight of [1, 64]) {
+        if (options.only !== undefined && options.only !== `${durability}:${threads}:${inFlight}`) continue;
         const row = await runCase({ durability, threads, inFlight }, options);
         options.onRow?.(row);
         rows.push(row);
@@ -211,8 +214,11 @@ function lineOf(row: AppendBenchRow): string {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { quick: { type: "boolean" }, json: { type: "boolean" } } });
-  const options = values.quick === true ? QUICK : FULL;
+  const { values } = parseArgs({
+    options: { quick: { type: "boolean" }, json: { type: "boolean" }, only: { type: "string" } },
+  });
+  const size = values.quick === true ? QUICK : FULL;
+  const options = values.only === undefined ? size : { ...size, only: values.only };
   if (values.json === true) {
     console.log(JSON.stringify({ bench: "append", rows: await benchAppend(options) }));
     return;

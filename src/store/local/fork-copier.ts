@@ -3,7 +3,7 @@
  * another name and renamed when it is whole and synced, so a crash leaves no half fork.
  *
  * Node has no copy_file_range with offsets, and the own session_meta must come first, so the bytes pass
- * through one buffer here (docs/decisions/0011-fork-copies.md). They are not parsed: only where the cut
+ * through one buffer here (docs/decisions/0007-fork-copies.md). They are not parsed: only where the cut
  * falls inside a batch, the lines of that batch are written anew, without the marks that wait for lines
  * that will never come.
  */

@@ -16,6 +16,7 @@ import type { RolloutEntry } from "./home-walk.ts";
 import { createRolloutLookup, type RolloutLookup } from "./rollout-lookup.ts";
 import { type HomePaths, homePaths } from "./rollout-path.ts";
 import { createSessionIndex, type SessionIndex } from "./session-index.ts";
+import { createThreadPoolHint } from "./thread-pool-hint.ts";
 import { createWriterRegistry, type WriterRegistry } from "./writer-registry.ts";
 
 /** The parts of an open store. */
@@ -32,6 +33,8 @@ export interface LocalContext {
   readonly lookup: RolloutLookup;
   readonly index: SessionIndex;
   readonly fileContext: RolloutFileContext;
+  /** Told how many writers are open. */
+  hintPool(openWriters: number): void;
   /** Held while a thread is opened, moved, deleted or patched. */
   readonly lock: KeyedLock;
 }
@@ -67,6 +70,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
         return (await lookup.find(threadId))?.path;
       },
     },
+    hintPool: createThreadPoolHint(logger, settings.durability === "fsync"),
     lock: createKeyedLock(),
   };
 }

@@ -83,10 +83,15 @@ class FileThreadStore implements LocalThreadStore {
     );
   }
 
-  async appendItems(params: port.AppendItemsParams): Promise<port.AppendResult> {
-    const writer = this.#open().writers.require(params.writer);
-    const items = checkAppend(params);
-    return writer.append({ items, expectedOrdinal: params.expectedOrdinal, key: params.idempotencyKey });
+  // Not async: on this way a second promise for each append is a tenth of the work.
+  appendItems(params: port.AppendItemsParams): Promise<port.AppendResult> {
+    try {
+      const writer = this.#open().writers.require(params.writer);
+      const items = checkAppend(params);
+      return writer.append({ items, expectedOrdinal: params.expectedOrdinal, key: params.idempotencyKey });
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   async persistThread(writer: port.ThreadWriter): Promise<void> {

@@ -5,7 +5,7 @@
  * A record counts with its newline. Three things can stand at the end of a file beside that:
  *   - a torn line (no newline, not a record): it never counted, and is cut before the next append;
  *   - a record that only lacks its newline: to Codex it is one, so it is one here too, and the next
- *     append writes the missing newline first (docs/decisions/0010-tails.md);
+ *     append writes the missing newline first (docs/decisions/0006-tails.md);
  *   - a batch that waits for more lines (`skein.more`): all of it is torn, back to the batch's start.
  * Looking changes nothing; tail-repair.ts cuts.
  */

@@ -53,7 +53,7 @@ interface Entry {
   readonly needsSync: boolean;
   /** Makes the file if there is none. */
   readonly materialises: boolean;
-  resolve(firstOrdinal: number): void;
+  resolve(answer: AppendResult): void;
   reject(error: SkeinError): void;
 }
 
@@ -193,17 +193,14 @@ export class RolloutWriter {
   }
 
   #enqueueBatch(batch: Batch, text: string): Promise<AppendResult> {
-    const { durability } = this.#options;
-    const count = batch.items.length;
-    this.#acceptedOrdinal += count;
+    this.#acceptedOrdinal += batch.items.length;
     return new Promise((resolve, reject) => {
       this.#enqueue({
         batch,
         text,
         needsSync: false,
         materialises: true,
-        resolve: (firstOrdinal) =>
-          resolve({ firstOrdinal, nextOrdinal: firstOrdinal + count, durability, duplicate: false }),
+        resolve,
         reject,
       });
     });
@@ -255,17 +252,17 @@ export class RolloutWriter {
 
   /** The entries are durable: gives them their ordinals, tells the listeners, answers the callers. */
   #accept(entries: readonly Entry[], offset: number): void {
-    const { events, keys } = this.#options;
+    const { durability, events, keys } = this.#options;
     if (this.file.inode !== null && this.#newMeta !== null) this.#tellCreated();
     else this.index.note(this.#nextOrdinal, offset);
     const isHeard = events.hasListeners();
     const told: RolloutRecord[] = [];
-    const firstOrdinals: number[] = [];
+    const answers: AppendResult[] = [];
     for (const { batch } of entries) {
       const firstOrdinal = this.#nextOrdinal;
-      firstOrdinals.push(firstOrdinal);
+      this.#nextOrdinal += batch?.items.length ?? 0;
+      answers.push({ firstOrdinal, nextOrdinal: this.#nextOrdinal, durability, duplicate: false });
       if (batch === null) continue;
-      this.#nextOrdinal += batch.items.length;
       if (batch.key !== undefined) {
         keys.set(batch.key, { firstOrdinal, nextOrdinal: this.#nextOrdinal });
         this.#appending.delete(batch.key);
@@ -273,11 +270,11 @@ export class RolloutWriter {
       if (isHeard) told.push(...recordsOf(batch, firstOrdinal));
     }
     if (told.length > 0) events.tell({ type: "appended", threadId: this.threadId, records: told });
-    for (let index = 0; index < entries.length; index += 1) {
+    for (const [index, answer] of answers.entries()) {
       const entry = entries[index];
       if (entry === undefined) continue;
       this.#queuedChars -= entry.text.length;
-      entry.resolve(firstOrdinals[index] ?? this.#nextOrdinal);
+      entry.resolve(answer);
     }
   }
 

@@ -160,6 +160,7 @@ function register(context: LocalContext, parts: WriterParts): RolloutWriter {
     },
   });
   writers.add(writer);
+  context.hintPool(writers.size);
   return writer;
 }
 

@@ -23,6 +23,7 @@ export interface WriterRegistry {
   /** Forgets a writer, unless another one has taken its place. */
   remove(writer: RolloutWriter): void;
   all(): readonly RolloutWriter[];
+  readonly size: number;
   /** A writer is open and nothing of its thread is stored yet. */
   isUnwritten(threadId: string): boolean;
   /** What the writer of this file has acknowledged. */
@@ -72,6 +73,9 @@ export function createWriterRegistry(): WriterRegistry {
     noteFile,
     remove,
     all: () => [...open.values()],
+    get size() {
+      return open.size;
+    },
     isUnwritten(threadId) {
       const writer = open.get(threadId);
       return writer !== undefined && writer.newMeta !== null;
