@@ -22,10 +22,18 @@ export interface CommitQueue<Entry> {
   whenIdle(): Promise<void>;
 }
 
+/**
+ * Commits in a row that need not wait for the disk, before the event loop gets a turn: a caller that appends
+ * in a loop would otherwise keep timers and sockets waiting for as long as it likes.
+ */
+const AT_ONCE_MAX = 8;
+
 /** Makes a queue that hands everything waiting to `commit`, one commit at a time. */
 export function createCommitQueue<Entry>(commit: Commit<Entry>): CommitQueue<Entry> {
   let waiting: Entry[] = [];
   let isRunning = false;
+  /** Commits in a row that waited for nothing. */
+  let doneAtOnce = 0;
   let idleWaiters: (() => void)[] = [];
 
   const takeWaiting = (): readonly Entry[] => {
@@ -36,10 +44,22 @@ export function createCommitQueue<Entry>(commit: Commit<Entry>): CommitQueue<Ent
   const begin = (): void => {
     const entries = takeWaiting();
     const committing = entries.length > 0 ? commit(entries) : undefined;
-    if (committing === undefined) goOn();
-    else void committing.then(() => goOn());
+    if (committing === undefined) {
+      doneAtOnce += 1;
+      goOn();
+      return;
+    }
+    doneAtOnce = 0;
+    void committing.then(() => goOn());
   };
-  const schedule = (): void => afterThisTurn(begin);
+  const schedule = (): void => {
+    if (doneAtOnce < AT_ONCE_MAX) {
+      afterThisTurn(begin);
+      return;
+    }
+    doneAtOnce = 0;
+    setImmediate(begin);
+  };
   const goOn = (): void => {
     if (waiting.length > 0 || idleWaiters.length === 0) {
       isRunning = waiting.length > 0;

@@ -90,7 +90,7 @@ class FileThreadStore implements LocalThreadStore {
       const items = checkAppend(params);
       return writer.append({ items, expectedOrdinal: params.expectedOrdinal, key: params.idempotencyKey });
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(error);
     }
   }
 

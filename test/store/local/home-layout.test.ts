@@ -104,6 +104,19 @@ describe("appends that arrive together", () => {
     expect((disk.calls["syncData"] ?? 0) - before).toBe(10);
   });
 
+  it("one after another, without syncs, leave the event loop its turns", async () => {
+    const store = await openStore(await makeHome(), { durability: "os" });
+    const { writer } = await seed(store);
+    let hadTurn = false;
+    setImmediate(() => (hadTurn = true));
+    let appends = 0;
+    while (!hadTurn && appends < 1_000) {
+      await store.appendItems({ writer, items: [message("x")] });
+      appends += 1;
+    }
+    expect(appends).toBeLessThan(20);
+  });
+
   it("are refused, retryably, when more waits than the queue holds", async () => {
     const store = await openStore(await makeHome());
     const { writer } = await seed(store);

@@ -1,5 +1,6 @@
 /**
- * The hint about libuv's pool: once, only where it helps, and never where somebody has already chosen.
+ * The hint about libuv's pool: once, only where it helps, and never where somebody has already chosen
+ * its size.
  */
 import { expect, it } from "vitest";
 
