@@ -1,8 +1,8 @@
 /**
- * `npm run crash`: the long form of the crash test, 200 kills of a process that appends. Prints its seed
- * first; a failure says at which kill of which seed.
+ * `npm run crash`: the long form of the crash test, 200 kills of a process that appends and 50 of one that
+ * runs turns. Prints its seed first; a failure says at which kill of which seed.
  *
- *   --kills N   default 200
+ *   --kills N   default 200; a quarter as many of the process that runs turns
  *   --seed N    default: drawn anew
  *   --json      print the result as JSON
  *
@@ -10,7 +10,7 @@
  */
 import { parseArgs } from "node:util";
 
-import { runCrashes } from "../test/crash/crash-run.ts";
+import { type CrashProgress, runCrashes, runTurnCrashes } from "../test/crash/crash-run.ts";
 
 const options = {
   kills: { type: "string" },
@@ -43,25 +43,24 @@ function parseWish(): Wish | null {
   return null;
 }
 
+function textOf({ kills, acknowledged, tornTails }: CrashProgress): string {
+  return `${kills} kills, ${acknowledged} acknowledged, 0 missing, 0 half there; ${tornTails} torn tails`;
+}
+
 async function main(): Promise<number> {
   const wish = parseWish();
   if (wish === null) return 2;
   const { kills, seed, json } = wish;
   say(`${kills} kills, seed ${seed}`);
+  const onKill = (progress: CrashProgress): void => {
+    if (progress.kills % 10 === 0) say(`${progress.kills} kills, ${progress.acknowledged} acknowledged, 0 lost`);
+  };
   try {
-    const done = await runCrashes({
-      kills,
-      seed,
-      onKill: (progress) => {
-        if (progress.kills % 10 === 0) say(`${progress.kills} kills, ${progress.acknowledged} acknowledged, 0 lost`);
-      },
-    });
-    const { acknowledged, tornTails } = done;
-    if (json) console.log(JSON.stringify({ seed, ...done, lost: 0 }));
-    else
-      console.log(
-        `${done.kills} kills: ${acknowledged} acknowledged, 0 missing, 0 half there; ${tornTails} torn tails cut`,
-      );
+    const appends = await runCrashes({ kills, seed, onKill });
+    say("now a process that runs turns");
+    const turns = await runTurnCrashes({ kills: Math.ceil(kills / 4), seed, onKill });
+    if (json) console.log(JSON.stringify({ seed, appends, turns, lost: 0 }));
+    else console.log(`appends: ${textOf(appends)}\nturns:   ${textOf(turns)}`);
     return 0;
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));

@@ -15,6 +15,7 @@ import { openLocalThreadStore, verifyHome } from "../../src/store/local/index.ts
 import { nodeTypeFlags } from "../support/node-flags.ts";
 import { CrashLedger } from "./crash-ledger.ts";
 import { createRandom, type Report } from "./crash-reports.ts";
+import { checkTurnReports, type TurnReport } from "./turn-reports.ts";
 
 /** How to crash. */
 export interface CrashRunOptions {
@@ -33,10 +34,13 @@ export interface CrashProgress {
   readonly tornTails: number;
 }
 
-const CHILD = fileURLToPath(new URL("./crash-child.ts", import.meta.url));
+const APPEND_CHILD = fileURLToPath(new URL("./crash-child.ts", import.meta.url));
+const TURN_CHILD = fileURLToPath(new URL("./turn-child.ts", import.meta.url));
 const COMPILE_CACHE = fileURLToPath(new URL("../../node_modules/.cache/skein-tests", import.meta.url));
 /** Kills on one home before a fresh one is taken: torn tails must be gone on with, and homes stay small. */
 const KILLS_PER_HOME = 5;
+/** Reports that a write is waited for. */
+const WAIT_REPORTS_MAX = 40;
 /** Reports of a child, at most, before it is killed. */
 const REPORTS_MAX = 300;
 
@@ -53,7 +57,13 @@ export async function runCrashes({ kills, seed, onKill }: CrashRunOptions): Prom
         const durability = random() < 0.5 ? "fsync" : "os";
         const before = ledger.acknowledged;
         const reports = 1 + Math.floor(random() * REPORTS_MAX);
-        await killOnce(ledger, { home, childSeed, durability, reports, inWrite: random() < 0.6 });
+        // In the middle of a write, if one comes soon; else wherever it is.
+        const inWrite = random() < 0.6;
+        const isTime = (line: string, read: number): boolean =>
+          read >= reports && (!inWrite || line.includes('"writing"') || read >= reports + WAIT_REPORTS_MAX);
+        const lines = await killOnce({ entry: APPEND_CHILD, home, childSeed, durability, isTime });
+        for (const line of lines) ledger.take(JSON.parse(line) as Report);
+        ledger.childDied();
         const tornTails = progress.tornTails + (await countTorn(home));
         await checkHome(ledger, home, `${seed}-${progress.kills}`);
         const acknowledged = progress.acknowledged + ledger.acknowledged - before;
@@ -69,22 +79,19 @@ export async function runCrashes({ kills, seed, onKill }: CrashRunOptions): Prom
   return progress;
 }
 
+/** A child that is killed, and when. */
 interface Kill {
+  readonly entry: string;
   readonly home: string;
   readonly childSeed: number;
   readonly durability: string;
-  /** Reports that are read before the child is killed; it is somewhere behind them by then. */
-  readonly reports: number;
-  /** Wait (not for ever) for it to be in the middle of a write, and kill it then. */
-  readonly inWrite: boolean;
+  /** Whether to kill it now; asked at each of its lines, it is somewhere behind them by then. */
+  isTime(line: string, linesRead: number): boolean;
 }
 
-/** Reports that a write is waited for. */
-const WAIT_REPORTS_MAX = 40;
-
-async function killOnce(ledger: CrashLedger, kill: Kill): Promise<void> {
-  const { home, childSeed, durability, reports, inWrite } = kill;
-  const child = spawn(process.execPath, [...nodeTypeFlags(), CHILD, home, String(childSeed), durability], {
+/** Starts a child, reads it and kills it; its whole lines. The kill may have cut the last one: it was never heard. */
+async function killOnce({ entry, home, childSeed, durability, isTime }: Kill): Promise<readonly string[]> {
+  const child = spawn(process.execPath, [...nodeTypeFlags(), entry, home, String(childSeed), durability], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NODE_COMPILE_CACHE: COMPILE_CACHE },
   });
@@ -93,19 +100,15 @@ async function killOnce(ledger: CrashLedger, kill: Kill): Promise<void> {
     complaints = (complaints + bytes.toString("utf8")).slice(-4_000);
   });
   const ended = once(child, "close");
-  let read = 0;
+  const lines: string[] = [];
   for await (const line of createInterface({ input: child.stdout, crlfDelay: Number.POSITIVE_INFINITY })) {
-    // The kill may have cut the last line; what was said in it was never heard.
     if (!line.endsWith("}")) continue;
-    const report = JSON.parse(line) as Report;
-    ledger.take(report);
-    read += 1;
-    const isTime = inWrite ? report.say === "writing" || read >= reports + WAIT_REPORTS_MAX : true;
-    if (read >= reports && isTime) child.kill("SIGKILL");
+    lines.push(line);
+    if (isTime(line, lines.length)) child.kill("SIGKILL");
   }
   const [, signal] = (await ended) as [number | null, NodeJS.Signals | null];
   if (signal !== "SIGKILL") throw new Error(`the child ended by itself: ${complaints}`);
-  ledger.childDied();
+  return lines;
 }
 
 async function countTorn(home: string): Promise<number> {
@@ -126,6 +129,37 @@ const HARMLESS: ReadonlySet<string> = new Set([
   "dangling_index_entry",
   "bad_index_line",
 ]);
+
+/** Crashes a process that runs turns, each time on a fresh home; rejects with what is wrong, and the seed that shows it. */
+export async function runTurnCrashes({ kills, seed, onKill }: CrashRunOptions): Promise<CrashProgress> {
+  const random = createRandom(seed);
+  let progress: CrashProgress = { kills: 0, acknowledged: 0, tornTails: 0 };
+  while (progress.kills < kills) {
+    const home = await mkdtemp(join(tmpdir(), "skein-crash-"));
+    try {
+      const childSeed = Math.floor(random() * 2 ** 31);
+      const durability = random() < 0.5 ? "fsync" : "os";
+      const reports = 1 + Math.floor(random() * REPORTS_MAX);
+      const isTime = (_line: string, read: number): boolean => read >= reports;
+      const lines = await killOnce({ entry: TURN_CHILD, home, childSeed, durability, isTime });
+      const tornTails = progress.tornTails + (await countTorn(home));
+      const store = await openLocalThreadStore({ home, durability: "os" });
+      const told = lines.map((line) => JSON.parse(line) as TurnReport);
+      try {
+        await checkTurnReports(store, told);
+      } finally {
+        await store.close();
+      }
+      progress = { kills: progress.kills + 1, acknowledged: progress.acknowledged + told.length, tornTails };
+      onKill?.(progress);
+    } catch (error) {
+      throw new Error(`turns, after kill ${progress.kills} of seed ${seed}: ${String(error)}`, { cause: error });
+    } finally {
+      await rm(home, { recursive: true, force: true });
+    }
+  }
+  return progress;
+}
 
 async function checkHome(ledger: CrashLedger, home: string, round: string): Promise<void> {
   const store = await openLocalThreadStore({ home, durability: "os" });

@@ -1,10 +1,10 @@
 /**
  * Twenty kills of a process that appends: nothing it was told is missing, nothing is half there, and what
- * is appended next stands on its own. The long form is `npm run crash`.
+ * is appended next stands on its own. Ten of one that runs turns. The long form is `npm run crash`.
  */
 import { expect, it } from "vitest";
 
-import { runCrashes } from "./crash-run.ts";
+import { runCrashes, runTurnCrashes } from "./crash-run.ts";
 
 const seed = Number(process.env["SKEIN_CRASH_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
 
@@ -14,6 +14,16 @@ it(
   async () => {
     const { kills, acknowledged } = await runCrashes({ kills: 20, seed });
     expect(kills).toBe(20);
+    expect(acknowledged).toBeGreaterThan(0);
+  },
+);
+
+it(
+  `what a caller was told of its turns stands on the disk (SKEIN_CRASH_SEED=${seed})`,
+  { timeout: 120_000 },
+  async () => {
+    const { kills, acknowledged } = await runTurnCrashes({ kills: 10, seed });
+    expect(kills).toBe(10);
     expect(acknowledged).toBeGreaterThan(0);
   },
 );
