@@ -6,8 +6,8 @@
  *   L1  Order is total: (key in ms, id), both in the direction asked for.
  *   L2  A cursor is a position, exclusive: a page begins strictly behind it, so rows that come or go
  *       never make another row double or missing.
- *   L3  Sorted by updated_at, a walk sees the keys as they were when it began (`asOfMs` in the cursor):
- *       a thread that is written to meanwhile keeps its place in this walk.
+ *   L3  Sorted by updated_at, a walk sees the keys as they were when it began (`asOfMs`, in the cursor from
+ *       the second page on): a thread that is written to meanwhile keeps its place in this walk.
  *   L4  `backwardsCursor` starts a walk of its own the other way: what has come or changed since is in it.
  */
 import { rejection } from "../base/index.ts";
@@ -26,7 +26,7 @@ export interface ThreadRow {
   readonly modelProvider: string;
   readonly source: SessionSource;
   readonly createdAtMs: number;
-  /** With a cursor that freezes time (see `listAsOfMs`): the newest record's time up to then. */
+  /** In a walk that freezes time (see `listAsOfMs`): the newest record's time up to then, else `createdAtMs`. */
   readonly updatedAtMs: number;
 }
 
@@ -45,18 +45,23 @@ interface ListPosition {
 }
 
 /**
- * The moment at which the walk of `params.cursor` froze the updated_at keys, or null when nothing is
- * frozen. Rows with a newer `updatedAtMs` are to be given with the time of their newest record up to
- * that moment; rows without such a record (threads begun later) as they are.
+ * The moment as of which a list by updated_at sees its keys: the one its walk began at, or `freeze()` on
+ * a walk's first page; null for a list by created_at, whose keys don't change. Rows with a newer
+ * `updatedAtMs` are to be given with the time of their newest record up to that moment; rows without such
+ * a record (threads begun later) with their creation's.
  */
-export function listAsOfMs(params: ListThreadsParams): number | null {
-  return params.cursor === undefined ? null : readPosition(params.cursor, sortKeyOf(params)).asOfMs;
+export function listAsOfMs(params: ListThreadsParams, freeze: () => number): number | null {
+  const sortKey = sortKeyOf(params);
+  if (sortKey === "created_at") return null;
+  const begun = params.cursor === undefined ? null : readPosition(params.cursor, sortKey).asOfMs;
+  return begun ?? freeze();
 }
 
-/** Filters, sorts and cuts one page. Rows may come in any order. `invalid_cursor`, `invalid_argument`. */
+/** Filters, sorts and cuts one page of rows as of a moment. Rows may come in any order. `invalid_cursor`, `invalid_argument`. */
 export function pageThreads<Row extends ThreadRow>(
   rows: Iterable<Row>,
-  params: ListThreadsParams = {},
+  params: ListThreadsParams,
+  asOfMs: number | null,
 ): ThreadPage<Row> {
   const limit = pageLimit(params.limit);
   const sortKey = sortKeyOf(params);
@@ -80,13 +85,13 @@ export function pageThreads<Row extends ThreadRow>(
   if (first === undefined || last === undefined) {
     return { data, nextCursor: null, backwardsCursor: null };
   }
-  const freezes = sortKey === "updated_at";
-  const asOfMs = freezes ? (position?.asOfMs ?? newestMs) : null;
+  // The walk goes on as of its newest row: what another process wrote behind that, unseen yet, is left out too.
+  const heldMs = asOfMs === null ? null : Math.min(asOfMs, newestMs);
   const at = (row: Row, frozenMs: number | null): string =>
     writePosition({ sortKey, keyMs: keyOf(row, sortKey), id: row.id, asOfMs: frozenMs });
   return {
     data,
-    nextCursor: behind.length > data.length ? at(last, asOfMs) : null,
+    nextCursor: behind.length > data.length ? at(last, position?.asOfMs ?? heldMs) : null,
     backwardsCursor: at(first, null),
   };
 }

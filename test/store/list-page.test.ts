@@ -43,7 +43,7 @@ function walk(rows: readonly ThreadRow[], params: ListThreadsParams): { ids: str
   const ids: string[] = [];
   let lastBack: string | null = null;
   for (let cursor: string | null | undefined; cursor !== null;) {
-    const page = pageThreads(rows, { ...params, ...(cursor === undefined ? {} : { cursor }) });
+    const page = pageThreads(rows, { ...params, ...(cursor === undefined ? {} : { cursor }) }, null);
     ids.push(...page.data.map((row) => row.id));
     lastBack = page.backwardsCursor ?? lastBack;
     cursor = page.nextCursor;
@@ -65,7 +65,7 @@ describe("pages of threads", () => {
       fc.property(anyRows, anyOrder, (rows, order) => {
         const { ids, lastBack } = walk(rows, order);
         if (lastBack === null) return;
-        const first = pageThreads(rows, order).data.length;
+        const first = pageThreads(rows, order, null).data.length;
         const lastPage = ids.length % order.limit === 0 ? order.limit : ids.length % order.limit;
         const back = walk(rows, { ...order, sortDirection: order.sortDirection === "asc" ? "desc" : "asc" });
         const opposite = {
@@ -82,7 +82,7 @@ describe("pages of threads", () => {
   it("are not changed by rows that go, and rows that stay are never doubled or lost", () => {
     fc.assert(
       fc.property(anyRows, anyOrder, fc.array(fc.nat(13)), (rows, order, gone) => {
-        const first = pageThreads(rows, order);
+        const first = pageThreads(rows, order, null);
         const left = rows.filter((_, index) => !gone.includes(index));
         const rest = first.nextCursor === null ? [] : walk(left, { ...order, cursor: first.nextCursor }).ids;
         const seen = [...first.data.map((row) => row.id), ...rest];
@@ -92,24 +92,32 @@ describe("pages of threads", () => {
     );
   });
 
-  it("freeze the keys of a walk by time of change at the newest row of its first page's listing", () => {
+  it("by time of change freeze at the walk's beginning, which its cursors remember; a walk back begins anew", () => {
     const rows = [1, 2, 3].map((n) => row(n));
-    const { nextCursor, backwardsCursor } = pageThreads(rows, { sortKey: "updated_at", limit: 1 });
-    expect(listAsOfMs({ sortKey: "updated_at", cursor: nextCursor ?? "" })).toBe(3);
-    expect(listAsOfMs({ sortKey: "updated_at", cursor: backwardsCursor ?? "" })).toBe(null);
-    const byCreation = pageThreads(rows, { limit: 1 }).nextCursor ?? "";
-    expect(listAsOfMs({ cursor: byCreation })).toBe(null);
+    const sortKey = "updated_at";
+    const freeze = (): number => 7;
+    expect(listAsOfMs({ sortKey }, freeze)).toBe(7);
+    const { nextCursor, backwardsCursor } = pageThreads(rows, { sortKey, limit: 1 }, 5);
+    expect(listAsOfMs({ sortKey, cursor: nextCursor ?? "" }, freeze), "the newest row is older").toBe(3);
+    const second = pageThreads(rows, { sortKey, limit: 1, cursor: nextCursor ?? "" }, 3);
+    expect(listAsOfMs({ sortKey, cursor: second.nextCursor ?? "" }, freeze)).toBe(3);
+    expect(listAsOfMs({ sortKey, cursor: backwardsCursor ?? "" }, freeze)).toBe(7);
+  });
+
+  it("by time of creation freeze nothing", () => {
+    const byCreation = pageThreads([row(1), row(2)], { limit: 1 }, null).nextCursor ?? "";
+    expect(listAsOfMs({ cursor: byCreation }, () => 7)).toBe(null);
   });
 
   it("refuse cursors that are none of theirs", () => {
-    const ours = pageThreads([row(1), row(2)], { limit: 1 }).nextCursor ?? "";
+    const ours = pageThreads([row(1), row(2)], { limit: 1 }, null).nextCursor ?? "";
     for (const params of [
       { cursor: "zzz" },
       { cursor: Buffer.from("[]").toString("base64url") },
       { cursor: Buffer.from('{"k":"created_at","t":"1","id":"x"}').toString("base64url") },
       { cursor: ours, sortKey: "updated_at" as const },
     ]) {
-      expect(codeOf(() => pageThreads([row(1)], params))).toBe("invalid_cursor");
+      expect(codeOf(() => pageThreads([row(1)], params, null))).toBe("invalid_cursor");
     }
   });
 });

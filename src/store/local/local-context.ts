@@ -6,7 +6,7 @@ import { faultFromSystem } from "../../base/index.ts";
 import { createStoreEvents, type StoreEvents } from "../store-events.ts";
 import type { FileSystem } from "./file-system.ts";
 import { createKeyedLock, type KeyedLock } from "./keyed-lock.ts";
-import { createLineClock, type LineClock } from "./line-clock.ts";
+import { createLineClock, type LineClock } from "../line-clock.ts";
 import type { LocalSettings } from "./local-options.ts";
 import { createOpenFileBudget } from "./open-file-budget.ts";
 import { createRolloutAccess, type ReadableRollout, type RolloutAccess, threadNotFound } from "./rollout-access.ts";

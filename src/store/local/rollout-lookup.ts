@@ -51,7 +51,7 @@ export function createRolloutLookup({ files, paths, facts }: RolloutLookupContex
 
   const holders = async (threadId: string, entries: readonly RolloutEntry[]): Promise<readonly RolloutFacts[]> => {
     const read = await mapBounded(entries, CONCURRENCY_MAX, (entry) => facts.read(entry));
-    return read.filter((found) => found?.metadata.id === threadId).filter((found) => found !== undefined);
+    return read.filter((found) => found?.metadata.id.toLowerCase() === threadId).filter((found) => found !== undefined);
   };
 
   const search = async (threadId: string): Promise<readonly RolloutEntry[]> => {

@@ -17,7 +17,7 @@ import type { StoreEvents } from "../store-events.ts";
 import type { AppendResult } from "../thread-store.ts";
 import { type Batch, encodeBatch, recordsOf } from "../batch-encoder.ts";
 import { type CommitQueue, createCommitQueue } from "./commit-queue.ts";
-import type { LineClock } from "./line-clock.ts";
+import type { LineClock } from "../line-clock.ts";
 import type { OffsetIndex } from "./offset-index.ts";
 import type { RolloutFile } from "./rollout-file.ts";
 import { writerClosed } from "../writer-faults.ts";
@@ -186,6 +186,13 @@ export class RolloutWriter {
   /** Resolves when nothing is on its way to the disk. */
   whenIdle(): Promise<void> {
     return this.#queue.whenIdle();
+  }
+
+  /** Resolves when what was accepted before this call is written or was refused; its fate is its caller's to hear. */
+  async whenWritten(): Promise<void> {
+    if (this.#queue.isIdle) return;
+    const wish = { needsSync: false, materialises: false };
+    await this.#enqueueBarrier(wish).catch(() => {});
   }
 
   #refuse(): void {

@@ -4,6 +4,7 @@
  * thread, with or without a first message. Files that are no rollouts are left out and logged.
  */
 import type { Logger } from "../../base/index.ts";
+import type { LineClock } from "../line-clock.ts";
 import { isListed, listAsOfMs, pageThreads, type ThreadRow } from "../list-page.ts";
 import { storedThreadFrom } from "../stored-thread.ts";
 import type { ListThreadsParams, ListThreadsResult, StoredThread } from "../thread-store.ts";
@@ -14,6 +15,7 @@ import type { RolloutFacts, RolloutFactsReader } from "./rollout-facts.ts";
 import { oneOfEach, type RolloutLookup } from "./rollout-lookup.ts";
 import type { HomePaths } from "./rollout-path.ts";
 import type { SessionIndex } from "./session-index.ts";
+import type { WriterRegistry } from "./writer-registry.ts";
 
 /** What a list needs. */
 export interface ThreadListContext {
@@ -23,6 +25,8 @@ export interface ThreadListContext {
   readonly lookup: RolloutLookup;
   readonly index: SessionIndex;
   readonly logger: Logger;
+  readonly lineClock: LineClock;
+  readonly writers: WriterRegistry;
 }
 
 interface ListRow extends ThreadRow {
@@ -34,12 +38,14 @@ const CONCURRENCY_MAX = 16;
 
 /** One page of the home's threads. */
 export async function listHome(context: ThreadListContext, params: ListThreadsParams): Promise<ListThreadsResult> {
-  const asOfMs = listAsOfMs(params);
+  const asOfMs = listAsOfMs(params, () => context.lineClock.freeze());
+  // What was stamped before that moment and is still on its way is waited for: it belongs to the order.
+  if (asOfMs !== null) await Promise.all(context.writers.all().map((writer) => writer.whenWritten()));
   const names = await context.index.names();
   const candidates = (await readRows(context, names)).filter((row) => isListed(row, withoutSearch(params)));
   const searched = isSearch(params) ? await withPreviews(context, candidates, names) : candidates;
   const rows = asOfMs === null ? searched : await asOf(context, searched, asOfMs);
-  const page = pageThreads(rows, params);
+  const page = pageThreads(rows, params, asOfMs);
   const data = await mapBounded(page.data, CONCURRENCY_MAX, async ({ facts }) => readRow(context, facts, names));
   return { ...page, data: data.filter((thread) => thread !== undefined) };
 }
@@ -112,6 +118,6 @@ async function asOf(
   return mapBounded(rows, CONCURRENCY_MAX, async (row) => {
     if (row.updatedAtMs <= asOfMs) return row;
     const updatedAtMs = await facts.readUpdatedMs(row.facts.entry, asOfMs);
-    return updatedAtMs === undefined ? row : { ...row, updatedAtMs: Math.max(updatedAtMs, row.createdAtMs) };
+    return { ...row, updatedAtMs: Math.max(updatedAtMs ?? 0, row.createdAtMs) };
   });
 }

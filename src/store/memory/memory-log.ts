@@ -67,7 +67,7 @@ export class MemoryLog {
     return turnsOf(state, { live: false });
   }
 
-  /** Time of the newest record up to a moment; of the newest at all where none is that old. */
+  /** Time of the newest record up to a moment, and never before the thread's creation. */
   updatedAtMs(asOfMs: number | null): number {
     const { createdAtMs, updatedAtMs } = this.#metadata;
     if (asOfMs === null || updatedAtMs <= asOfMs) return updatedAtMs;
@@ -75,7 +75,7 @@ export class MemoryLog {
       const atMs = epochMsOf(record.timestamp);
       if (atMs !== null && atMs <= asOfMs) return Math.max(atMs, createdAtMs);
     }
-    return updatedAtMs;
+    return createdAtMs;
   }
 
   /** Takes over the lines of a source before `end`. A batch that the cut halves is whole without its marks. */

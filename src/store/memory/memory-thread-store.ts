@@ -161,7 +161,8 @@ class MemoryStore implements MemoryThreadStore {
 
   async listThreads(params: ListThreadsParams = {}): Promise<ListThreadsResult> {
     return this.#call("listThreads", params, () => {
-      const page = pageThreads(this.#threads.rows(params), params);
+      const asOfMs = this.#threads.asOfMs(params);
+      const page = pageThreads(this.#threads.rows(asOfMs), params, asOfMs);
       return { ...page, data: page.data.map((row) => this.#threads.view(row.thread)) };
     });
   }
@@ -175,13 +176,14 @@ class MemoryStore implements MemoryThreadStore {
         ...(limit === undefined ? {} : { limit }),
         ...(cursor === undefined ? {} : { cursor }),
       };
-      const found = [...this.#threads.rows(order)].flatMap((row) => {
+      const asOfMs = this.#threads.asOfMs(order);
+      const found = [...this.#threads.rows(asOfMs)].flatMap((row) => {
         if (archived !== undefined && row.archived !== archived) return [];
         const snippet = find([row.name, row.preview, ...messagesOf(row.thread.log.turns())]);
         // The page is of both lists; it takes rows that say they are in one.
         return snippet === null ? [] : [{ ...row, archived: false, snippet }];
       });
-      const { data, nextCursor } = pageThreads(found, order);
+      const { data, nextCursor } = pageThreads(found, order, asOfMs);
       const shown = data.map((row) => ({
         thread: this.#threads.view(row.thread),
         snippet: row.snippet,

@@ -7,6 +7,7 @@
  */
 import { canonicalThreadId, type Clock, fault, type IdSource, rejection } from "../../base/index.ts";
 import type { AppendableItem, SessionMeta } from "../../events/index.ts";
+import { createLineClock, type LineClock } from "../line-clock.ts";
 import { listAsOfMs, type ThreadRow } from "../list-page.ts";
 import { sessionMetaForPatch } from "../metadata-patch.ts";
 import { newSessionMeta } from "../new-session-meta.ts";
@@ -52,12 +53,14 @@ interface OpenedWriter {
 export class MemoryThreads {
   readonly #threads = new Map<string, MemoryThread>();
   readonly #clock: Clock;
+  readonly #lineClock: LineClock;
   readonly #ids: IdSource;
   readonly #events: StoreEvents;
   #lastEpoch = 0;
 
   constructor(clock: Clock, ids: IdSource, events: StoreEvents) {
     this.#clock = clock;
+    this.#lineClock = createLineClock(clock);
     this.#ids = ids;
     this.#events = events;
   }
@@ -188,9 +191,13 @@ export class MemoryThreads {
     throw writerClosed(threadId, "it was shut down, discarded, or never opened");
   }
 
-  /** Every stored thread as a list looks at it; `updatedAtMs` as of the walk's beginning. */
-  *rows(params: ListThreadsParams): Generator<MemoryThreadRow> {
-    const asOfMs = listAsOfMs(params);
+  /** The moment a list sees its keys as of; null when they don't change. */
+  asOfMs(params: ListThreadsParams): number | null {
+    return listAsOfMs(params, () => this.#lineClock.freeze());
+  }
+
+  /** Every stored thread as a list looks at it, `updatedAtMs` as of the walk's beginning. */
+  *rows(asOfMs: number | null): Generator<MemoryThreadRow> {
     for (const thread of this.#threads.values()) {
       if (thread.log.length === 0) continue;
       yield { ...storedOf(thread), thread, updatedAtMs: thread.log.updatedAtMs(asOfMs) };
@@ -236,7 +243,7 @@ export class MemoryThreads {
   }
 
   #timestamp(): string {
-    return new Date(this.#clock.nowMs()).toISOString();
+    return this.#lineClock.now();
   }
 }
 
