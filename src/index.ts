@@ -58,10 +58,30 @@ export type {
 } from "./streams/index.ts";
 
 // Stores: the port and its adapters.
-export { openLocalThreadStore } from "./store/local/index.ts";
-export type { LocalThreadStore, LocalThreadStoreOptions } from "./store/local/index.ts";
+export { nodeFileSystem, openLocalThreadStore, repairHome, verifyHome } from "./store/local/index.ts";
+export type {
+  DirectoryEntry,
+  FileStat,
+  FileSystem,
+  FindingCode,
+  FindingSeverity,
+  HomeFinding,
+  LocalThreadStore,
+  LocalThreadStoreOptions,
+  OpenMode,
+  RepairAction,
+  RepairHomeOptions,
+  VerifyHomeOptions,
+  VerifyProgress,
+} from "./store/local/index.ts";
 export { createMemoryThreadStore } from "./store/memory/index.ts";
-export type { MemoryThreadStore, MemoryThreadStoreOptions, StoreCall } from "./store/memory/index.ts";
+export type {
+  MemoryThreadStore,
+  MemoryThreadStoreOptions,
+  StoreCall,
+  StoreCallOutcome,
+  StoreMethod,
+} from "./store/memory/index.ts";
 export { toThread } from "./store/index.ts";
 export type {
   AppendItemsParams,
@@ -163,10 +183,12 @@ export type {
   ErrorCode,
   ErrorData,
   FaultCode,
+  FillRandom,
   IdSource,
   Logger,
   LogLevel,
   PinoLoggerOptions,
   RejectionCode,
+  SkeinErrorOptions,
   Timer,
 } from "./base/index.ts";

@@ -12,8 +12,3 @@ export class AssertionError extends Error {
 export function assert(condition: boolean, message: string): asserts condition {
   if (!condition) throw new AssertionError(`bug in skein: ${message}`);
 }
-
-/** Marks a branch that the types say can't be reached. */
-export function unreachable(value: never): never {
-  throw new AssertionError(`bug in skein: unexpected case ${JSON.stringify(value)}`);
-}

@@ -56,6 +56,7 @@ export type ErrorCode = RejectionCode | FaultCode;
 /** Values that explain an error: numbers that disagree, ids, paths. Plain JSON. */
 export type ErrorData = Readonly<Record<string, string | number | boolean | null>>;
 
+/** What an error carries beside its code and message. */
 export interface SkeinErrorOptions {
   /** `rejection` or `fault`, see the file's head. */
   readonly kind: "rejection" | "fault";

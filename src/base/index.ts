@@ -2,7 +2,7 @@
  * base: what every room may use. Clock, ids, logger, errors, limits, assertions. It knows nothing of
  * threads.
  */
-export { assert, AssertionError, unreachable } from "./assert.ts";
+export { assert, AssertionError } from "./assert.ts";
 export { type Clock, sleep, systemClock, type Timer } from "./clock.ts";
 export {
   type ErrorCode,

@@ -5,11 +5,4 @@
 export { EventFeed, type FeedIterator } from "./event-feed.ts";
 export type { FeedStats } from "./event-source.ts";
 export type { FeedEvent, LifecycleEvent, RuntimeEvent, RuntimeFeedEvent } from "./feed-event.ts";
-export {
-  createFeedHub,
-  type FeedHub,
-  type FeedHubOptions,
-  type FeedHubStats,
-  type FeedOptions,
-  type RuntimeFeedOptions,
-} from "./feed-hub.ts";
+export { createFeedHub, type FeedHub, type FeedOptions, type RuntimeFeedOptions } from "./feed-hub.ts";

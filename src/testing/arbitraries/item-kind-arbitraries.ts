@@ -1,6 +1,7 @@
 /**
  * Arbitrary items of one kind each: messages, contexts, counts, compactions, tools' ends, metadata, and
- * the noise between them. Ids are few, so that some meet.
+ * the noise between them. Ids are few, so that some meet: an abort of a turn that is there, a tool that
+ * ends twice.
  */
 import fc from "fast-check";
 

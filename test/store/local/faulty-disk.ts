@@ -27,7 +27,7 @@ export interface FaultyDisk extends FileSystem {
 }
 
 /** A system error as Node throws it. */
-export function systemError(code: string): Error {
+function systemError(code: string): Error {
   return Object.assign(new Error(`${code}: injected`), { code });
 }
 
