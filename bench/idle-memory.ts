@@ -2,7 +2,7 @@
  * Memory of an idle loaded thread: starts threads, runs one short turn in each with the echo agent on a
  * store of files, and divides what the heap grew by their number. Goal: under 12 KB with 10,000 loaded.
  *
- *   node --expose-gc bench/idle-memory.ts [threads=10000] [memory|local]
+ *   node --expose-gc bench/idle-memory.ts [--threads 10000] [--store local|memory] [--json]
  *
  * The memory store keeps the logs themselves in memory; its figure is told apart from the threads' by
  * measuring again after they were unloaded.
@@ -10,14 +10,22 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 
 import { createThreadManager, echoAgent } from "../src/actors/index.ts";
 import type { ThreadStore } from "../src/store/index.ts";
 import { openLocalThreadStore } from "../src/store/local/index.ts";
 import { createMemoryThreadStore } from "../src/store/memory/index.ts";
 
-const threadsCount = Number(process.argv[2] ?? 10_000);
-const kind = process.argv[3] ?? "local";
+const { values } = parseArgs({
+  options: {
+    threads: { type: "string", default: "10000" },
+    store: { type: "string", default: "local" },
+    json: { type: "boolean", default: false },
+  },
+});
+const threadsCount = Number(values.threads);
+const kind = values.store;
 const CONCURRENT = 64;
 
 async function main(): Promise<void> {
@@ -35,10 +43,21 @@ async function main(): Promise<void> {
   const unloaded = heapBytes();
   await store.close();
   await rm(home, { recursive: true });
-  const perThread = (bytes: number): string => `${(bytes / threadsCount / 1024).toFixed(2)} KB`;
-  console.log(`${kind} store, ${threadsCount} threads of one short turn, started in ${(startMs / 1000).toFixed(1)} s`);
-  console.log(`heap an idle loaded thread (thread and store): ${perThread(loaded - before)}`);
-  console.log(`of which gone after unloading: ${perThread(loaded - unloaded)}`);
+  const perThreadKb = (bytes: number): number => Number((bytes / threadsCount / 1024).toFixed(2));
+  const result = {
+    store: kind,
+    threads: threadsCount,
+    startSeconds: Number((startMs / 1000).toFixed(1)),
+    idleThreadKb: perThreadKb(loaded - before),
+    goneAfterUnloadingKb: perThreadKb(loaded - unloaded),
+  };
+  if (values.json) {
+    console.log(JSON.stringify(result));
+    return;
+  }
+  console.log(`${kind} store, ${threadsCount} threads of one short turn, started in ${result.startSeconds} s`);
+  console.log(`heap of an idle loaded thread, thread and store: ${result.idleThreadKb} KB (goal: under 12)`);
+  console.log(`of which gone after unloading: ${result.goneAfterUnloadingKb} KB`);
 }
 
 async function startThreads(manager: ReturnType<typeof createThreadManager>, count: number): Promise<void> {

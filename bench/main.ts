@@ -4,7 +4,7 @@
  * in a table come from the same run and can be compared, figures of different runs can't.
  *
  *   --quick   smaller sizes, for a look
- *   --json    what each prints as JSON, where it can
+ *   --json    JSON, one value a bench
  *   NAME …    only these: append, turn, replay, memory
  */
 import { spawn } from "node:child_process";
@@ -14,21 +14,20 @@ import { parseArgs } from "node:util";
 interface Bench {
   readonly file: string;
   readonly node?: readonly string[];
-  readonly full?: readonly string[];
   readonly quick: readonly string[];
 }
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   append: { file: "append.ts", quick: ["--quick"] },
-  turn: { file: "turn-cpu.ts", full: ["1000", "1", "fsync"], quick: ["200", "1", "fsync"] },
+  turn: { file: "turn-cpu.ts", quick: ["--turns", "200"] },
   replay: { file: "replay.ts", quick: ["--quick"] },
-  memory: { file: "idle-memory.ts", node: ["--expose-gc"], full: ["10000"], quick: ["1000"] },
+  memory: { file: "idle-memory.ts", node: ["--expose-gc"], quick: ["--threads", "1000"] },
 };
 
 /** Runs one bench; resolves with its exit code. */
 function run(bench: Bench, options: { readonly isQuick: boolean; readonly isJson: boolean }): Promise<number> {
   const path = fileURLToPath(new URL(bench.file, import.meta.url));
-  const sizes = options.isQuick ? bench.quick : (bench.full ?? []);
+  const sizes = options.isQuick ? bench.quick : [];
   const json = options.isJson ? ["--json"] : [];
   const child = spawn(process.execPath, [...(bench.node ?? []), path, ...sizes, ...json], { stdio: "inherit" });
   return new Promise((resolve, reject) => {
