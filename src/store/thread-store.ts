@@ -9,7 +9,9 @@
  *   S3  What an append acknowledged is in every later read, with the durability it was acknowledged at.
  *   S4  One writer a thread and store: a writer that was shut down, discarded, or replaced by a newer
  *       one can't append any more (`writer_fenced` / `writer_closed`).
- *   S5  An idempotency key that was already applied gives the first answer again, and writes nothing.
+ *   S5  An idempotency key that was already applied gives the first answer again, and writes nothing. A
+ *       writer knows the thread's newest LIMITS.idempotencyKeysMax keys; of those that were applied before it
+ *       was opened, it is sure of the ones in the log's newest LIMITS.idempotencyTailBytesMax bytes.
  *   S6  Reads never change anything, and need no writer.
  *   S7  What a user set (name, git, memory mode) is in the log or the index: it survives reopening.
  *   S8  Events of `subscribe` come after durability, in ordinal order per thread, each once.
@@ -111,7 +113,12 @@ export interface AppendItemsParams {
   readonly items: readonly AppendableItem[];
   /** Refuse with `ordinal_conflict` (data: expectedOrdinal, actualOrdinal) unless the next ordinal is this. */
   readonly expectedOrdinal?: number;
-  /** Appends with a key that was applied before are answered, not written, again (S5). */
+  /**
+   * Appends with a key that was applied before are answered, not written, again (S5): whatever their items
+   * are, for they are not compared. A key is remembered for a bounded time: among the thread's newest
+   * LIMITS.idempotencyKeysMax keys, and after the thread was resumed or the store reopened, as long as no more
+   * than LIMITS.idempotencyTailBytesMax bytes were recorded behind it. Later it is written as a new one.
+   */
   readonly idempotencyKey?: string;
 }
 

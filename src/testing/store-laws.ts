@@ -7,6 +7,7 @@ import { archiveLaws } from "./laws/archive-laws.ts";
 import { badInputLaws } from "./laws/bad-input-laws.ts";
 import { forkLaws } from "./laws/fork-laws.ts";
 import { historyLaws } from "./laws/history-laws.ts";
+import { idempotencyLaws } from "./laws/idempotency-laws.ts";
 import { lifecycleLaws } from "./laws/lifecycle-laws.ts";
 import { listLaws } from "./laws/list-laws.ts";
 import { metadataLaws } from "./laws/metadata-laws.ts";
@@ -17,6 +18,7 @@ import type { StoreLaw } from "./store-law.ts";
 export const storeLaws: readonly StoreLaw[] = Object.freeze([
   ...lifecycleLaws,
   ...appendLaws,
+  ...idempotencyLaws,
   ...historyLaws,
   ...metadataLaws,
   ...listLaws,

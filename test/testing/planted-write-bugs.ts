@@ -17,6 +17,49 @@ export const writeBugs: readonly PlantedBug[] = [
     }),
   },
   {
+    name: "a repeated append is answered with the end of its batch only",
+    caughtBy: ["append.idempotent-long"],
+    plant: (store) => ({
+      appendItems: async (params) => {
+        const answer = await store.appendItems(params);
+        const isHalved = answer.duplicate && params.items.length > 250;
+        return isHalved ? { ...answer, firstOrdinal: answer.firstOrdinal + 248 } : answer;
+      },
+    }),
+  },
+  {
+    name: "only the newest 1 000 idempotency keys are known",
+    caughtBy: ["append.idempotent-bounds"],
+    plant: (store) => {
+      const keys: string[] = [];
+      return {
+        appendItems: (params) => {
+          const { idempotencyKey: key, ...rest } = params;
+          if (key === undefined) return store.appendItems(params);
+          if (!keys.includes(key)) keys.push(key);
+          return store.appendItems(keys.slice(-1_000).includes(key) ? params : rest);
+        },
+      };
+    },
+  },
+  {
+    name: "a known key with other items is written anew",
+    caughtBy: ["append.idempotent-other-items"],
+    plant: (store) => {
+      const applied = new Map<string, string>();
+      return {
+        appendItems: (params) => {
+          const { idempotencyKey: key, ...rest } = params;
+          if (key === undefined) return store.appendItems(params);
+          const items = JSON.stringify(params.items);
+          const isOther = (applied.get(key) ?? items) !== items;
+          applied.set(key, items);
+          return store.appendItems(isOther ? rest : params);
+        },
+      };
+    },
+  },
+  {
     name: "idempotency keys are shared by all threads",
     caughtBy: ["append.idempotent-per-thread"],
     plant: (store) => {

@@ -1,6 +1,7 @@
 /**
  * The idempotency keys a thread's log holds, read from its tail when the thread is resumed: the newest
- * LIMITS.idempotencyTailBytesMax bytes, and not the records a fork copied from its source.
+ * LIMITS.idempotencyTailBytesMax bytes, on to the beginning of the append that the bound falls into, and
+ * not the records a fork copied from its source.
  */
 import { LIMITS } from "../../base/index.ts";
 import { decodeLine, isBlankLine, type RecordMarks } from "../../events/index.ts";
@@ -31,17 +32,25 @@ export async function readAppliedKeys(
 ): Promise<AppliedKeys> {
   const marked: MarkedRecord[] = [];
   let ordinal = own.nextOrdinal;
+  let isPastBound = false;
+  let moreBehind = 0;
   for await (const line of backwardLines(files, rollout.fd, rollout.end)) {
     if (isBlankLine(line.bytes)) continue;
     ordinal -= 1;
     if (ordinal < own.fromOrdinal) break;
-    if (line.bytes.includes(MARKS)) {
-      const { marks } = decodeLine(line.bytes.toString("utf8"), ordinal);
-      if (marks !== undefined) marked.push({ ordinal, marks });
-    }
-    if (rollout.end - line.offset > LIMITS.idempotencyTailBytesMax) break;
+    const marks = marksOf(line.bytes, ordinal);
+    const more = marks?.more ?? 0;
+    // An append that the bound falls into is read to its first line: its key's answer says where it begins.
+    if (isPastBound && more !== moreBehind + 1) break;
+    if (marks !== undefined) marked.push({ ordinal, marks });
+    moreBehind = more;
+    isPastBound = rollout.end - line.offset > LIMITS.idempotencyTailBytesMax;
   }
   return keysOf(marked.toReversed());
+}
+
+function marksOf(line: Buffer, ordinal: number): RecordMarks | undefined {
+  return line.includes(MARKS) ? decodeLine(line.toString("utf8"), ordinal).marks : undefined;
 }
 
 /** A key stands on its batch's last line; the batch begins where `more` began to count down. */

@@ -1,6 +1,6 @@
 /**
  * Laws of appending: what an append promises when it answers, and what it leaves alone when it refuses.
- * They state S1 to S3, S5 and S8 of the port. Properties make a new thread a run in one store, because
+ * They state S1 to S3 and S8 of the port; S5 is in idempotency-laws.ts. Properties make a new thread a run in one store, because
  * threads are cheap and places are not.
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
@@ -9,19 +9,9 @@ import fc from "fast-check";
 
 import { LIMITS } from "../../base/index.ts";
 import type { AppendableItem, RolloutRecord } from "../../events/index.ts";
-import type { AppendResult, StoreEvent } from "../../store/index.ts";
+import type { StoreEvent } from "../../store/index.ts";
 import { arbBatch, arbBatches } from "../arbitraries/index.ts";
-import {
-  plainMetadata,
-  readItems,
-  readLog,
-  refused,
-  seedThread,
-  userMessage,
-  withOpened,
-  withPlace,
-  withStore,
-} from "../law-steps.ts";
+import { plainMetadata, readItems, readLog, refused, seedThread, userMessage, withStore } from "../law-steps.ts";
 import type { StoreFixture, StoreLaw } from "../store-law.ts";
 
 const RUNS = 20;
@@ -52,32 +42,6 @@ export const appendLaws: readonly StoreLaw[] = [
     id: "append.expected-ordinal",
     title: "an append that expects another ordinal is refused with both ordinals and writes nothing",
     run: conflictSaysBothOrdinals,
-  },
-  {
-    id: "append.idempotent",
-    title: "an idempotency key that was applied is answered again and not written again",
-    run: knownKeyIsAnswered,
-  },
-  {
-    id: "append.idempotent-in-flight",
-    title: "two appends with one key in flight write once and agree on the answer",
-    run: keyInFlightIsAnswered,
-  },
-  {
-    id: "append.idempotent-per-thread",
-    title: "a key says nothing about other threads",
-    run: keyIsPerThread,
-  },
-  {
-    id: "append.idempotent-resumed",
-    title: "an idempotency key is known to the thread's later writers",
-    run: keyOutlivesItsWriter,
-  },
-  {
-    id: "append.idempotent-reopened",
-    title: "an idempotency key is known after reopening",
-    needs: ["reopen"],
-    run: keySurvivesReopening,
   },
   {
     id: "append.concurrent",
@@ -202,95 +166,6 @@ async function conflictSaysBothOrdinals(fixture: StoreFixture): Promise<void> {
       { numRuns: RUNS },
     ),
   );
-}
-
-async function knownKeyIsAnswered(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, (store) =>
-    fc.assert(
-      fc.asyncProperty(arbBatch(), arbBatches(3), async (keyed, others) => {
-        const { id, writer } = await seedThread(store, []);
-        const request = { writer, items: keyed, idempotencyKey: "once", expectedOrdinal: 1 };
-        const first = await store.appendItems(request);
-        equal(first.duplicate, false);
-        deepEqual(repeated(await store.appendItems(request)), repeated(first));
-        for (const items of others) await store.appendItems({ writer, items });
-        const again = await store.appendItems(request);
-        equal(again.duplicate, true, "a known key comes before an ordinal that has passed");
-        deepEqual(repeated(again), repeated(first));
-        deepEqual(await readItems(store, id), [...keyed, ...others.flat()]);
-        await store.shutdownThread(writer);
-      }),
-      { numRuns: RUNS },
-    ),
-  );
-}
-
-async function keyInFlightIsAnswered(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store, []);
-    const request = { writer, items: [userMessage("one"), userMessage("two")], idempotencyKey: "k" };
-    const answers = await Promise.all([1, 2, 3].map(() => store.appendItems(request)));
-    deepEqual(
-      answers.map((answer) => answer.duplicate),
-      [false, true, true],
-    );
-    for (const answer of answers) deepEqual([answer.firstOrdinal, answer.nextOrdinal], [1, 3]);
-    deepEqual(await readItems(store, id), request.items);
-  });
-}
-
-async function keyIsPerThread(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const [a, b] = [await seedThread(store, []), await seedThread(store, [])];
-    const items = [userMessage("mine")];
-    await store.appendItems({ writer: a.writer, items, idempotencyKey: "shared" });
-    const answer = await store.appendItems({ writer: b.writer, items, idempotencyKey: "shared" });
-    equal(answer.duplicate, false);
-    deepEqual(await readItems(store, b.id), items);
-  });
-}
-
-async function keyOutlivesItsWriter(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store, []);
-    const items = [userMessage("one"), userMessage("two")];
-    const first = await store.appendItems({ writer, items, idempotencyKey: "once" });
-    await store.shutdownThread(writer);
-    const resumed = await store.resumeThread({ threadId: id });
-    const again = await store.appendItems({ writer: resumed.writer, items, idempotencyKey: "once" });
-    equal(again.duplicate, true);
-    deepEqual(repeated(again), repeated(first));
-    deepEqual(await readItems(store, id), items);
-  });
-}
-
-async function keySurvivesReopening(fixture: StoreFixture): Promise<void> {
-  await withPlace(fixture, (place) =>
-    fc.assert(
-      fc.asyncProperty(arbBatch(), arbBatches(3), async (keyed, others) => {
-        const { id, first } = await withOpened(place, async (store) => {
-          const { id, writer } = await seedThread(store, [userMessage("before")]);
-          const first = await store.appendItems({ writer, items: keyed, idempotencyKey: "once" });
-          for (const items of others) await store.appendItems({ writer, items });
-          return { id, first };
-        });
-        await withOpened(place, async (store) => {
-          const { writer, nextOrdinal } = await store.resumeThread({ threadId: id });
-          const again = await store.appendItems({ writer, items: keyed, idempotencyKey: "once" });
-          equal(again.duplicate, true);
-          deepEqual(repeated(again), repeated(first));
-          const other = await store.appendItems({ writer, items: keyed, idempotencyKey: "other" });
-          equal(other.firstOrdinal, nextOrdinal, "the repeated append took no ordinals");
-          equal(other.duplicate, false);
-        });
-      }),
-      { numRuns: 10 },
-    ),
-  );
-}
-
-function repeated(answer: AppendResult): readonly unknown[] {
-  return [answer.firstOrdinal, answer.nextOrdinal];
 }
 
 async function concurrentAppendsKeepOrder(fixture: StoreFixture): Promise<void> {
