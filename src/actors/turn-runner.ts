@@ -10,15 +10,19 @@
  *   U3  After the abort nothing the agent yields is recorded, and an agent that doesn't stop is not
  *       waited for.
  */
-import { fault, isSkeinError, type SkeinError } from "../base/index.ts";
+import { fault, isSkeinError, LIMITS, type SkeinError } from "../base/index.ts";
 import {
   type AppendableItem,
   type EventMsg,
   isPersisted,
   type ResponseItem,
   type TokenUsage,
+  validateAppendable,
 } from "../events/index.ts";
 import type { AgentEvent, AgentRequest } from "./agent.ts";
+import { checkAgentEvent } from "./agent-event-check.ts";
+import { agentFault } from "./agent-fault.ts";
+import { AgentReader, type Ending } from "./agent-reader.ts";
 import { isAssistantMessage, messageText } from "./agents/message-text.ts";
 import { compactionItems } from "./compaction.ts";
 import { type Conversation, contextItems, findTurn } from "./conversation.ts";
@@ -57,12 +61,6 @@ const THREADS_OWN_KINDS: ReadonlySet<string> = new Set([
   "token_count",
 ]);
 
-type Ending =
-  | { readonly type: "completed" | "interrupted" }
-  | { readonly type: "failed"; readonly failure: SkeinError };
-
-type NextStep = { readonly type: "event"; readonly event: AgentEvent } | Ending;
-
 /** Runs the turn to its recorded end. Rejects only with the store's fault. */
 export async function runTurn(turn: RunningTurn, host: TurnHost): Promise<void> {
   tellProgress(turn, host);
@@ -74,63 +72,20 @@ export async function runTurn(turn: RunningTurn, host: TurnHost): Promise<void> 
 }
 
 async function askAgent(turn: RunningTurn, host: TurnHost): Promise<Ending> {
-  let iterator: AsyncIterator<AgentEvent>;
-  try {
-    iterator = host.environment.agent.run(requestOf(turn, host))[Symbol.asyncIterator]();
-  } catch (error) {
-    return { type: "failed", failure: agentFault(error) };
-  }
-  const watch = watchAbort(turn.signal);
+  const { agent, logger } = host.environment;
+  const reader = new AgentReader(agent, turn.signal);
+  const failure = reader.start(requestOf(turn, host));
+  if (failure !== undefined) return { type: "failed", failure };
   try {
     for (;;) {
-      const step = await nextStep(iterator, watch);
+      const step = await reader.next();
       if (step.type !== "event") return step;
       const refusal = await takeEvent(step.event, turn, host);
       if (refusal !== undefined) return { type: "failed", failure: refusal };
     }
   } finally {
-    watch.stop();
-    leave(iterator, host);
+    void reader.leave(logger, host.id);
   }
-}
-
-interface AbortWatch {
-  readonly signal: AbortSignal;
-  /** Called once when the signal aborts; set anew for each step, so that nothing piles up. */
-  onAbort: (() => void) | null;
-  stop(): void;
-}
-
-function watchAbort(signal: AbortSignal): AbortWatch {
-  const listener = (): void => watch.onAbort?.();
-  const stop = (): void => signal.removeEventListener("abort", listener);
-  const watch: AbortWatch = { signal, onAbort: null, stop };
-  signal.addEventListener("abort", listener, { once: true });
-  return watch;
-}
-
-/** The agent's next event, its end, or the abort, whichever is first. */
-function nextStep(iterator: AsyncIterator<AgentEvent>, watch: AbortWatch): Promise<NextStep> {
-  return new Promise((resolve) => {
-    if (watch.signal.aborted) {
-      resolve({ type: "interrupted" });
-      return;
-    }
-    // Whoever settles the promise first is right: the abort is told in the moment it happens.
-    watch.onAbort = (): void => resolve({ type: "interrupted" });
-    Promise.resolve(iterator.next()).then(
-      (result) => resolve(result.done === true ? { type: "completed" } : { type: "event", event: result.value }),
-      (error: unknown) => resolve({ type: "failed", failure: agentFault(error) }),
-    );
-  });
-}
-
-/** Lets a generator clean up; one that doesn't stop is left behind (U3). */
-function leave(iterator: AsyncIterator<AgentEvent>, host: TurnHost): void {
-  const { logger, agent } = host.environment;
-  Promise.resolve(iterator.return?.()).catch((error: unknown) => {
-    logger.warn({ error, threadId: host.id, agent: agent.name }, "an agent failed while it was stopped");
-  });
 }
 
 function requestOf(turn: RunningTurn, host: TurnHost): AgentRequest {
@@ -148,8 +103,17 @@ function requestOf(turn: RunningTurn, host: TurnHost): AgentRequest {
   };
 }
 
-/** Records and tells one event. Gives a fault when the agent may not say this. */
+/** Records and tells one event. Gives a fault when the agent may not say this; rejects only with the store's. */
 async function takeEvent(event: AgentEvent, turn: RunningTurn, host: TurnHost): Promise<SkeinError | undefined> {
+  try {
+    return await takeChecked(checkAgentEvent(event), turn, host);
+  } catch (error) {
+    if (error instanceof StoreFault) throw error.cause;
+    return agentFault(error);
+  }
+}
+
+async function takeChecked(event: AgentEvent, turn: RunningTurn, host: TurnHost): Promise<SkeinError | undefined> {
   const turnId = turn.id;
   const isSilent = turn.plan.task === "compact";
   switch (event.type) {
@@ -168,9 +132,7 @@ async function takeEvent(event: AgentEvent, turn: RunningTurn, host: TurnHost): 
       return await takeDisplayEvent(event.event, turn, host);
     case "usage":
       takeUsage(event.usage, event.contextWindow ?? null, turn);
-      return undefined;
-    default:
-      return fault("agent_failed", `the agent yielded an unknown event: ${JSON.stringify(event)}`);
+      return turn.pending.length < LIMITS.usageReportsPendingMax ? undefined : await record([], { turn, host });
   }
 }
 
@@ -184,9 +146,6 @@ async function takeItem(
   itemId: string | undefined,
   { turn, host }: Place,
 ): Promise<SkeinError | undefined> {
-  if (typeof item !== "object" || item === null || typeof item.type !== "string") {
-    return fault("agent_failed", "the agent yielded an item without a type");
-  }
   if (isAssistantMessage(item)) {
     const text = messageText(item);
     if (text !== "") turn.lastMessage = text;
@@ -214,21 +173,32 @@ async function takeDisplayEvent(event: EventMsg, turn: RunningTurn, host: TurnHo
   return undefined;
 }
 
+/** A fault of the store, on its way past what an agent's mistake is made of. */
+class StoreFault extends Error {}
+
 /** Records what the agent gave. What the store can't take is the agent's mistake, and fails its turn. */
 async function record(items: readonly AppendableItem[], { turn, host }: Place): Promise<SkeinError | undefined> {
+  // Checked before the store has it: what throws here is the agent's, what the store throws is its own.
+  const checked = validateAppendable(items);
   try {
-    await host.append([...turn.takePending(), ...items]);
+    await host.append([...turn.takePending(), ...checked]);
     return undefined;
   } catch (error) {
-    if (!isSkeinError(error, "invalid_argument")) throw error;
+    if (!isSkeinError(error, "invalid_argument")) throw new StoreFault("the store failed", { cause: error });
     return fault("agent_failed", `the agent yielded what can't be recorded: ${error.message}`, { cause: error });
   }
 }
 
 function takeUsage(usage: TokenUsage, contextWindow: number | null, turn: RunningTurn): void {
-  const { item, total } = usageItem(turn.totalUsage, usage, contextWindow);
+  const { item, total } = usageItem(turn.totalUsage, countsOf(usage), contextWindow);
   turn.totalUsage = total;
   turn.pending.push(item);
+}
+
+/** The counts alone: what else an agent put beside them is nobody's to record. */
+function countsOf(usage: TokenUsage): TokenUsage {
+  const { input_tokens, cached_input_tokens, output_tokens, reasoning_output_tokens, total_tokens } = usage;
+  return { input_tokens, cached_input_tokens, output_tokens, reasoning_output_tokens, total_tokens };
 }
 
 /** A task that must leave something and didn't has failed. */
@@ -278,11 +248,4 @@ function tellOutcome(turn: RunningTurn, host: TurnHost): void {
       host.tell({ type: "item_completed", turnId, item });
     }
   }
-}
-
-/** Why a turn failed; a SkeinError of the agent keeps its code and data. */
-function agentFault(error: unknown): SkeinError {
-  if (isSkeinError(error)) return error;
-  const reason = error instanceof Error ? error.message : String(error);
-  return fault("agent_failed", reason === "" ? "the agent failed" : reason, { cause: error });
 }

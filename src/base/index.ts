@@ -17,6 +17,7 @@ export {
   type SkeinErrorOptions,
   systemCode,
 } from "./errors.ts";
+export { nextLoopTurn } from "./event-loop.ts";
 export { canonicalThreadId, createIdSource, type FillRandom, type IdSource } from "./ids.ts";
 export { LIMITS } from "./limits.ts";
 export { type Logger, silentLogger } from "./logger.ts";

@@ -36,6 +36,10 @@ export const LIMITS = Object.freeze({
   loadedThreadsMax: 100_000,
   /** Tool-call rounds in one turn of responsesAgent. */
   toolRoundsMax: 64,
+  /** Events an agent may yield in one turn of the event loop: past it, interrupts and timers get theirs first. */
+  agentEventsPerLoopTurn: 64,
+  /** Reports of usage that wait for a turn's next append before they get one of their own. */
+  usageReportsPendingMax: 64,
   /** Characters of the user's own messages that a compaction keeps, newest first: about 20 000 tokens. */
   compactedUserCharsMax: 80_000,
   /** Calls on one thread id (resume, archive, …) waiting for each other in a manager. */

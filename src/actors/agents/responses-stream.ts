@@ -184,10 +184,15 @@ function toRecordedItem(item: Responses.ResponseOutputItem): ResponseItem {
 function toTokenUsage(usage: Responses.ResponseUsage | null | undefined): TokenUsage | undefined {
   if (usage === undefined || usage === null) return undefined;
   return {
-    input_tokens: usage.input_tokens,
-    cached_input_tokens: usage.input_tokens_details?.cached_tokens ?? 0,
-    output_tokens: usage.output_tokens,
-    reasoning_output_tokens: usage.output_tokens_details?.reasoning_tokens ?? 0,
-    total_tokens: usage.total_tokens,
+    input_tokens: countOf(usage.input_tokens),
+    cached_input_tokens: countOf(usage.input_tokens_details?.cached_tokens),
+    output_tokens: countOf(usage.output_tokens),
+    reasoning_output_tokens: countOf(usage.output_tokens_details?.reasoning_tokens),
+    total_tokens: countOf(usage.total_tokens),
   };
+}
+
+/** An endpoint that only resembles the API may leave counts out: not known counts as none. */
+function countOf(count: unknown): number {
+  return typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : 0;
 }
