@@ -191,4 +191,5 @@ export type {
   RejectionCode,
   SkeinErrorOptions,
   Timer,
+  TimerOptions,
 } from "./base/index.ts";

@@ -43,7 +43,7 @@ export async function shutdownThreads(
 /** Resolves when the work is done or the time is over. */
 function withinTime(work: Promise<unknown>, clock: Clock, timeoutMs: number): Promise<void> {
   return new Promise((resolve) => {
-    const timer = clock.setTimer(timeoutMs, resolve);
+    const timer = clock.setTimer(timeoutMs, resolve, { holdsProcess: true });
     void work.then(() => {
       timer.cancel();
       resolve();

@@ -14,10 +14,13 @@ export interface MachineClock {
   clearTimeout(timer: Timer | undefined): void;
 }
 
-/** The machines' view of a clock. A delay of Infinity sets no timer. */
+/**
+ * The machines' view of a clock. A delay of Infinity sets no timer. What a machine delays is a restart, and
+ * callers may be waiting for what comes of it.
+ */
 export function machineClockOf(clock: Clock): MachineClock {
   return {
-    setTimeout: (run, delayMs) => (Number.isFinite(delayMs) ? clock.setTimer(delayMs, run) : undefined),
+    setTimeout: (run, delayMs) => (Number.isFinite(delayMs) ? clock.setTimer(delayMs, run, { holdsProcess: true }) : undefined),
     clearTimeout: (timer) => timer?.cancel(),
   };
 }

@@ -11,28 +11,37 @@ export interface Timer {
   cancel(): void;
 }
 
+/** How a timer is set. */
+export interface TimerOptions {
+  /**
+   * Somebody waits for what the timer brings, so the process must not end before. Default false: a
+   * forgotten timer never holds a process open.
+   */
+  readonly holdsProcess?: boolean;
+}
+
 /** Wall time, monotonic time and timers. */
 export interface Clock {
   /** Wall-clock time in milliseconds since the Unix epoch. May jump. */
   nowMs(): number;
   /** Milliseconds from an arbitrary start; never goes backwards. */
   monotonicMs(): number;
-  /** Calls `run` once after `delayMs` (0 or more). The timer does not keep the process alive. */
-  setTimer(delayMs: number, run: () => void): Timer;
+  /** Calls `run` once after `delayMs` (0 or more). */
+  setTimer(delayMs: number, run: () => void, options?: TimerOptions): Timer;
 }
 
-/** The machine's own clock. Its timers are unref'd: a forgotten one never holds a process open. */
+/** The machine's own clock. */
 export const systemClock: Clock = Object.freeze({
   nowMs: (): number => Date.now(),
   monotonicMs: (): number => performance.now(),
-  setTimer: (delayMs: number, run: () => void): Timer => {
+  setTimer: (delayMs: number, run: () => void, options: TimerOptions = {}): Timer => {
     const handle = setTimeout(run, delayMs);
-    handle.unref();
+    if (options.holdsProcess !== true) handle.unref();
     return { cancel: (): void => clearTimeout(handle) };
   },
 });
 
-/** Resolves after `delayMs` on the given clock; rejects with the signal's reason when aborted first. */
+/** Resolves after `delayMs` on the given clock, and holds the process until then; rejects with the signal's reason when aborted first. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted === true) {
@@ -43,10 +52,11 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
       timer.cancel();
       reject(signal?.reason as Error);
     };
-    const timer = clock.setTimer(delayMs, () => {
+    const elapsed = (): void => {
       signal?.removeEventListener("abort", onAbort);
       resolve();
-    });
+    };
+    const timer = clock.setTimer(delayMs, elapsed, { holdsProcess: true });
     signal?.addEventListener("abort", onAbort, { once: true });
   });
 }

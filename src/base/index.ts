@@ -3,7 +3,7 @@
  * threads.
  */
 export { assert, AssertionError } from "./assert.ts";
-export { type Clock, sleep, systemClock, type Timer } from "./clock.ts";
+export { type Clock, sleep, systemClock, type Timer, type TimerOptions } from "./clock.ts";
 export {
   type ErrorCode,
   type ErrorData,

@@ -1,6 +1,6 @@
 /**
- * Keeps the process alive while something is waited for. The timers of `systemClock` never do (a
- * library must not hold its host open), so a program whose main job is to wait says so itself.
+ * Keeps the process alive while something is waited for that no timer or handle stands for. A library
+ * must not hold its host open, so a program whose main job is to wait says so itself.
  */
 
 /** Longest delay a timer takes; the hold only has to exist, it never has to fire. */

@@ -71,7 +71,8 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
   readonly #records;
   readonly #signals;
   readonly #wakeup = createWakeup();
-  readonly #stopped = Promise.withResolvers<null>();
+  /** Ends the reading of a page that is under way; null when none is. */
+  #endReading: (() => void) | null = null;
   readonly #unlisten: () => void;
   /** The ordinal after the last record held or handed out; null: not known before something is published. */
   #tail: number | null;
@@ -202,10 +203,11 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
     const { pollIntervalMs } = this.#settings;
     let timer: Timer | undefined;
     if (pollIntervalMs !== null) {
-      timer = this.#context.clock.setTimer(pollIntervalMs, () => {
+      const look = (): void => {
         this.#isLagging = true;
         this.#wakeup.wake();
-      });
+      };
+      timer = this.#context.clock.setTimer(pollIntervalMs, look, { holdsProcess: true });
     }
     await this.#wakeup.wait();
     timer?.cancel();
@@ -218,7 +220,7 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
     const from = this.#searchFrom ?? this.#tail ?? 0;
     let page: HistoryPage | null;
     try {
-      page = await Promise.race([this.#load(from), this.#stopped.promise]);
+      page = await this.#loadUntilStopped(from);
     } catch (error) {
       this.#onUnreadable(error, hadSeen);
       return;
@@ -229,6 +231,19 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
     if (page.hint !== undefined) this.#hint = { ordinal: page.nextOrdinal, text: page.hint };
     if (this.#searchFrom !== null) this.#searchOn(page);
     else this.#accept(page, from);
+  }
+
+  /**
+   * Null when stopped meanwhile. The promise is this page's own: a race against one that lives as long as
+   * the feed would keep every page it ever read.
+   */
+  #loadUntilStopped(from: number): Promise<HistoryPage | null> {
+    return new Promise<HistoryPage | null>((resolve, reject) => {
+      this.#endReading = (): void => resolve(null);
+      this.#load(from).then(resolve, reject);
+    }).finally(() => {
+      this.#endReading = null;
+    });
   }
 
   #load(from: number): Promise<HistoryPage> {
@@ -292,7 +307,7 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
     this.#signals.clear();
     this.#letGo();
     this.#isOver = true;
-    this.#stopped.resolve(null);
+    this.#endReading?.();
     this.#wakeup.wake();
   }
 

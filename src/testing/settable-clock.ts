@@ -16,7 +16,7 @@ export function createSettableClock(startMs: number = Date.UTC(2026, 0, 15, 12))
   return {
     nowMs: () => nowMs,
     monotonicMs: () => systemClock.monotonicMs(),
-    setTimer: (delayMs, run) => systemClock.setTimer(delayMs, run),
+    setTimer: (delayMs, run, options) => systemClock.setTimer(delayMs, run, options),
     advance(deltaMs) {
       nowMs += deltaMs;
     },
