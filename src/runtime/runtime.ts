@@ -5,6 +5,7 @@
  *
  * Every method rejects with a SkeinError; after `close` with `runtime_closed`.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import type {
   ForkThreadParams,
   ReviewTarget,

@@ -3,6 +3,7 @@
  * and each iteration is one of its own, begins when it is made (`[Symbol.asyncIterator]()`, not the first
  * `next()`), and is bounded on its own. It ends by unsubscribing, by `break`, or by the abort signal.
  */
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Subscriber } from "rxjs";
 
 import type { Logger } from "../base/index.ts";

@@ -12,7 +12,14 @@ import { createManualClock } from "../../src/testing/manual-clock.ts";
 
 function terminal(isTTY: boolean): { readonly output: Output; said(): string } {
   const stream = Object.assign(new PassThrough(), { isTTY, columns: 100 });
-  return { output: createOutput(stream, {}), said: () => String(stream.read() ?? "") };
+  return { output: createOutput(stream, {}), said: () => drained(stream) };
+}
+
+/** All that was written since the last look; a read gives one chunk or all of them, by the version of Node. */
+function drained(stream: PassThrough): string {
+  let text = "";
+  for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk);
+  return text;
 }
 
 describe("startProgress", () => {
