@@ -40,6 +40,8 @@ export interface LogScannerOptions {
   readonly startOffset?: number;
   /** Lines before this ordinal are counted and told to nobody. Default 0. */
   readonly fromOrdinal?: number;
+  /** Longest line that is read, bytes with its newline; longer ones are unreadable. Default LIMITS.lineBytesMax. */
+  readonly lineBytesMax?: number;
 }
 
 /** What stands at the end. */
@@ -78,6 +80,7 @@ class BlockScanner implements LogScanner {
   readonly #isNeeded: (head: LineHead) => boolean;
   readonly #needsTimes: boolean;
   readonly #fromOrdinal: number;
+  readonly #lineBytesMax: number;
   readonly #run = new RunBuilder();
   /** Pieces of the line that the last block ended in. */
   #carry: Uint8Array[] = [];
@@ -96,6 +99,7 @@ class BlockScanner implements LogScanner {
     this.#ordinal = options.startOrdinal ?? 0;
     this.#offset = options.startOffset ?? 0;
     this.#fromOrdinal = options.fromOrdinal ?? 0;
+    this.#lineBytesMax = options.lineBytesMax ?? LIMITS.lineBytesMax;
     const { needs } = options;
     this.#isNeeded = needs === undefined ? () => true : needOf(needs);
     this.#needsTimes = needs?.some((need) => need.times === true) ?? false;
@@ -142,7 +146,7 @@ class BlockScanner implements LogScanner {
     this.#carryBytes += bytes.length;
     // Of a line that is too long only its length is kept. A copy is made by hand: the caller reads the next
     // block into the same memory, and `slice` of node's Buffer is a view, not a copy.
-    if (this.#carryBytes <= LIMITS.lineBytesMax) this.#carry.push(new Uint8Array(bytes));
+    if (this.#carryBytes <= this.#lineBytesMax) this.#carry.push(new Uint8Array(bytes));
     else this.#carry = [];
   }
 
@@ -151,8 +155,8 @@ class BlockScanner implements LogScanner {
     const pieces = this.#carry;
     this.#carry = [];
     this.#carryBytes = 0;
-    if (bytes > LIMITS.lineBytesMax) {
-      this.#takeTooLong(bytes);
+    if (bytes > this.#lineBytesMax) {
+      this.#takeTooLong(this.#offset, this.#offset + bytes);
     } else {
       const line = new Uint8Array(bytes);
       let at = 0;
@@ -167,11 +171,14 @@ class BlockScanner implements LogScanner {
     this.#offset += bytes;
   }
 
-  #takeTooLong(bytes: number): void {
-    const span = { start: this.#offset, end: this.#offset + bytes };
-    this.#batch(0, span.start);
-    const reason = `longer than ${LIMITS.lineBytesMax} bytes`;
-    this.#tellRecord(unreadableRecord(this.#ordinal, reason), span);
+  /** A line of which only its place in the file is known. It is of no batch. */
+  #takeTooLong(start: number, end: number): void {
+    this.#batch(0, start);
+    if (this.#ordinal >= this.#fromOrdinal) {
+      this.#flushRun();
+      const reason = `longer than ${this.#lineBytesMax} bytes`;
+      this.#tellRecord(unreadableRecord(this.#ordinal, reason), { start, end });
+    }
     this.#ordinal += 1;
     this.#endOfBatch(0);
   }
@@ -179,6 +186,10 @@ class BlockScanner implements LogScanner {
   /** Takes the line in `bytes[start, end)`; `base` is the file offset of `bytes[0]`. */
   #takeLine(bytes: Uint8Array, line: LineSpan, base: number): void {
     const { start, end } = line;
+    if (end - start >= this.#lineBytesMax) {
+      this.#takeTooLong(base + start, base + end + 1);
+      return;
+    }
     if ((bytes[start] ?? 0) <= 0x20 && isBlankLine(bytes.subarray(start, end))) return;
     const more = peekMore(bytes, start, end);
     if (more > 0 || this.#due > 0) this.#batch(more, base + start);

@@ -18,7 +18,7 @@ function terminal(isTTY: boolean): { readonly output: Output; said(): string } {
 /** All that was written since the last look; a read gives one chunk or all of them, by the version of Node. */
 function drained(stream: PassThrough): string {
   let text = "";
-  for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk);
+  for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) text += (chunk as Buffer).toString();
   return text;
 }
 

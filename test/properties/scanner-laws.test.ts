@@ -5,7 +5,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { createLogScanner, type FoldNeeds, peekLine } from "../../src/events/index.ts";
+import {
+  createLogScanner,
+  type FoldNeeds,
+  type LineSpan,
+  peekLine,
+  type RolloutRecord,
+} from "../../src/events/index.ts";
 import { arbLog } from "../../src/testing/arbitraries/index.ts";
 import { FOLD_CASES } from "../events/fold-views.ts";
 import { blocksOf, foldBytes, scanAll } from "../events/log-reading.ts";
@@ -106,5 +112,30 @@ describe("log scanner", () => {
         expect(scanner.end()).toEqual(whole.end);
       }),
     );
+  });
+
+  it("law: lines that are too long keep their places, and none in front of the wanted ordinal is told", () => {
+    const scan = (blocks: readonly Uint8Array[], lineBytesMax: number, fromOrdinal: number) => {
+      const told: { readonly record: RolloutRecord; readonly span: LineSpan }[] = [];
+      const record = (one: RolloutRecord, span: LineSpan) => void told.push({ record: one, span });
+      const scanner = createLogScanner({ lineBytesMax, fromOrdinal, sink: { record } });
+      for (const block of blocks) scanner.push(block);
+      return { told, end: scanner.end() };
+    };
+    let tooLong = 0;
+    fc.assert(
+      fc.property(arbLog(), arbCuts, fc.integer({ min: 1, max: 400 }), fc.nat(20), ({ bytes }, cuts, max, from) => {
+        const whole = scan([bytes], max, 0);
+        const wanted = whole.told.filter(({ record }) => record.ordinal >= from);
+        expect(scan(blocksOf(bytes, cuts), max, from)).toEqual({ told: wanted, end: whole.end });
+        for (const { record, span } of whole.told) {
+          if (span.end - span.start <= max) continue;
+          tooLong += 1;
+          expect(record.item).toEqual({ type: "unreadable", reason: `longer than ${max} bytes` });
+        }
+      }),
+      { numRuns: 250 },
+    );
+    expect(tooLong).toBeGreaterThan(100);
   });
 });

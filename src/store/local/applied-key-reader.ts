@@ -34,8 +34,8 @@ export async function readAppliedKeys(
   let ordinal = own.nextOrdinal;
   let isPastBound = false;
   let moreBehind = 0;
-  for await (const line of backwardLines(files, rollout.fd, rollout.end)) {
-    if (isBlankLine(line.bytes)) continue;
+  for await (const line of backwardLines(files, rollout)) {
+    if (line.bytes !== null && isBlankLine(line.bytes)) continue;
     ordinal -= 1;
     if (ordinal < own.fromOrdinal) break;
     const marks = marksOf(line.bytes, ordinal);
@@ -49,8 +49,8 @@ export async function readAppliedKeys(
   return keysOf(marked.toReversed());
 }
 
-function marksOf(line: Buffer, ordinal: number): RecordMarks | undefined {
-  return line.includes(MARKS) ? decodeLine(line.toString("utf8"), ordinal).marks : undefined;
+function marksOf(line: Buffer | null, ordinal: number): RecordMarks | undefined {
+  return line?.includes(MARKS) === true ? decodeLine(line.toString("utf8"), ordinal).marks : undefined;
 }
 
 /** A key stands on its batch's last line; the batch begins where `more` began to count down. */

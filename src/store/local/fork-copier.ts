@@ -104,9 +104,9 @@ async function openBatch(
   const lines: string[] = [];
   let offset = end;
   let waitsFor = 0;
-  for await (const line of backwardLines(files, fd, end)) {
+  for await (const line of backwardLines(files, { fd, end })) {
     const more = moreOf(line.bytes);
-    if (more === 0 || (waitsFor > 0 && more !== waitsFor + 1)) break;
+    if (line.bytes === null || more === 0 || (waitsFor > 0 && more !== waitsFor + 1)) break;
     waitsFor = more;
     offset = line.offset;
     lines.unshift(line.bytes.toString("utf8"));

@@ -145,11 +145,11 @@ async function checkTail(
 ): Promise<void> {
   const { fd, size, end, ordinal } = torn;
   let lines = 0;
-  for await (const line of backwardLines(files, fd, size)) {
+  for await (const line of backwardLines(files, { fd, end: size })) {
     if (line.offset < end) break;
-    if (line.isTerminated && !isBlankLine(line.bytes)) lines += 1;
-    if (!line.isTerminated && decodeLine(line.bytes.toString("utf8"), 0).item.type === "unreadable") {
-      const bytes = line.bytes.byteLength;
+    if (line.isTerminated && !(line.bytes !== null && isBlankLine(line.bytes))) lines += 1;
+    if (!line.isTerminated && !isReadable(line.bytes)) {
+      const bytes = line.end - line.offset;
       tell(
         "torn_tail",
         `the last line was never finished (${bytes} bytes); the next append cuts it and keeps it aside`,
@@ -163,6 +163,10 @@ async function checkTail(
     const message = `the last append is not whole (${lines} lines of it stand there); the next append cuts it and keeps it aside`;
     tell("incomplete_batch", message, { ordinal, offset: end });
   }
+}
+
+function isReadable(line: Buffer | null): boolean {
+  return line !== null && decodeLine(line.toString("utf8"), 0).item.type !== "unreadable";
 }
 
 function checkName(entry: RolloutEntry, threadId: string | undefined, tell: Tell): void {

@@ -3,13 +3,13 @@
  * folded for the threads that are shown. Remembered for each file as long as it has the same size and
  * time of change.
  */
-import { LIMITS, type Logger } from "../../base/index.ts";
+import { faultFromSystem, LIMITS, type Logger, type SkeinError } from "../../base/index.ts";
 import { type ThreadMetadata, threadMetadataFold } from "../../events/index.ts";
 import { readMetadata } from "./fold-rollout.ts";
 import type { FileStat, FileSystem } from "./file-system.ts";
 import type { RolloutEntry } from "./home-walk.ts";
 import { readHead } from "./rollout-head.ts";
-import type { ReadableRollout, RolloutAccess } from "./rollout-access.ts";
+import { notARollout, type ReadableRollout, type RolloutAccess } from "./rollout-access.ts";
 import { localTimeMs, parseRolloutName } from "./rollout-path.ts";
 import { newestRecordMs } from "./rollout-tail.ts";
 
@@ -27,6 +27,8 @@ export interface RolloutFactsReader {
   read(entry: RolloutEntry): Promise<RolloutFacts | undefined>;
   /** The metadata of the whole log; undefined as in `read`. */
   readWhole(entry: RolloutEntry): Promise<ThreadMetadata | undefined>;
+  /** Why `read` gives nothing for a file that is there. */
+  whyUnread(entry: RolloutEntry): Promise<SkeinError>;
   /** Time of the newest record up to a moment; undefined when there is none. */
   readUpdatedMs(entry: RolloutEntry, asOfMs: number): Promise<number | undefined>;
 }
@@ -102,6 +104,14 @@ export function createRolloutFacts({ files, access, logger }: RolloutFactsContex
         facts.whole ??= withFileTimes(await readMetadata(files, rollout), rollout);
         return facts.whole;
       }),
+    async whyUnread({ path }) {
+      try {
+        await access.open(path, (rollout) => readHead(files, rollout));
+      } catch (error) {
+        return faultFromSystem(error, `read ${path}`, { path });
+      }
+      return notARollout(path, "it does not start with a session_meta");
+    },
     readUpdatedMs: (entry, asOfMs) =>
       open(entry, async (rollout) => (await newestRecordMs(files, rollout, asOfMs)) ?? undefined),
   };

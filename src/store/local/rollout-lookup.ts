@@ -10,7 +10,7 @@ import { LIMITS } from "../../base/index.ts";
 import { mapBounded } from "./bounded-map.ts";
 import type { FileSystem } from "./file-system.ts";
 import { listFolder, type RolloutEntry, walkHome } from "./home-walk.ts";
-import { notARollout, threadNotFound } from "./rollout-access.ts";
+import { threadNotFound } from "./rollout-access.ts";
 import type { RolloutFacts, RolloutFactsReader } from "./rollout-facts.ts";
 import { datedFolder, formatLocalTime, type HomePaths } from "./rollout-path.ts";
 
@@ -87,7 +87,7 @@ export function createRolloutLookup({ files, paths, facts }: RolloutLookupContex
       const namesake = (await walkHome(files, paths)).find((entry) => isNamed(entry, threadId));
       if (namesake === undefined) throw threadNotFound(threadId);
       if ((await facts.read(namesake)) !== undefined) throw threadNotFound(threadId);
-      throw notARollout(namesake.path, "it does not start with a session_meta");
+      throw await facts.whyUnread(namesake);
     },
     async findAll(threadId) {
       const all = await walkHome(files, paths);

@@ -3,7 +3,8 @@
  * record was written.
  *
  * A record counts with its newline. Three things can stand at the end of a file beside that:
- *   - a torn line (no newline, not a record): it never counted, and is cut before the next append;
+ *   - a torn line (no newline, not a record, or too long to be read): it never counted, and is cut before
+ *     the next append;
  *   - a record that only lacks its newline: to Codex it is one, so it is one here too, and the next
  *     append writes the missing newline first (docs/decisions/0006-tails.md);
  *   - a batch that waits for more lines (`skein.more`): all of it is torn, back to the batch's start.
@@ -29,15 +30,15 @@ export async function inspectTail(files: FileSystem, fd: number, size: number): 
   let lacksNewline = false;
   // Of a batch that waits for more: what the line in front of the one last seen must say.
   let waitsFor = 0;
-  for await (const line of backwardLines(files, fd, size)) {
+  for await (const line of backwardLines(files, { fd, end: size })) {
     if (!line.isTerminated) {
-      lacksNewline = isBlankLine(line.bytes) || isRecord(line);
+      lacksNewline = isBlank(line) || isRecord(line);
       if (!lacksNewline) {
         end = line.offset;
         continue;
       }
     }
-    if (waitsFor === 0 && isBlankLine(line.bytes)) continue;
+    if (waitsFor === 0 && isBlank(line)) continue;
     const more = moreOf(line.bytes);
     if (more === 0 || (waitsFor > 0 && more !== waitsFor + 1)) break;
     waitsFor = more;
@@ -56,9 +57,9 @@ export async function newestRecordMs(
   range: { readonly fd: number; readonly end: number },
   asOfMs: number = Number.POSITIVE_INFINITY,
 ): Promise<number | null> {
-  for await (const line of backwardLines(files, range.fd, range.end)) {
-    if (isBlankLine(line.bytes)) continue;
-    const writtenMs = epochMsOf(decodeLine(textOf(line), 0).timestamp);
+  for await (const line of backwardLines(files, range)) {
+    if (line.bytes === null || isBlankLine(line.bytes)) continue;
+    const writtenMs = epochMsOf(decodeLine(line.bytes.toString("utf8"), 0).timestamp);
     if (writtenMs !== null && writtenMs <= asOfMs) return writtenMs;
   }
   return null;
@@ -66,15 +67,16 @@ export async function newestRecordMs(
 
 const MARKS = Buffer.from('"skein"');
 
-/** Lines of its batch that must follow this one; 0 for lines of others. */
-export function moreOf(line: Buffer): number {
-  return line.includes(MARKS) ? (decodeLine(line.toString("utf8"), 0).marks?.more ?? 0) : 0;
+/** Lines of its batch that must follow this one; 0 for lines of others, and for one too long to be read. */
+export function moreOf(line: Buffer | null): number {
+  if (line?.includes(MARKS) !== true) return 0;
+  return decodeLine(line.toString("utf8"), 0).marks?.more ?? 0;
 }
 
-function isRecord(line: BackwardLine): boolean {
-  return decodeLine(textOf(line), 0).item.type !== "unreadable";
+function isBlank({ bytes }: BackwardLine): boolean {
+  return bytes !== null && isBlankLine(bytes);
 }
 
-function textOf(line: BackwardLine): string {
-  return line.bytes.toString("utf8");
+function isRecord({ bytes }: BackwardLine): boolean {
+  return bytes !== null && decodeLine(bytes.toString("utf8"), 0).item.type !== "unreadable";
 }

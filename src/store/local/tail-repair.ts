@@ -24,9 +24,8 @@ export interface TornRollout {
 /** Keeps the torn bytes aside and cuts them; answers the path of the copy. */
 export async function cutTornTail(files: FileSystem, logger: Logger, torn: TornRollout): Promise<string> {
   const { fd, path, tail, tornFolder } = torn;
-  const bytes = await readExactly(files, { fd, from: tail.end, size: tail.tornBytes });
   await syncDirectories(files, await makeDirectories(files, tornFolder));
-  const kept = await keepAside(files, join(tornFolder, `${basename(path)}.${tail.end}`), bytes);
+  const kept = await keepAside(files, join(tornFolder, `${basename(path)}.${tail.end}`), { fd, tail });
   await files.syncDirectory(tornFolder);
   const expectedBytes = tail.end + tail.tornBytes;
   const { size } = files.fstat(fd);
@@ -46,14 +45,16 @@ export async function cutTornTail(files: FileSystem, logger: Logger, torn: TornR
 /** Tails kept of one file at one offset, before the next is refused: each cut makes one. */
 const COPIES_MAX = 1_000;
 
-async function keepAside(files: FileSystem, stem: string, bytes: Buffer): Promise<string> {
+/** Bytes copied at a time. */
+const COPY_BLOCK_BYTES = 1024 * 1024;
+
+async function keepAside(files: FileSystem, stem: string, torn: Pick<TornRollout, "fd" | "tail">): Promise<string> {
   for (let copy = 0; ; copy += 1) {
     const kept = copy === 0 ? `${stem}.torn` : `${stem}.${copy}.torn`;
     try {
       const fd = await files.open(kept, "create");
       try {
-        const { failure } = await writeAll(files, fd, bytes);
-        if (failure !== null) throw failure.error;
+        await copyTail(files, torn, fd);
         await files.syncData(fd);
       } finally {
         await files.close(fd);
@@ -62,5 +63,17 @@ async function keepAside(files: FileSystem, stem: string, bytes: Buffer): Promis
     } catch (error) {
       if (systemCode(error) !== "EEXIST" || copy >= COPIES_MAX) throw error;
     }
+  }
+}
+
+async function copyTail(
+  files: FileSystem,
+  { fd, tail }: Pick<TornRollout, "fd" | "tail">,
+  toFd: number,
+): Promise<void> {
+  for (let done = 0; done < tail.tornBytes; done += COPY_BLOCK_BYTES) {
+    const size = Math.min(COPY_BLOCK_BYTES, tail.tornBytes - done);
+    const { failure } = await writeAll(files, toFd, await readExactly(files, { fd, from: tail.end + done, size }));
+    if (failure !== null) throw failure.error;
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Laws of idempotency keys (S5): an append that was applied is answered again and not written again, by the
  * writer that applied it, by the thread's later writers, and after reopening, within the bounds of the port.
+ * Within them a store must know a key; past them it may, so the laws don't say that it forgets.
  */
 import { deepEqual, equal } from "node:assert/strict";
 
