@@ -4,6 +4,7 @@
  */
 import { LIMITS, rejection } from "../base/index.ts";
 import { type AppendableItem, validateAppendable } from "../events/index.ts";
+import { checkCall, checkWriter } from "./call-check.ts";
 import type { AppendItemsParams } from "./thread-store.ts";
 
 /** Longest idempotency key, characters. */
@@ -11,7 +12,10 @@ const KEY_CHARS_MAX = 512;
 
 /** The items as they will be read back; throws `invalid_argument` unless the parameters can be appended. */
 export function checkAppend(params: AppendItemsParams): readonly AppendableItem[] {
+  checkCall("appendItems", params);
+  checkWriter(params.writer);
   const { items, expectedOrdinal, idempotencyKey } = params;
+  if (!Array.isArray(items)) throw rejection("invalid_argument", "items must be a list of items");
   if (items.length === 0) throw rejection("invalid_argument", "items must not be empty");
   if (items.length > LIMITS.appendItemsMax) {
     throw rejection("invalid_argument", `an append holds ${LIMITS.appendItemsMax} items at most`, {

@@ -3,6 +3,7 @@
  * adapter. The hint is passed on unchecked: only who wrote it can tell whether it still fits.
  */
 import { LIMITS, rejection } from "../base/index.ts";
+import { boundedLimit } from "./page-limit.ts";
 import type { LoadHistoryParams } from "./thread-store.ts";
 
 /** What of a history is wanted. */
@@ -18,9 +19,6 @@ export function historyRange({ from = 0, limit, hint }: Omit<LoadHistoryParams, 
   if (!Number.isSafeInteger(from) || from < 0) {
     throw rejection("invalid_argument", "from must be an ordinal: a whole number of 0 or more");
   }
-  const wished = limit ?? LIMITS.historyPageRecordsMax;
-  if (!Number.isSafeInteger(wished) || wished < 1) {
-    throw rejection("invalid_argument", "limit must be a whole number of 1 or more");
-  }
-  return { from, limit: Math.min(wished, LIMITS.historyPageRecordsMax), hint };
+  const most = LIMITS.historyPageRecordsMax;
+  return { from, limit: limit === undefined ? most : boundedLimit(limit, most), hint };
 }

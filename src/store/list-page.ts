@@ -122,7 +122,7 @@ export function directionOf(wished: unknown, otherwise: SortDirection): SortDire
 }
 
 function sortKeyOf(params: ListThreadsParams): SortKey {
-  const wished: unknown = params.sortKey ?? "created_at";
+  const wished: unknown = params.sortKey === undefined ? "created_at" : params.sortKey;
   if (wished === "created_at" || wished === "updated_at") return wished;
   throw rejection("invalid_argument", "sortKey must be created_at or updated_at");
 }

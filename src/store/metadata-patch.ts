@@ -18,6 +18,7 @@ const GIT_FIELD_CHARS_MAX = 8_192;
 
 /** Checks a patch and trims what is trimmed. `invalid_argument` says which field and why. */
 export function validateMetadataPatch(patch: ThreadMetadataPatch): ThreadMetadataPatch {
+  if (!isPlainObject(patch)) throw invalid("a metadata patch must be an object");
   const { name, memoryMode, git } = patch;
   if (name === undefined && memoryMode === undefined && git === undefined) {
     throw invalid("a metadata patch must include at least one field");
@@ -87,6 +88,7 @@ function validName(name: unknown): string {
 }
 
 function validGit(git: GitPatch): GitPatch {
+  if (!isPlainObject(git)) throw invalid("git must be an object; null at a field clears the field");
   const valid: { sha?: string | null; branch?: string | null; originUrl?: string | null } = {};
   for (const field of GIT_FIELDS) {
     const wished: unknown = git[field];
@@ -103,6 +105,10 @@ function validGit(git: GitPatch): GitPatch {
   }
   if (Object.keys(valid).length === 0) throw invalid("git must include at least one field");
   return valid;
+}
+
+function isPlainObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function invalid(message: string): SkeinError {

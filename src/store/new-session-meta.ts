@@ -3,7 +3,7 @@
  * timestamp, cwd, originator, cli_version) and only those others that say something.
  */
 import { rejection, SKEIN_VERSION } from "../base/index.ts";
-import type { SessionMeta } from "../events/index.ts";
+import { type SessionMeta, validateAppendable } from "../events/index.ts";
 import { checkMemoryMode, gitInfoFrom } from "./metadata-patch.ts";
 import type { NewThreadMetadata } from "./thread-store.ts";
 
@@ -22,7 +22,7 @@ export function newSessionMeta(identity: NewThreadIdentity, metadata: NewThreadM
   checkMemoryMode(metadata.memoryMode);
   const { threadId, createdAtMs, forkedFromId } = identity;
   const { memoryMode, modelProvider, threadSource, agentNickname, agentRole, baseInstructions, git } = metadata;
-  return {
+  const payload: SessionMeta = {
     id: threadId,
     ...(forkedFromId === null ? {} : { forked_from_id: forkedFromId }),
     timestamp: new Date(createdAtMs).toISOString(),
@@ -40,4 +40,7 @@ export function newSessionMeta(identity: NewThreadIdentity, metadata: NewThreadM
     ...(memoryMode === undefined || memoryMode === "enabled" ? {} : { memory_mode: memoryMode }),
     ...(git === undefined || git === null ? {} : { git: gitInfoFrom(git) }),
   };
+  // As it will be read back: what JSON can't say would make a log that nobody can read.
+  const [item] = validateAppendable([{ type: "session_meta", payload }]);
+  return item?.type === "session_meta" ? item.payload : payload;
 }

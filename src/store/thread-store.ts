@@ -137,7 +137,7 @@ export interface LoadHistoryParams {
   readonly threadId: string;
   /** First ordinal wanted. Default 0. At or past the end gives an empty page. */
   readonly from?: number;
-  /** Records at most. Default and bound: LIMITS.historyPageRecordsMax. */
+  /** Records at most, 1 or more. Default and bound: LIMITS.historyPageRecordsMax. */
   readonly limit?: number;
   /** `hint` of the page before: makes the next page cheap. Checked before it is believed. */
   readonly hint?: string;
@@ -202,7 +202,7 @@ export type SortDirection = "asc" | "desc";
 export interface ListThreadsParams {
   /** Opaque: `nextCursor` or `backwardsCursor` of an earlier page with the same filters. */
   readonly cursor?: string;
-  /** Default LIMITS.pageSizeDefault, clamped to 1..LIMITS.pageSizeMax. */
+  /** 1 or more; LIMITS.pageSizeMax at most are given. Default LIMITS.pageSizeDefault. */
   readonly limit?: number;
   /** Default created_at. */
   readonly sortKey?: SortKey;
@@ -250,7 +250,7 @@ export interface ListTurnsParams {
   readonly threadId: string;
   /** `nextCursor` or `backwardsCursor` of an earlier page; names a turn, so a rolled-back one is refused. */
   readonly cursor?: string;
-  /** Default LIMITS.pageSizeDefault. */
+  /** As in ListThreadsParams. */
   readonly limit?: number;
   /** Default desc: newest first. */
   readonly sortDirection?: SortDirection;

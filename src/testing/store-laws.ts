@@ -4,6 +4,7 @@
  */
 import { appendLaws } from "./laws/append-laws.ts";
 import { archiveLaws } from "./laws/archive-laws.ts";
+import { badCallLaws } from "./laws/bad-call-laws.ts";
 import { badInputLaws } from "./laws/bad-input-laws.ts";
 import { forkLaws } from "./laws/fork-laws.ts";
 import { historyLaws } from "./laws/history-laws.ts";
@@ -26,4 +27,5 @@ export const storeLaws: readonly StoreLaw[] = Object.freeze([
   ...forkLaws,
   ...archiveLaws,
   ...badInputLaws,
+  ...badCallLaws,
 ]);

@@ -87,6 +87,26 @@ export const readBugs: readonly PlantedBug[] = [
     }),
   },
   {
+    name: "a page of none is a page of one",
+    caughtBy: ["bad-input.shapes"],
+    plant: (store) => ({
+      listThreads: (params = {}) => store.listThreads(params.limit === 0 ? { ...params, limit: 1 } : params),
+    }),
+  },
+  {
+    name: "a list called with null is a list called with nothing",
+    caughtBy: ["bad-call.parameters"],
+    plant: (store) => ({ listThreads: (params) => store.listThreads(params ?? {}) }),
+  },
+  {
+    name: "one folder to list by, not in a list, is taken apart",
+    caughtBy: ["bad-call.members"],
+    plant: (store) => ({
+      listThreads: (params = {}) =>
+        store.listThreads(params?.cwds === undefined ? params : { ...params, cwds: [...params.cwds] }),
+    }),
+  },
+  {
     name: "a cursor whose turn is gone begins again",
     caughtBy: ["turns.rolled-back-cursor", "bad-input.shapes"],
     plant: (store) => ({
@@ -142,10 +162,13 @@ export const readBugs: readonly PlantedBug[] = [
     }),
   },
   {
-    name: "a limit of 0 is no limit",
+    name: "a limit above the most is refused",
     caughtBy: ["list.limits"],
     plant: (store) => ({
-      listThreads: (params = {}) => store.listThreads(params.limit === 0 ? { ...params, limit: 1_000 } : params),
+      listThreads: async (params = {}) => {
+        if ((params.limit ?? 1) > 1_000) throw rejection("invalid_argument", "limit is too great");
+        return store.listThreads(params);
+      },
     }),
   },
   {

@@ -128,6 +128,15 @@ export const writeBugs: readonly PlantedBug[] = [
     }),
   },
   {
+    name: "the thread of what is no writer is looked at before it is checked",
+    caughtBy: ["bad-call.writers"],
+    plant: (store) => ({
+      shutdownThread: async (writer) => {
+        if (writer.threadId !== "") await store.shutdownThread(writer);
+      },
+    }),
+  },
+  {
     name: "every event is told twice",
     caughtBy: ["append.told", "metadata.told"],
     plant: (store) => ({

@@ -7,7 +7,8 @@
  */
 import { join } from "node:path";
 
-import { faultFromSystem, systemCode } from "../../base/index.ts";
+import { systemCode } from "../../base/index.ts";
+import { diskFault } from "./disk-fault.ts";
 
 /** Codex's own default. */
 const DEFAULT_PROVIDER = "openai";
@@ -23,7 +24,7 @@ export async function providerOfHome(home: string, readText: ReadText): Promise<
   } catch (error) {
     const errno = systemCode(error);
     if (errno === "ENOENT" || errno === "ENOTDIR") return DEFAULT_PROVIDER;
-    throw faultFromSystem(error, "read the home's config.toml", { path });
+    throw diskFault(error, "read the home's config.toml", { path });
   }
 }
 

@@ -2,8 +2,8 @@
  * What the parts of one open local store share, made once, and how they open a thread's file. Nothing
  * here outlives the store.
  */
-import { faultFromSystem } from "../../base/index.ts";
 import { createStoreEvents, type StoreEvents } from "../store-events.ts";
+import { diskFault } from "./disk-fault.ts";
 import type { FileSystem } from "./file-system.ts";
 import { createKeyedLock, type KeyedLock } from "./keyed-lock.ts";
 import { createLineClock, type LineClock } from "../line-clock.ts";
@@ -95,11 +95,11 @@ export async function withThread<Value>(
   throw threadNotFound(threadId);
 }
 
-/** Runs work of the disk; the system's errors become faults that say what was tried. */
+/** Runs work of the disk; the system's errors become faults that say what was tried, bugs pass as they are. */
 export async function attempt<Value>(what: string, work: () => Promise<Value>): Promise<Value> {
   try {
     return await work();
   } catch (error) {
-    throw faultFromSystem(error, what);
+    throw diskFault(error, what);
   }
 }

@@ -8,13 +8,13 @@ import {
   type Clock,
   createIdSource,
   fault,
-  faultFromSystem,
   type IdSource,
   type Logger,
   rejection,
   silentLogger,
   systemClock,
 } from "../../base/index.ts";
+import { diskFault } from "./disk-fault.ts";
 import { type FileSystem, nodeFileSystem } from "./file-system.ts";
 
 /** How a local store is opened. */
@@ -68,7 +68,7 @@ export async function checkHome({ home, fileSystem }: LocalSettings): Promise<vo
     stat = await fileSystem.stat(home);
     if (stat?.kind === "directory") await fileSystem.readDirectory(home);
   } catch (error) {
-    throw faultFromSystem(error, `look into the home ${home}; check who may read it`, { home });
+    throw diskFault(error, `look into the home ${home}; check who may read it`, { home });
   }
   if (stat !== undefined && stat.kind !== "directory") {
     throw fault("home_unusable", `the home ${home} is not a folder; name another one with --home or SKEIN_HOME`, {

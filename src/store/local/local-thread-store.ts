@@ -7,12 +7,14 @@
  */
 import { fault, type SkeinError } from "../../base/index.ts";
 import { checkAppend } from "../append-check.ts";
+import { checkCall, checkCreate, checkListener, checkWriter, isWriter, requireThreadId } from "../call-check.ts";
 import { validateMetadataPatch } from "../metadata-patch.ts";
 import type * as port from "../thread-store.ts";
 import { moveToArchive, moveToSessions } from "./archive-mover.ts";
 import { attempt, createLocalContext, type LocalContext, withThread } from "./local-context.ts";
 import { checkHome, localSettings, type LocalThreadStoreOptions } from "./local-options.ts";
 import { updateMetadata } from "./metadata-updater.ts";
+import type { RolloutWriter } from "./rollout-writer.ts";
 import { removeThread, requireArchived, requireLive } from "./thread-removal.ts";
 import { listHome } from "./thread-list.ts";
 import {
@@ -24,7 +26,7 @@ import {
   rolloutPathOf,
 } from "./thread-reader.ts";
 import { writerClosed } from "../writer-faults.ts";
-import { fenceOpenWriter, openExisting, openFork, openNew, requireThreadId } from "./writer-opening.ts";
+import { fenceOpenWriter, openExisting, openFork, openNew } from "./writer-opening.ts";
 
 /** The store over a home's files. */
 export interface LocalThreadStore extends port.ThreadStore {
@@ -59,6 +61,7 @@ class FileThreadStore implements LocalThreadStore {
 
   async createThread(params: port.CreateThreadParams): Promise<port.OpenedThread> {
     const context = this.#open();
+    checkCreate(params);
     const { fork } = params;
     const threadId = params.threadId === undefined ? context.settings.ids.next() : requireThreadId(params.threadId);
     return context.lock.run(threadId, () =>
@@ -70,6 +73,7 @@ class FileThreadStore implements LocalThreadStore {
 
   async resumeThread(params: port.ResumeThreadParams): Promise<port.OpenedThread> {
     const context = this.#open();
+    checkCall("resumeThread", params);
     const threadId = requireThreadId(params.threadId);
     return context.lock.run(threadId, () =>
       attempt(`resume thread ${threadId}`, async () => {
@@ -86,8 +90,9 @@ class FileThreadStore implements LocalThreadStore {
   // Not async: on this way a second promise for each append is a tenth of the work.
   appendItems(params: port.AppendItemsParams): Promise<port.AppendResult> {
     try {
-      const writer = this.#open().writers.require(params.writer);
+      const { writers } = this.#open();
       const items = checkAppend(params);
+      const writer = writers.require(params.writer);
       return writer.append({ items, expectedOrdinal: params.expectedOrdinal, key: params.idempotencyKey });
     } catch (error) {
       return Promise.reject(error);
@@ -95,15 +100,16 @@ class FileThreadStore implements LocalThreadStore {
   }
 
   async persistThread(writer: port.ThreadWriter): Promise<void> {
-    await this.#open().writers.require(writer).materialise();
+    await this.#require(writer).materialise();
   }
 
   async flushThread(writer: port.ThreadWriter): Promise<void> {
-    await this.#open().writers.require(writer).flush();
+    await this.#require(writer).flush();
   }
 
   async shutdownThread(name: port.ThreadWriter): Promise<void> {
     const { writers } = this.#context;
+    checkWriter(name);
     const writer = writers.find(name);
     if (writer === undefined) return;
     try {
@@ -115,25 +121,29 @@ class FileThreadStore implements LocalThreadStore {
 
   async discardThread(name: port.ThreadWriter): Promise<void> {
     const { writers } = this.#context;
-    const writer = writers.find(name);
+    const writer = isWriter(name) ? writers.find(name) : undefined;
     if (writer === undefined) return;
     await writers.release(writer, writerClosed(name.threadId, "it was discarded"));
   }
 
   async loadHistory(params: port.LoadHistoryParams): Promise<port.HistoryPage> {
     const context = this.#open();
+    checkCall("loadHistory", params);
     return attempt("read a history", () => readHistoryPage(context, params));
   }
 
-  async readThread({ threadId, includeHistory }: port.ReadThreadParams): Promise<port.StoredThread> {
+  async readThread(params: port.ReadThreadParams): Promise<port.StoredThread> {
     const context = this.#open();
-    return attempt("read a thread", () => readThread(context, requireThreadId(threadId), includeHistory ?? false));
+    checkCall("readThread", params);
+    const { threadId, includeHistory = false } = params;
+    return attempt("read a thread", () => readThread(context, requireThreadId(threadId), includeHistory));
   }
 
   async readThreadByRolloutPath(
     params: Parameters<port.ThreadStore["readThreadByRolloutPath"]>[0],
   ): Promise<port.StoredThread> {
     const context = this.#open();
+    checkCall("readThreadByRolloutPath", params);
     const { rolloutPath, includeHistory = false } = params;
     return attempt("read a rollout", () => readThreadByPath(context, rolloutPath, includeHistory));
   }
@@ -141,26 +151,31 @@ class FileThreadStore implements LocalThreadStore {
   async listThreads(params: port.ListThreadsParams = {}): Promise<port.ListThreadsResult> {
     const { logger } = this.#context.settings;
     const context = { ...this.#open(), logger };
+    checkCall("listThreads", params);
     return attempt("list the threads of the home", () => listHome(context, params));
   }
 
-  async searchThreads(_params: port.SearchThreadsParams): Promise<port.SearchThreadsResult> {
+  async searchThreads(params: port.SearchThreadsParams): Promise<port.SearchThreadsResult> {
     this.#open();
+    checkCall("searchThreads", params);
     throw searchNeedsIndex(this.home);
   }
 
   async listTurns(params: port.ListTurnsParams): Promise<port.ListTurnsResult> {
     const context = this.#open();
+    checkCall("listTurns", params);
     return attempt("read turns", () => readTurnPage(context, params));
   }
 
   async listItems(params: port.ListItemsParams): Promise<port.ListItemsResult> {
     const context = this.#open();
+    checkCall("listItems", params);
     return attempt("read items", () => readItemPage(context, params));
   }
 
   async updateThreadMetadata(params: port.UpdateThreadMetadataParams): Promise<port.StoredThread> {
     const context = this.#open();
+    checkCall("updateThreadMetadata", params);
     const threadId = requireThreadId(params.threadId);
     const patch = validateMetadataPatch(params.patch);
     return context.lock.run(threadId, () =>
@@ -198,6 +213,7 @@ class FileThreadStore implements LocalThreadStore {
   }
 
   subscribe(listener: (event: port.StoreEvent) => void): () => void {
+    checkListener(listener);
     return this.#context.events.subscribe(listener);
   }
 
@@ -217,6 +233,12 @@ class FileThreadStore implements LocalThreadStore {
   #open(): LocalContext {
     if (this.#closing === null) return this.#context;
     throw fault("runtime_closed", "the store was closed; open it again", { data: { home: this.home } });
+  }
+
+  #require(writer: port.ThreadWriter): RolloutWriter {
+    const { writers } = this.#open();
+    checkWriter(writer);
+    return writers.require(writer);
   }
 
   /** Runs a move of a thread's file, after what its writer was writing is written. */

@@ -2,7 +2,8 @@
  * A rollout opened for reading, with the end up to which it may be believed: what the thread's writer
  * in this process has acknowledged, or, without one, what stands there in whole records and batches.
  */
-import { fault, faultFromSystem, rejection, type SkeinError } from "../../base/index.ts";
+import { fault, rejection, type SkeinError } from "../../base/index.ts";
+import { diskFault } from "./disk-fault.ts";
 import { type FileStat, type FileSystem, isMissing } from "./file-system.ts";
 import type { OffsetIndex } from "./offset-index.ts";
 import { inspectTail } from "./rollout-tail.ts";
@@ -46,7 +47,7 @@ export function createRolloutAccess(
         fd = await files.open(path, "read");
       } catch (error) {
         if (isMissing(error)) return undefined;
-        throw faultFromSystem(error, `open ${path}`, { path });
+        throw diskFault(error, `open ${path}`, { path });
       }
       try {
         const stat = files.fstat(fd);
@@ -58,7 +59,7 @@ export function createRolloutAccess(
         const tail = await inspectTail(files, fd, stat.size);
         return await use({ fd, path, stat, ...tail, index: undefined });
       } catch (error) {
-        throw faultFromSystem(error, `read ${path}`, { path });
+        throw diskFault(error, `read ${path}`, { path });
       } finally {
         await files.close(fd);
       }

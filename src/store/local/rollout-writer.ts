@@ -16,11 +16,13 @@ import type { AppliedKeys } from "../applied-keys.ts";
 import type { StoreEvents } from "../store-events.ts";
 import type { AppendResult } from "../thread-store.ts";
 import { type Batch, encodeBatch, recordsOf } from "../batch-encoder.ts";
+import { isBug } from "./disk-fault.ts";
 import { type CommitQueue, createCommitQueue } from "./commit-queue.ts";
 import type { LineClock } from "../line-clock.ts";
 import type { OffsetIndex } from "./offset-index.ts";
 import type { RolloutFile } from "./rollout-file.ts";
 import { writerClosed } from "../writer-faults.ts";
+import { writerLost } from "./writer-faults.ts";
 
 /** What a writer begins with. */
 export interface RolloutWriterOptions {
@@ -228,7 +230,11 @@ export class RolloutWriter {
   #commit(entries: readonly Entry[]): Promise<void> | undefined {
     const offset = this.file.end;
     const fail = (error: unknown): void => {
-      this.#fail(entries, faultFromSystem(error, `append to ${this.file.path}`, { threadId: this.threadId }));
+      // After a bug nobody knows what stands in the file: the writer ends.
+      const failure = isBug(error)
+        ? writerLost(this.threadId, "a write met a bug in Skein", error)
+        : faultFromSystem(error, `append to ${this.file.path}`, { threadId: this.threadId });
+      this.#fail(entries, failure);
     };
     try {
       const writing = this.#write(entries);

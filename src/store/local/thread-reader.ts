@@ -6,6 +6,7 @@ import { isAbsolute, join } from "node:path";
 
 import { fault } from "../../base/index.ts";
 import type { RolloutRecord } from "../../events/index.ts";
+import { requireThreadId } from "../call-check.ts";
 import { historyRange } from "../history-range.ts";
 import { storedThreadFrom } from "../stored-thread.ts";
 import type {
@@ -24,7 +25,6 @@ import { type LocalContext, withThread } from "./local-context.ts";
 import { notARollout, type ReadableRollout } from "./rollout-access.ts";
 import { withFileTimes } from "./rollout-facts.ts";
 import { readHead } from "./rollout-head.ts";
-import { requireThreadId } from "./writer-opening.ts";
 
 /** A page of a thread's records. */
 export async function readHistoryPage(context: LocalContext, params: LoadHistoryParams): Promise<HistoryPage> {

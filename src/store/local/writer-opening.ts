@@ -3,9 +3,10 @@
  * file that exists. Each is called with the thread's lock held. Opening on a file reads it once, to
  * count its records and to find the idempotency keys in its tail; it changes nothing.
  */
-import { canonicalThreadId, rejection, type SkeinError } from "../../base/index.ts";
+import { rejection, type SkeinError } from "../../base/index.ts";
 import { encodeLine, type SessionMeta } from "../../events/index.ts";
 import { type AppliedKeys, createAppliedKeys } from "../applied-keys.ts";
+import { requireThreadId } from "../call-check.ts";
 import { newSessionMeta } from "../new-session-meta.ts";
 import type { CreateThreadParams, ForkPoint, NewThreadMetadata, OpenedThread } from "../thread-store.ts";
 import { readAppliedKeys } from "./applied-key-reader.ts";
@@ -21,13 +22,6 @@ import { markCopied, readCopiedRecords, readHead } from "./rollout-head.ts";
 import { newRolloutPath } from "./rollout-path.ts";
 import { RolloutWriter, type RolloutWriterOptions } from "./rollout-writer.ts";
 import { fencedByEpoch } from "../writer-faults.ts";
-
-/** A thread id as given from outside, in its canonical form. `invalid_thread_id`. */
-export function requireThreadId(threadId: unknown): string {
-  const canonical = typeof threadId === "string" ? canonicalThreadId(threadId) : undefined;
-  if (canonical !== undefined) return canonical;
-  throw rejection("invalid_thread_id", `invalid thread id: ${String(threadId).slice(0, 100)}`);
-}
 
 /** Opens a writer for a new thread; its file is made with its first append. `thread_exists`. */
 export async function openNew(

@@ -17,6 +17,7 @@ import {
   systemClock,
 } from "../../base/index.ts";
 import { checkAppend } from "../append-check.ts";
+import { checkCall, checkCreate, checkListener, checkWriter, isWriter } from "../call-check.ts";
 import { historyRange } from "../history-range.ts";
 import { pageThreads } from "../list-page.ts";
 import { validateMetadataPatch } from "../metadata-patch.ts";
@@ -102,11 +103,15 @@ class MemoryStore implements MemoryThreadStore {
   }
 
   async createThread(params: CreateThreadParams): Promise<OpenedThread> {
-    return this.#call("createThread", params, () => opened(this.#threads.create(params)));
+    return this.#call("createThread", params, () => {
+      checkCreate(params);
+      return opened(this.#threads.create(params));
+    });
   }
 
   async resumeThread(params: ResumeThreadParams): Promise<OpenedThread> {
     return this.#call("resumeThread", params, () => {
+      checkCall("resumeThread", params);
       if (params.rolloutPath !== undefined) throw withoutPaths();
       return opened(this.#threads.resume(params.threadId));
     });
@@ -120,23 +125,35 @@ class MemoryStore implements MemoryThreadStore {
   }
 
   async persistThread(writer: ThreadWriter): Promise<void> {
-    this.#call("persistThread", writer, () => this.#threads.persist(writer));
+    this.#call("persistThread", writer, () => {
+      checkWriter(writer);
+      this.#threads.persist(writer);
+    });
   }
 
   async flushThread(writer: ThreadWriter): Promise<void> {
-    this.#call("flushThread", writer, () => void this.#threads.requireOpen(writer));
+    this.#call("flushThread", writer, () => {
+      checkWriter(writer);
+      this.#threads.requireOpen(writer);
+    });
   }
 
   async shutdownThread(writer: ThreadWriter): Promise<void> {
-    this.#journal.record("shutdownThread", writer, () => this.#threads.release(writer));
+    this.#journal.record("shutdownThread", writer, () => {
+      checkWriter(writer);
+      this.#threads.release(writer);
+    });
   }
 
   async discardThread(writer: ThreadWriter): Promise<void> {
-    this.#journal.record("discardThread", writer, () => this.#threads.release(writer));
+    this.#journal.record("discardThread", writer, () => {
+      if (isWriter(writer)) this.#threads.release(writer);
+    });
   }
 
   async loadHistory(params: LoadHistoryParams): Promise<HistoryPage> {
     return this.#call("loadHistory", params, () => {
+      checkCall("loadHistory", params);
       const { log } = this.#threads.requireStored(params.threadId);
       const { from, limit } = historyRange(params);
       const records = log.read(from, from + limit);
@@ -147,6 +164,7 @@ class MemoryStore implements MemoryThreadStore {
 
   async readThread(params: ReadThreadParams): Promise<StoredThread> {
     return this.#call("readThread", params, () => {
+      checkCall("readThread", params);
       const thread = this.#threads.requireStored(params.threadId);
       const stored = this.#threads.view(thread);
       return params.includeHistory === true ? { ...stored, history: thread.log.read() } : stored;
@@ -155,12 +173,14 @@ class MemoryStore implements MemoryThreadStore {
 
   async readThreadByRolloutPath(params: { readonly rolloutPath: string }): Promise<StoredThread> {
     return this.#call("readThreadByRolloutPath", params, () => {
+      checkCall("readThreadByRolloutPath", params);
       throw withoutPaths();
     });
   }
 
   async listThreads(params: ListThreadsParams = {}): Promise<ListThreadsResult> {
     return this.#call("listThreads", params, () => {
+      checkCall("listThreads", params);
       const asOfMs = this.#threads.asOfMs(params);
       const page = pageThreads(this.#threads.rows(asOfMs), params, asOfMs);
       return { ...page, data: page.data.map((row) => this.#threads.view(row.thread)) };
@@ -169,6 +189,7 @@ class MemoryStore implements MemoryThreadStore {
 
   async searchThreads(params: SearchThreadsParams): Promise<SearchThreadsResult> {
     return this.#call("searchThreads", params, () => {
+      checkCall("searchThreads", params);
       const { query, archived, limit, cursor } = params;
       const find = createSnippetFinder(query);
       const order = {
@@ -193,19 +214,22 @@ class MemoryStore implements MemoryThreadStore {
   }
 
   async listTurns(params: ListTurnsParams): Promise<ListTurnsResult> {
-    return this.#call("listTurns", params, () =>
-      pageTurns(this.#threads.requireStored(params.threadId).log.turns(), params),
-    );
+    return this.#call("listTurns", params, () => {
+      checkCall("listTurns", params);
+      return pageTurns(this.#threads.requireStored(params.threadId).log.turns(), params);
+    });
   }
 
   async listItems(params: ListItemsParams): Promise<ListItemsResult> {
-    return this.#call("listItems", params, () =>
-      pageItems(this.#threads.requireStored(params.threadId).log.turns(), params),
-    );
+    return this.#call("listItems", params, () => {
+      checkCall("listItems", params);
+      return pageItems(this.#threads.requireStored(params.threadId).log.turns(), params);
+    });
   }
 
   async updateThreadMetadata(params: UpdateThreadMetadataParams): Promise<StoredThread> {
     return this.#call("updateThreadMetadata", params, () => {
+      checkCall("updateThreadMetadata", params);
       const thread = this.#threads.require(params.threadId);
       this.#threads.patch(thread, validateMetadataPatch(params.patch));
       return this.#threads.view(thread);
@@ -225,7 +249,10 @@ class MemoryStore implements MemoryThreadStore {
   }
 
   subscribe(listener: (event: StoreEvent) => void): () => void {
-    return this.#call("subscribe", undefined, () => this.#events.subscribe(listener));
+    return this.#call("subscribe", undefined, () => {
+      checkListener(listener);
+      return this.#events.subscribe(listener);
+    });
   }
 
   async close(): Promise<void> {

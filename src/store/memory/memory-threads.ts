@@ -5,8 +5,9 @@
  * A thread whose log is empty is only created: it has an open writer and waits for its first record.
  * When that writer goes, so does the thread.
  */
-import { canonicalThreadId, type Clock, fault, type IdSource, rejection } from "../../base/index.ts";
+import { type Clock, fault, type IdSource, rejection } from "../../base/index.ts";
 import type { AppendableItem, SessionMeta } from "../../events/index.ts";
+import { requireThreadId } from "../call-check.ts";
 import { createLineClock, type LineClock } from "../line-clock.ts";
 import { listAsOfMs, type ThreadRow } from "../list-page.ts";
 import { sessionMetaForPatch } from "../metadata-patch.ts";
@@ -66,7 +67,7 @@ export class MemoryThreads {
   }
 
   create({ threadId, metadata, fork }: CreateThreadParams): OpenedWriter {
-    const id = threadId === undefined ? this.#ids.next() : requireId(threadId);
+    const id = threadId === undefined ? this.#ids.next() : requireThreadId(threadId);
     if (this.#threads.has(id)) {
       throw rejection("thread_exists", `thread ${id} exists already`, { threadId: id });
     }
@@ -167,7 +168,7 @@ export class MemoryThreads {
 
   /** The thread with this id, stored or only created. */
   require(threadId: string): MemoryThread {
-    const id = requireId(threadId);
+    const id = requireThreadId(threadId);
     const thread = this.#threads.get(id);
     if (thread === undefined) throw notFound(id);
     return thread;
@@ -255,12 +256,6 @@ function nextOrdinalOf({ log }: MemoryThread): number {
 /** What is stored, as the fold's own objects: to be looked at, not to be handed out. */
 function storedOf({ isArchived: archived, name, log }: MemoryThread): StoredThread {
   return storedThreadFrom({ metadata: log.metadata, path: null, archived, name });
-}
-
-function requireId(threadId: string): string {
-  const id = typeof threadId === "string" ? canonicalThreadId(threadId) : undefined;
-  if (id !== undefined) return id;
-  throw rejection("invalid_thread_id", "a thread id is a UUID", { threadId });
 }
 
 function notFound(threadId: string): Error {

@@ -134,6 +134,9 @@ const badCalls: readonly BadCall[] = [
   ["empty turn cursor", "invalid_cursor", (s, t) => s.listTurns({ ...on(t), cursor: "" })],
   ["unknown turn's cursor", "invalid_cursor", unknownTurnsCursor],
   ["item cursor", "invalid_cursor", (s, t) => s.listItems({ ...on(t), cursor: "[]" })],
+  ["turn limit of 0", "invalid_argument", (s, t) => s.listTurns({ ...on(t), limit: 0 })],
+  ["item limit of 0", "invalid_argument", (s, t) => s.listItems({ ...on(t), limit: 0 })],
+  ["limit of 0", "invalid_argument", (s) => s.listThreads({ limit: 0 })],
   ["unknown turn's items", "turn_not_found", (s, t) => s.listItems({ ...on(t), turnId: "nowhere" })],
 ];
 

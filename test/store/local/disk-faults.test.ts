@@ -6,6 +6,7 @@ import { readFile, stat } from "node:fs/promises";
 
 import { describe, expect, it } from "vitest";
 
+import { type FileSystem, nodeFileSystem } from "../../../src/store/local/index.ts";
 import { faultyDisk } from "./faulty-disk.ts";
 import { idsOf, logOf, makeHome, messages, openStore, refusal, seed, textsOf, message } from "./store-lab.ts";
 
@@ -215,3 +216,41 @@ async function sizeOfBatch(durability: "fsync" | "os"): Promise<number> {
   await store.appendItems({ writer, items: messages(2) });
   return (await stat(file)).size - before;
 }
+
+describe("a bug", () => {
+  it("is told as what it is, not as a fault of the disk", async () => {
+    let isBroken = false;
+    const disk: FileSystem = {
+      ...nodeFileSystem,
+      readDirectory: async (path) => {
+        if (isBroken) throw new TypeError("not a function");
+        return nodeFileSystem.readDirectory(path);
+      },
+    };
+    const store = await openStore(await makeHome(), { fileSystem: disk });
+    isBroken = true;
+    await expect(store.listThreads()).rejects.toBeInstanceOf(TypeError);
+  });
+
+  it("met while writing ends the writer: nobody knows what stands in the file", async () => {
+    let isBroken = false;
+    const disk: FileSystem = {
+      ...nodeFileSystem,
+      write(fd, bytes) {
+        if (isBroken) throw new TypeError("not a function");
+        return nodeFileSystem.write(fd, bytes);
+      },
+    };
+    const store = await openStore(await makeHome(), { fileSystem: disk });
+    const { writer } = await seed(store);
+    isBroken = true;
+    const first = await refusal(store.appendItems({ writer, items: [message("lost")] }));
+    isBroken = false;
+    const second = await refusal(store.appendItems({ writer, items: [message("next")] }));
+    expect([first.code, first.cause instanceof TypeError, second.code]).toEqual([
+      "writer_closed",
+      true,
+      "writer_closed",
+    ]);
+  });
+});
