@@ -32,6 +32,7 @@ export type {
   ScriptedAgent,
   ScriptedTurn,
   ScriptStep,
+  ShutdownOptions,
   ShutdownReport,
   Signal,
   StartedReview,
@@ -43,6 +44,7 @@ export type {
   ThreadSnapshot,
   TurnOptions,
   TurnSettings,
+  UnfinishedCall,
 } from "./actors/index.ts";
 
 // Feeds.

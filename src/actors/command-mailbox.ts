@@ -16,6 +16,7 @@ interface WaitingCommand {
 export class CommandMailbox {
   readonly #waiting: WaitingCommand[] = [];
   #running: Promise<void> | null = null;
+  #refuseRunning: ((error: SkeinError) => void) | null = null;
 
   /** Whether a command runs or waits. */
   get isBusy(): boolean {
@@ -34,8 +35,9 @@ export class CommandMailbox {
     }
     return new Promise<Answer>((resolve, reject) => {
       const start = (): Promise<void> => command().then(resolve, reject);
-      if (this.#running === null) this.#begin(start);
-      else this.#waiting.push({ start, refuse: reject });
+      const waiting = { start, refuse: reject };
+      if (this.#running === null) this.#begin(waiting);
+      else this.#waiting.push(waiting);
     });
   }
 
@@ -44,16 +46,24 @@ export class CommandMailbox {
     for (const { refuse } of this.#waiting.splice(0)) refuse(error);
   }
 
+  /** Refuses those that wait and the caller of the running one, which nobody waits for any more. */
+  abandon(error: SkeinError): void {
+    this.refuseWaiting(error);
+    this.#refuseRunning?.(error);
+  }
+
   /** Resolves when the command that runs now has settled. */
   async settled(): Promise<void> {
     await this.#running;
   }
 
-  #begin(start: () => Promise<void>): void {
+  #begin({ start, refuse }: WaitingCommand): void {
+    this.#refuseRunning = refuse;
     this.#running = start().then(() => {
-      const next = this.#waiting.shift();
+      const following = this.#waiting.shift();
       this.#running = null;
-      if (next !== undefined) this.#begin(next.start);
+      this.#refuseRunning = null;
+      if (following !== undefined) this.#begin(following);
     });
   }
 }

@@ -89,6 +89,12 @@ export function findTurn(conversation: Conversation, turnId: string): Turn | und
   return turnsOf(conversation.turns, { live: false }).findLast((turn) => turn.id === turnId);
 }
 
+/** Whether the log has this turn's end; one without was left open. */
+export function hasEnd(conversation: Conversation, turnId: string): boolean {
+  const turns = turnsOf(conversation.turns, { live: true });
+  return turns.findLast((turn) => turn.id === turnId)?.status !== "inProgress";
+}
+
 /**
  * Settings as the newest turn_context recorded them; {} before the first turn. A model that another of
  * Skein's agents ran with means nothing to this one; a model that Codex recorded may.

@@ -16,11 +16,8 @@ export {
 } from "./agents/scripted-agent.ts";
 export type { ForkThreadParams } from "./fork-thread.ts";
 export type { ThreadManagerOptions } from "./manager-options.ts";
-export type { ShutdownReport } from "./shutdown-threads.ts";
+export type { UnfinishedCall } from "./calls-in-flight.ts";
+export { createThreadManager } from "./registry-thread-manager.ts";
+export { type ShutdownOptions, type ShutdownReport, shutdownTimeoutMs } from "./shutdown-threads.ts";
 export type * from "./thread-handle.ts";
-export {
-  createThreadManager,
-  type StartedReview,
-  type StartThreadParams,
-  type ThreadManager,
-} from "./thread-manager.ts";
+export type { StartedReview, StartThreadParams, ThreadManager } from "./thread-manager.ts";

@@ -18,7 +18,7 @@ import type { AppendableItem, ThreadStatus, Turn } from "../events/index.ts";
 import { type StoredThread, type StoreEvent, toThread } from "../store/index.ts";
 import type { TurnSettings } from "./agent.ts";
 import { CommandMailbox } from "./command-mailbox.ts";
-import { type Conversation, findTurn, recordedSettings, totalUsageOf, visibleTurns } from "./conversation.ts";
+import { type Conversation, findTurn, hasEnd, recordedSettings, totalUsageOf, visibleTurns } from "./conversation.ts";
 import type { IdleThread } from "./idle-sweeper.ts";
 import type { LifecycleEffects } from "./lifecycle-effects.ts";
 import { type LiveThreadActor, liveThreadMachine } from "./live-thread-machine.ts";
@@ -157,6 +157,11 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     if (this.#isAnnounced && !this.#isUnloaded) this.environment.tell(this.id, signal);
   }
 
+  /** Whether anybody was told of the thread. */
+  get isAnnounced(): boolean {
+    return this.#isAnnounced;
+  }
+
   /** The manager told that the thread is loaded. */
   announce(): void {
     this.#isAnnounced = true;
@@ -171,9 +176,15 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     return this.#closed.promise;
   }
 
-  /** Lets the writer go without waiting for anything; for a shutdown that ran out of time. */
+  /** Lets the writer go, and everybody who waits, without waiting for anything; for a shutdown that ran out of time. */
   abandon(): void {
-    this.#turn?.abort(closedError(this.id));
+    const failure = abandonedFault(this.id);
+    this.#turn?.abort(failure);
+    this.#mailbox.abandon(failure);
+    this.#settleLostTurn(failure);
+    this.#tellUnloaded("closed");
+    this.#closed?.reject(failure);
+    this.#opened?.reject(failure);
     void this.log.release();
   }
 
@@ -277,7 +288,7 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     this.#turn = null;
     this.#lastTurnFailed = ended?.status === "failed";
     this.#actor.send({ type: "turn.ended" });
-    this.#settleTurn(turn, ended ?? lostTurn(turn, null));
+    this.#settleTurn(turn, ended ?? lostTurn(turn, null, undefined));
     return { fault: null };
   }
 
@@ -286,18 +297,25 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     turn.settle(ended);
   }
 
-  /** A turn the store failed under: it is what the log says, or what was last known of it. */
-  #settleLostTurn(): void {
+  /**
+   * A turn the store failed under: if the log has its end, it is that; else it failed, and why is told
+   * here alone. Nothing more is recorded of it (a store that has just failed isn't one to rely on), so
+   * the log reads as interrupted from then on.
+   */
+  #settleLostTurn(failure: SkeinError | null): void {
     const turn = this.#turn;
     if (turn === null) return;
     this.#turn = null;
-    this.#settleTurn(turn, findTurn(this.conversation, turn.id) ?? lostTurn(turn, this.#fault));
+    const recorded = findTurn(this.conversation, turn.id);
+    if (recorded !== undefined && hasEnd(this.conversation, turn.id)) this.#settleTurn(turn, recorded);
+    else this.#settleTurn(turn, lostTurn(turn, turn.fault ?? failure, recorded));
   }
 
   #fail(failure: SkeinError): void {
     const { logger } = this.environment;
     if (this.#state === "failed" || this.#state === "closed") return;
     this.#fault = failure;
+    if (this.#turn !== null) this.#turn.fault ??= failure;
     logger.error({ error: failure, threadId: this.id, state: this.#state }, "a thread failed");
     this.#actor.send({ type: "fault", fault: failure });
   }
@@ -308,7 +326,7 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     this.#opened?.resolve();
     this.#opened = null;
     this.environment.idle.touch(this);
-    this.#settleLostTurn();
+    this.#settleLostTurn(null);
   }
 
   #enteredFailed(): void {
@@ -316,12 +334,12 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     this.#turn?.abort(this.#failedError());
     this.#releasing = this.log.release();
     if (this.mayRestart()) return;
-    this.#settleLostTurn();
+    this.#settleLostTurn(this.#fault);
     this.#tellUnloaded("failed");
   }
 
   #enteredClosed(): void {
-    this.#settleLostTurn();
+    this.#settleLostTurn(this.#fault);
     if (this.#opened !== null) {
       this.#opened.reject(this.#fault ?? closedError(this.id));
       this.#opened = null;
@@ -358,6 +376,13 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
       cause: this.#fault,
     });
   }
+}
+
+/** What those get whom a shutdown leaves behind. */
+function abandonedFault(threadId: string): SkeinError {
+  return fault("runtime_closed", `thread ${threadId} was let go: the shutdown's time was over before this was done`, {
+    data: { threadId },
+  });
 }
 
 /** What a failing store or a bug threw, as the error a caller gets. */

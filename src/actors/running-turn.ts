@@ -33,6 +33,8 @@ export class RunningTurn {
   pending: AppendableItem[] = [];
   totalUsage: TokenUsage | null;
   lastMessage: string | null = null;
+  /** What the store failed with under it. */
+  fault: SkeinError | null = null;
   /** Its end is being recorded: nothing can be steered in any more. */
   isEnding = false;
 
@@ -98,18 +100,19 @@ export function requireTurn(turn: RunningTurn | null, turnId: string): RunningTu
   return turn;
 }
 
-/** A turn whose end could not be recorded, as its caller is told about it. */
-export function lostTurn(turn: RunningTurn, failure: SkeinError | null): Turn {
-  const error =
-    failure === null ? null : { message: failure.message, codexErrorInfo: "other", additionalDetails: null };
-  return {
+/** A turn whose end could not be recorded, as its caller is told about it: with what `recorded` has of it. */
+export function lostTurn(turn: RunningTurn, failure: SkeinError | null, recorded: Turn | undefined): Turn {
+  const known: Turn = recorded ?? {
     id: turn.id,
     items: [],
     itemsView: "notLoaded",
-    status: error === null ? "interrupted" : "failed",
-    error,
+    status: "interrupted",
+    error: null,
     startedAt: Math.floor(turn.plan.start.startedAtMs / 1000),
     completedAt: null,
     durationMs: null,
   };
+  if (failure === null) return known;
+  const error = { message: failure.message, codexErrorInfo: "other", additionalDetails: null };
+  return { ...known, status: "failed", error };
 }

@@ -20,7 +20,8 @@ export interface MachineClock {
  */
 export function machineClockOf(clock: Clock): MachineClock {
   return {
-    setTimeout: (run, delayMs) => (Number.isFinite(delayMs) ? clock.setTimer(delayMs, run, { holdsProcess: true }) : undefined),
+    setTimeout: (run, delayMs) =>
+      Number.isFinite(delayMs) ? clock.setTimer(delayMs, run, { holdsProcess: true }) : undefined,
     clearTimeout: (timer) => timer?.cancel(),
   };
 }

@@ -26,7 +26,11 @@ export type TurnOptions = Partial<TurnSettings>;
 /** A turn that was accepted: it is recorded and it runs. */
 export interface StartedTurn {
   readonly turnId: string;
-  /** Resolves with the turn as it ended (completed, interrupted or failed), after that was recorded. Never rejects. */
+  /**
+   * Resolves with the turn as it ended (completed, interrupted or failed), after that was recorded. Never
+   * rejects. When the store failed before the end could be recorded, the turn is `failed` with the store's
+   * message as its error; that is told here alone: the log reads as interrupted from then on.
+   */
   readonly completed: Promise<Turn>;
 }
 

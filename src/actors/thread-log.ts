@@ -115,7 +115,14 @@ export class ThreadLog {
   async release(): Promise<void> {
     const writer = this.#writer;
     this.#writer = null;
-    if (writer !== null) await this.#environment.store.discardThread(writer);
+    if (writer === null) return;
+    const { store, logger } = this.#environment;
+    try {
+      await store.discardThread(writer);
+    } catch (error) {
+      // The port says that this never happens; an adapter that breaks it must not break a shutdown.
+      logger.error({ error, threadId: this.threadId }, "a store failed to discard a writer");
+    }
   }
 
   /** Takes what the store says about this thread. */

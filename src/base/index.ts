@@ -24,3 +24,4 @@ export { type Logger, silentLogger } from "./logger.ts";
 export { createPinoLogger, type LogLevel, type PinoLoggerOptions } from "./pino-logger.ts";
 export { holdProcess } from "./process-hold.ts";
 export { SKEIN_VERSION } from "./version.ts";
+export { withinTime } from "./within-time.ts";

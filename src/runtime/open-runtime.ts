@@ -10,7 +10,9 @@ import {
   type ForkThreadParams,
   type ManagerEvent,
   type ReviewTarget,
+  type ShutdownOptions,
   type ShutdownReport,
+  shutdownTimeoutMs,
   type Signal,
   type StartedReview,
   type StartThreadParams,
@@ -18,7 +20,7 @@ import {
   type ThreadManager,
   type TurnOptions,
 } from "../actors/index.ts";
-import { fault } from "../base/index.ts";
+import { type Clock, fault, type Logger, silentLogger, systemClock, withinTime } from "../base/index.ts";
 import type { ResponseItem, Thread } from "../events/index.ts";
 import type {
   ListItemsParams,
@@ -79,6 +81,8 @@ class StoreRuntime implements Runtime {
   readonly store: ThreadStore;
   readonly manager: ThreadManager;
   readonly #isOwnStore: boolean;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #hub: FeedHub<Signal>;
   /** One RuntimeThread a handle, so that the same thread is the same object. */
   readonly #threads = new WeakMap<ThreadHandle, RuntimeThread>();
@@ -88,6 +92,8 @@ class StoreRuntime implements Runtime {
     const { agent = echoAgent(), clock, ids, logger, cwd, model, originator, idleUnloadMs } = options;
     this.store = store;
     this.#isOwnStore = isOwnStore;
+    this.#clock = clock ?? systemClock;
+    this.#logger = logger ?? silentLogger;
     const hub = createFeedHub<Signal>({
       store,
       ...(clock === undefined ? {} : { clock }),
@@ -188,23 +194,36 @@ class StoreRuntime implements Runtime {
     return this.#hub.openRuntimeFeed(options);
   }
 
-  close(options?: { readonly timeoutMs?: number }): Promise<ShutdownReport> {
-    this.#closing ??= this.#close(options);
-    return this.#closing;
+  async close(options?: ShutdownOptions): Promise<ShutdownReport> {
+    const timeoutMs = shutdownTimeoutMs(options);
+    this.#closing ??= this.#close(timeoutMs);
+    return await this.#closing;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
-  async #close(options?: { readonly timeoutMs?: number }): Promise<ShutdownReport> {
-    try {
-      return await this.manager.shutdown(options);
-    } finally {
-      // The feeds end after the threads, so that a subscriber still hears how they ended.
-      this.#hub.close();
-      if (this.#isOwnStore) await this.store.close();
+  async #close(timeoutMs: number): Promise<ShutdownReport> {
+    const begunMs = this.#clock.monotonicMs();
+    const report = await this.manager.shutdown({ timeoutMs });
+    // The feeds end after the threads, so that a subscriber still hears how they ended.
+    this.#hub.close();
+    if (!this.#isOwnStore) return report;
+    const leftMs = Math.max(0, timeoutMs - (this.#clock.monotonicMs() - begunMs));
+    if (await this.#closeStore(leftMs)) return report;
+    return { ...report, unfinished: [...report.unfinished, { call: "store.close", threadId: null }] };
+  }
+
+  /** Says whether the store was closed in time; one that goes on closing is left behind. Rejects with its fault. */
+  async #closeStore(leftMs: number): Promise<boolean> {
+    const closing = this.store.close();
+    if (await withinTime(closing, this.#clock, leftMs)) {
+      await closing;
+      return true;
     }
+    closing.catch((error: unknown) => this.#logger.error({ error }, "a store that was left behind failed to close"));
+    return false;
   }
 
   #handOut(handle: ThreadHandle): RuntimeThread {

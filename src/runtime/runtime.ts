@@ -9,6 +9,7 @@
 import type {
   ForkThreadParams,
   ReviewTarget,
+  ShutdownOptions,
   ShutdownReport,
   StartedReview,
   StartThreadParams,
@@ -87,8 +88,10 @@ export interface Runtime extends AsyncDisposable {
   events(options?: RuntimeFeedOptions): RuntimeFeed;
 
   /**
-   * Interrupts what runs, flushes and unloads every thread within `timeoutMs` (default 10 s), ends the
-   * feeds, and closes the store if the runtime opened it. Says what became of each thread. Idempotent.
+   * Interrupts what runs, flushes and unloads every thread, ends the feeds, and closes the store if the
+   * runtime opened it; all of it within `timeoutMs` (default 10 s). What was not done by then is let go
+   * and named, and whoever waits for it gets `runtime_closed`. Says what became of each thread.
+   * Idempotent; rejects with `invalid_argument` (and closes nothing) or with why the store failed to close.
    */
-  close(options?: { readonly timeoutMs?: number }): Promise<ShutdownReport>;
+  close(options?: ShutdownOptions): Promise<ShutdownReport>;
 }

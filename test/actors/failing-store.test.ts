@@ -82,7 +82,7 @@ describe("a turn whose store fails", () => {
     expect((await fixture.kinds(thread.id))[0]).toBe("session_meta");
   });
 
-  test("in its middle reads as interrupted after the restart, and its promise says so", async () => {
+  test("in its middle has failed for who awaits it, with the fault, and reads as interrupted after the restart", async () => {
     fixture = openFaulty(scriptedAgent({ turns: [[{ say: "lost" }]] }));
     const thread = await fixture.manager.start();
     fixture.store.planAppend(2, { type: "before", error: diskFull() });
@@ -93,15 +93,14 @@ describe("a turn whose store fails", () => {
       thread: { status: { type: "systemError" } },
     });
     await fixture.clock.run(100);
-    expect(await turn.completed).toMatchObject({
+    const lost = {
       id: turn.turnId,
-      status: "interrupted",
+      status: "failed",
+      error: { message: expect.stringContaining("no space left") },
       items: [{ type: "userMessage" }],
-    });
-    expect(fixture.signals(thread.id).at(-1)).toMatchObject({
-      type: "turn_completed",
-      turn: { status: "interrupted" },
-    });
+    };
+    expect(await turn.completed).toMatchObject(lost);
+    expect(fixture.signals(thread.id).at(-1)).toMatchObject({ type: "turn_completed", turn: lost });
     // The restart appended nothing.
     expect((await fixture.kinds(thread.id)).at(-1)).toBe("event_msg:user_message");
     expect((await (await thread.startTurn("next")).completed).status).toBe("completed");
@@ -125,7 +124,10 @@ describe("a turn whose store fails", () => {
     fixture.store.planAppend(1, { type: "before", error: diskFull() });
     await expect(thread.interrupt(turn.turnId)).rejects.toMatchObject({ code: "disk_full" });
     await fixture.clock.run(100);
-    expect((await turn.completed).status).toBe("interrupted");
+    expect(await turn.completed).toMatchObject({
+      status: "failed",
+      error: { message: expect.stringContaining("no space left") },
+    });
   });
 
   test("under a steering message stops its agent", async () => {
@@ -137,7 +139,10 @@ describe("a turn whose store fails", () => {
     await expect(thread.steer(turn.turnId, "x")).rejects.toMatchObject({ code: "disk_full" });
     expect(agent.requests[0]?.signal.aborted).toBe(true);
     await fixture.clock.run(100);
-    expect((await turn.completed).status).toBe("interrupted");
+    expect(await turn.completed).toMatchObject({
+      status: "failed",
+      error: { message: expect.stringContaining("no space left") },
+    });
   });
 });
 
@@ -218,7 +223,10 @@ describe("a failed thread", () => {
     late.open();
     expect(await injected).toMatchObject({ code: "disk_full" });
     expect(thread.snapshot().state).toBe("idle");
-    expect((await turn.completed).status).toBe("interrupted");
+    expect(await turn.completed).toMatchObject({
+      status: "failed",
+      error: { message: expect.stringContaining("no space left") },
+    });
   });
 
   test("can be closed while it waits, and its turn is told how it ended", async () => {
@@ -239,7 +247,11 @@ describe("a failed thread", () => {
     const turn = await thread.startTurn("go");
     fixture.store.planAppend(1, { type: "before", error: diskFull() });
     await expect(thread.close()).rejects.toMatchObject({ code: "disk_full" });
-    expect(await turn.completed).toMatchObject({ id: turn.turnId, status: "interrupted" });
+    expect(await turn.completed).toMatchObject({
+      id: turn.turnId,
+      status: "failed",
+      error: { message: expect.stringContaining("no space left") },
+    });
     expect(thread.snapshot().state).toBe("closed");
   });
 
@@ -309,8 +321,8 @@ describe("a thread that fails to open", () => {
     await drainEventLoop();
     expect(released).toBe(0);
     held.open();
-    expect(await closing).toMatchObject({ completed: [thread.id] });
-    expect(await refused).toMatchObject({ code: "thread_closed" });
+    expect(await closing).toEqual({ completed: [], failed: [], timedOut: [], unfinished: [] });
+    expect(await refused).toMatchObject({ code: "runtime_closed" });
     expect(released).toBe(1);
     const writerOfAnother = await store.resumeThread({ threadId: thread.id });
     expect(writerOfAnother.nextOrdinal).toBe(1);

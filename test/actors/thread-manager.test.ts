@@ -283,7 +283,7 @@ describe("a shutdown", () => {
     const turn = await running.startTurn("ignores its signal");
     const idle = await manager.start();
     const report = await manager.shutdown({ timeoutMs: 1_000 });
-    expect(report).toEqual({ completed: [running.id, idle.id].sort(), failed: [], timedOut: [] });
+    expect(report).toEqual({ completed: [running.id, idle.id].sort(), failed: [], timedOut: [], unfinished: [] });
     expect((await turn.completed).status).toBe("interrupted");
     expect(eventsOf(await fixture.records(running.id), "turn_aborted")).toHaveLength(1);
     await expect(manager.start()).rejects.toMatchObject({ code: "runtime_closed" });
@@ -313,7 +313,7 @@ describe("a shutdown", () => {
     await drainEventLoop();
     expect(isDone).toBe(false);
     await clock.run(1);
-    expect(await shutdown).toEqual({ completed: [idle.id], failed: [], timedOut: [stuck.id] });
+    expect(await shutdown).toEqual({ completed: [idle.id], failed: [], timedOut: [stuck.id], unfinished: [] });
     held.open();
     await drainEventLoop();
     // Its writer was let go: the end of its turn could not be appended behind the caller's back.

@@ -220,7 +220,7 @@ describe("closing a runtime", () => {
     const { completed } = await thread.startTurn("hello");
     let isOver = false;
     thread.events().subscribe({ complete: () => (isOver = true) });
-    expect(await runtime.close()).toEqual({ completed: [thread.id], failed: [], timedOut: [] });
+    expect(await runtime.close()).toEqual({ completed: [thread.id], failed: [], timedOut: [], unfinished: [] });
     expect((await completed).status).toBe("interrupted");
     await drainEventLoop();
     expect(isOver).toBe(true);
@@ -249,6 +249,36 @@ describe("closing a runtime", () => {
     await clock.run(60_000);
     const report = await closing;
     expect([...report.completed, ...report.timedOut]).toEqual([thread.id]);
+  });
+
+  it("takes no longer than it is given, also when its home's store never closes, and says so", async () => {
+    const clock = createManualClock();
+    const runtime = await openRuntime({ home: join(folder, "home"), clock });
+    const thread = await runtime.startThread();
+    await thread.run("hello");
+    const close = runtime.store.close.bind(runtime.store);
+    const asked = Promise.withResolvers<void>();
+    const hang = (): Promise<void> => (asked.resolve(), new Promise(() => {}));
+    Object.assign(runtime.store, { close: hang });
+    const closing = runtime.close({ timeoutMs: 500 });
+    await asked.promise;
+    await clock.run(500);
+    expect(await closing).toEqual({
+      completed: [thread.id],
+      failed: [],
+      timedOut: [],
+      unfinished: [{ call: "store.close", threadId: null }],
+    });
+    await close();
+  });
+
+  it("refuses a time that is none, and closes nothing by that", async () => {
+    const runtime = await open({ store });
+    const thread = await runtime.startThread();
+    for (const timeoutMs of [-1, Number.NaN, 2 ** 31]) {
+      await expect(runtime.close({ timeoutMs })).rejects.toMatchObject({ code: "invalid_argument" });
+    }
+    expect((await thread.run("still")).status).toBe("completed");
   });
 
   it("logs through a logger that is handed in", async () => {
