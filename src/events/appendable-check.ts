@@ -5,12 +5,10 @@
  */
 import { rejection, type SkeinError } from "../base/index.ts";
 import { shapeFault } from "./payload-shapes.ts";
-import type { AppendableItem } from "./rollout-item.ts";
+import { APPENDABLE_TYPES, type AppendableItem } from "./rollout-item.ts";
 
 /** Deeper nesting is refused: it is a cycle, or will overflow some reader's stack. Codex's JSON reader ends at 128. */
 const DEPTH_MAX = 120;
-
-const TYPES: ReadonlySet<string> = new Set(["session_meta", "turn_context", "response_item", "event_msg", "compacted"]);
 
 /**
  * The items, checked; `invalid_argument` names the index and the member of the first that can't be
@@ -24,7 +22,7 @@ export function validateAppendable(items: readonly unknown[]): AppendableItem[] 
 function validItem(item: unknown, index: number): AppendableItem {
   if (typeof item !== "object" || item === null) throw refused(index, "", "is not an object");
   const { type, payload } = item as { type?: unknown; payload?: unknown };
-  if (typeof type !== "string" || !TYPES.has(type)) {
+  if (typeof type !== "string" || !APPENDABLE_TYPES.has(type)) {
     throw refused(index, ".type", "is none that can be appended");
   }
   const path: string[] = [];

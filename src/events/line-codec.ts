@@ -6,16 +6,32 @@
  * A line is a record for Codex only when it is a JSON object with a string `timestamp` and a payload
  * of its type's shape; the same rules hold here, checked by hand because replay runs through them.
  */
-import { assert } from "../base/index.ts";
+import { assert, rejection, type SkeinError } from "../base/index.ts";
 import { shapeFault } from "./payload-shapes.ts";
-import type { AppendableItem, RecordMarks, RolloutItem, RolloutRecord, UnreadableItem } from "./rollout-item.ts";
+import {
+  APPENDABLE_TYPES,
+  type AppendableItem,
+  type RecordMarks,
+  type RolloutItem,
+  type RolloutRecord,
+  type UnreadableItem,
+} from "./rollout-item.ts";
 import { isRfc3339 } from "./timestamp.ts";
 
-/** The line of one item, with its newline. `timestamp` is RFC 3339 UTC with milliseconds. */
+/**
+ * The line of one item, with its newline. `timestamp` is RFC 3339 UTC with milliseconds. `invalid_argument` for
+ * an `unknown` or `unreadable` item: its line's bytes are not in it, and another line would not read back as it.
+ */
 export function encodeLine(item: AppendableItem, timestamp: string, marks?: RecordMarks): string {
+  if (!APPENDABLE_TYPES.has(item.type)) throw notALine(item.type);
   const payload = JSON.stringify(item.payload);
   const suffix = encodeMarks(marks);
   return `{"timestamp":${JSON.stringify(timestamp)},"type":"${item.type}","payload":${payload}${suffix}}\n`;
+}
+
+function notALine(type: string): SkeinError {
+  const message = `an item of the type ${JSON.stringify(type)} can't be written as a line: its own bytes are not kept`;
+  return rejection("invalid_argument", message, { type });
 }
 
 function encodeMarks(marks: RecordMarks | undefined): string {

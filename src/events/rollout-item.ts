@@ -122,6 +122,15 @@ export type RolloutItem =
 /** The items a caller can append: not `unknown`, not `unreadable`. */
 export type AppendableItem = Exclude<RolloutItem, UnknownItem | UnreadableItem>;
 
+/** The types of appendable items. */
+export const APPENDABLE_TYPES: ReadonlySet<string> = new Set([
+  "session_meta",
+  "turn_context",
+  "response_item",
+  "event_msg",
+  "compacted",
+] satisfies AppendableItem["type"][]);
+
 /** One record of a thread: an item at its place in the log. */
 export interface RolloutRecord {
   /** 0-based place in the thread's log. */

@@ -109,7 +109,10 @@ export interface OpenedThread {
 /** What is appended to a thread, by whom, and on what condition. */
 export interface AppendItemsParams {
   readonly writer: ThreadWriter;
-  /** 1 to LIMITS.appendItemsMax items. */
+  /**
+   * 1 to LIMITS.appendItemsMax items. None is `unknown` or `unreadable`: a log with such lines can't be copied into
+   * another store by appending what was read of it.
+   */
   readonly items: readonly AppendableItem[];
   /** Refuse with `ordinal_conflict` (data: expectedOrdinal, actualOrdinal) unless the next ordinal is this. */
   readonly expectedOrdinal?: number;

@@ -4,7 +4,14 @@
  */
 import { describe, expect, it } from "vitest";
 
-import { decodeLine, encodeLine, epochMsOf, isBlankLine, type RolloutItem } from "../../src/events/index.ts";
+import {
+  type AppendableItem,
+  decodeLine,
+  encodeLine,
+  epochMsOf,
+  isBlankLine,
+  type RolloutItem,
+} from "../../src/events/index.ts";
 import { event } from "./item-builders.ts";
 
 const TIME = "2026-05-05T10:00:00.000Z";
@@ -30,6 +37,16 @@ describe("a line that is written", () => {
     expect(encodeLine(item, TIME, { more: 0 })).toBe(`${head}}\n`);
     expect(encodeLine(item, TIME, { more: 2 })).toBe(`${head},"skein":{"more":2}}\n`);
     expect(encodeLine(item, TIME, { key: 'a"b' })).toBe(`${head},"skein":{"key":"a\\"b"}}\n`);
+  });
+
+  it("is none for what was read as unknown or unreadable: another line would stand in for it", () => {
+    const future = line("future", { a: 1 });
+    expect(encodeLine(event("context_compacted"), TIME)).not.toBe("");
+    for (const item of [read(future), read("no record")]) {
+      expect(() => encodeLine(item as AppendableItem, TIME)).toThrow(
+        expect.objectContaining({ code: "invalid_argument" }),
+      );
+    }
   });
 
   it("has no key before its batch's last line: readers would not see the batch", () => {
