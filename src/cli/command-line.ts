@@ -62,7 +62,11 @@ function createProgram(ask: Ask): Command {
     .version(SKEIN_VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "print help for a command")
     .configureHelp({ showGlobalOptions: true })
-    .option("--home <folder>", "where the threads are (default: $SKEIN_HOME, then ./.skein; a Codex home works)")
+    .option(
+      "--home <folder>",
+      "where the threads are (default: $SKEIN_HOME, then ./.skein; a Codex home works)",
+      folderName,
+    )
     .option("--json", "print JSON: data on standard output, errors on standard error")
     .option("--progress", "show progress also where standard error is no terminal")
     .addOption(
@@ -250,4 +254,10 @@ function parseCount(text: string): number {
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];
+}
+
+/** An empty one is most often a variable that isn't set; to take the default home then would be a guess. */
+function folderName(text: string): string {
+  if (text === "") throw new InvalidArgumentError("It must name a folder.");
+  return text;
 }

@@ -28,6 +28,7 @@ describe("an error", () => {
     [["show", "01a2"], 2, /^skein: "01a2" may be 17: 01a20233-.*and 12 more; give more of it \[invalid_argument\]\n$/],
     [["show", "no id"], 2, /\[invalid_thread_id\]/],
     [["list", "--limit", "x"], 2, /It must be a whole number.* \[usage\]\n {2}see `skein --help`/],
+    [["list", "--home", ""], 2, /--home.*It must name a folder.* \[usage\]/],
     [["list", "--cursor", "zzz"], 2, /\[invalid_cursor\]/],
     [["nonsense"], 2, /unknown command 'nonsense' \[usage\]/],
     [["show"], 2, /one of the two \[invalid_argument\]/],
