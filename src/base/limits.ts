@@ -15,9 +15,11 @@ export const LIMITS = Object.freeze({
   idempotencyTailBytesMax: 1024 * 1024,
   /** Characters in a thread's name. */
   nameCharsMax: 4_096,
-  /** Page sizes: default and the end an answer is clamped to (Codex: 25, 1..100). */
+  /** Page sizes: default and the most an answer holds, also when more are asked for (Codex: 25 and 100). */
   pageSizeDefault: 25,
   pageSizeMax: 1_000,
+  /** Calls a memory store's journal keeps: more than a test looks at, little enough for a store that lives on. */
+  journalCallsMax: 10_000,
   /** Records in one page of history. */
   historyPageRecordsMax: 10_000,
   /** Bytes read from a file at a time. 64–256 KiB parses fastest (measured). */

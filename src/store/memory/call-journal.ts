@@ -1,8 +1,9 @@
 /**
- * What was asked of a store, in order: for tests that prove what was, and was not, touched. It keeps
- * every call until it is cleared; that is its purpose, and why only the memory store has one.
+ * What was asked of a store, in order: for tests that prove what was, and was not, touched. It keeps a copy
+ * of every call until it is cleared, up to a bound; then the oldest goes. Copies cost what the calls hold,
+ * which is why only the memory store has a journal, and why it can be left out.
  */
-import { type Clock, isSkeinError } from "../../base/index.ts";
+import { type Clock, isSkeinError, LIMITS, rejection } from "../../base/index.ts";
 import type { ThreadStore } from "../thread-store.ts";
 
 /** Names of the port's methods. */
@@ -32,15 +33,20 @@ export interface CallJournal {
   clear(): void;
 }
 
-/** Makes an empty journal. */
-export function createCallJournal(clock: Clock): CallJournal {
+/** Makes an empty journal of `callsMax` calls; of 0 it keeps none and copies nothing. */
+export function createCallJournal(clock: Clock, callsMax: number = LIMITS.journalCallsMax): CallJournal {
+  if (!Number.isSafeInteger(callsMax) || callsMax < 0) {
+    throw rejection("invalid_argument", "journalCallsMax must be a whole number of 0 or more");
+  }
   const calls: StoreCall[] = [];
   return {
     calls,
     record(method, params, run) {
+      if (callsMax === 0) return run();
       const call = { method, params: copied(params), atMs: clock.nowMs(), outcome: pending };
       const ended: { outcome: StoreCallOutcome } = call;
       calls.push(call);
+      if (calls.length > callsMax) calls.shift();
       try {
         const answer = run();
         ended.outcome = { type: "answered" };

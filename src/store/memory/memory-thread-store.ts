@@ -57,13 +57,15 @@ export interface MemoryThreadStoreOptions {
   readonly clock?: Clock;
   /** Ids of new threads. Default: UUIDv7 over `clock`. */
   readonly ids?: IdSource;
+  /** Calls the journal keeps, the newest; 0 for none. Default LIMITS.journalCallsMax. */
+  readonly journalCallsMax?: number;
   /** Hears of listeners that throw. Default: silent. */
   readonly logger?: Logger;
 }
 
 /** A ThreadStore that can be asked what was asked of it. */
 export interface MemoryThreadStore extends ThreadStore {
-  /** Every call since the start or the last clearing, in order. Grows until it is cleared. */
+  /** The calls since the start or the last clearing, in order: the newest `journalCallsMax` of them. */
   readonly journal: readonly StoreCall[];
   clearJournal(): void;
 }
@@ -88,8 +90,9 @@ class MemoryStore implements MemoryThreadStore {
   readonly #threads: MemoryThreads;
   #isClosed = false;
 
-  constructor({ clock = systemClock, ids, logger = silentLogger }: MemoryThreadStoreOptions) {
-    this.#journal = createCallJournal(clock);
+  constructor(options: MemoryThreadStoreOptions) {
+    const { clock = systemClock, ids, logger = silentLogger } = options;
+    this.#journal = createCallJournal(clock, options.journalCallsMax);
     this.#events = createStoreEvents(logger);
     this.#threads = new MemoryThreads(clock, ids ?? createIdSource(clock), this.#events);
   }

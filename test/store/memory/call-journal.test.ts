@@ -5,7 +5,7 @@
 import { describe, expect, it } from "vitest";
 
 import type { Logger } from "../../../src/base/index.ts";
-import { silentLogger } from "../../../src/base/index.ts";
+import { LIMITS, silentLogger } from "../../../src/base/index.ts";
 import { createMemoryThreadStore } from "../../../src/store/memory/index.ts";
 import { createSettableClock } from "../../../src/testing/index.ts";
 
@@ -45,6 +45,19 @@ describe("the journal", () => {
       writer,
       items: [{ type: "event_msg", payload: { type: "user_message", message: "before" } }],
     });
+  });
+
+  it("keeps the newest calls, as many as it was told to, and none when told so", async () => {
+    const store = createMemoryThreadStore({ journalCallsMax: 2 });
+    for (const limit of [1, 2, 3]) await store.listThreads({ limit });
+    expect(store.journal.map(({ params }) => params)).toEqual([{ limit: 2 }, { limit: 3 }]);
+    const forgetful = createMemoryThreadStore({ journalCallsMax: 0 });
+    await forgetful.listThreads();
+    expect(forgetful.journal).toEqual([]);
+    expect(() => createMemoryThreadStore({ journalCallsMax: -1 })).toThrow("journalCallsMax");
+    const byDefault = createMemoryThreadStore();
+    for (let n = 0; n <= LIMITS.journalCallsMax; n += 1) byDefault.subscribe(() => {})();
+    expect(byDefault.journal).toHaveLength(LIMITS.journalCallsMax);
   });
 
   it("records calls after the close as refused", async () => {
