@@ -24,7 +24,8 @@ export interface FileStat {
 /** One name in a directory. */
 export interface DirectoryEntry {
   readonly name: string;
-  readonly kind: "file" | "directory" | "other";
+  /** `link`: a symbolic link, whatever it leads to. */
+  readonly kind: "file" | "directory" | "link" | "other";
 }
 
 /** `append`: an existing file, to read and to append. `create`: the same, refused when the name is taken. */
@@ -96,7 +97,7 @@ export const nodeFileSystem: FileSystem = Object.freeze({
   },
   readDirectory: async (path: string) => {
     const entries = await readdir(path, { withFileTypes: true });
-    return entries.map((entry) => ({ name: entry.name, kind: kindOf(entry) }));
+    return entries.map((entry) => ({ name: entry.name, kind: entry.isSymbolicLink() ? "link" : kindOf(entry) }));
   },
   makeDirectory: (path: string) => run((done) => fs.mkdir(path, done)),
   syncDirectory: async (path: string) => {

@@ -32,6 +32,33 @@ export async function walkHome(
   return [...live, ...archived];
 }
 
+/** What stands among the rollouts and isn't looked into: no file and no folder, a folder called like a file, one too deep. */
+export interface PassedOver {
+  readonly path: string;
+  readonly why: string;
+}
+
+/** Everything in a home's folders of rollouts that walkHome passes over beside files of other names. */
+export async function findPassedOver(files: FileSystem, paths: HomePaths): Promise<readonly PassedOver[]> {
+  const found = [await passedOverIn(files, paths.sessions, 0), await passedOverIn(files, paths.archived, 0)];
+  return found.flat();
+}
+
+async function passedOverIn(files: FileSystem, folder: string, depth: number): Promise<readonly PassedOver[]> {
+  const found: PassedOver[] = [];
+  for (const { name, kind } of await readFolder(files, folder)) {
+    const path = join(folder, name);
+    if (kind === "link") found.push({ path, why: "a symbolic link: what it leads to is not looked at" });
+    else if (kind === "other") found.push({ path, why: "neither a file nor a folder" });
+    else if (kind === "directory") {
+      if (name.endsWith(ROLLOUT_ENDING)) found.push({ path, why: "a folder that is called like a rollout" });
+      if (depth >= DEPTH_MAX) found.push({ path, why: `a folder deeper than ${DEPTH_MAX} levels` });
+      else found.push(...(await passedOverIn(files, path, depth + 1)));
+    }
+  }
+  return found;
+}
+
 /** The rollouts directly in one folder. */
 export async function listFolder(files: FileSystem, path: string, archived: boolean): Promise<readonly RolloutEntry[]> {
   return walkFolder(files, { path, archived, depth: DEPTH_MAX, ending: ROLLOUT_ENDING });

@@ -17,6 +17,7 @@ export type FindingSeverity = "error" | "warning" | "info";
 /** What can be found. */
 export type FindingCode =
   | "unreadable_file"
+  | "odd_entry"
   | "empty_file"
   | "byte_order_mark"
   | "no_session_meta"
@@ -62,6 +63,7 @@ type Tell = (code: FindingCode, message: string, place?: Place) => void;
 
 const SEVERITIES: Readonly<Record<FindingCode, FindingSeverity>> = {
   unreadable_file: "error",
+  odd_entry: "warning",
   empty_file: "warning",
   byte_order_mark: "error",
   no_session_meta: "error",

@@ -9,7 +9,7 @@ import { faultFromSystem, silentLogger, systemClock } from "../../base/index.ts"
 import { readBlocks } from "./block-reader.ts";
 import { type FileSystem, isMissing, nodeFileSystem } from "./file-system.ts";
 import { FORK_SUFFIX } from "./fork-copier.ts";
-import { type RolloutEntry, walkHome } from "./home-walk.ts";
+import { findPassedOver, type RolloutEntry, walkHome } from "./home-walk.ts";
 import { checkHome, localSettings } from "./local-options.ts";
 import { checkRollout, findingOf, type HomeFinding } from "./rollout-check.ts";
 import { type HomePaths, homePaths } from "./rollout-path.ts";
@@ -57,6 +57,9 @@ export async function* verifyHome(
       if (check.threadId !== undefined) yield* claim(holders, check.threadId, entry);
     }
     counter.tell();
+  }
+  for (const { path, why } of await findPassedOver(files, paths)) {
+    yield findingOf("odd_entry", `passed over: ${why}`, { path });
   }
   for (const { path } of await walkHome(files, paths, FORK_SUFFIX)) {
     yield findingOf("leftover_fork", "a fork that was never finished; it can be removed if no process is at it", {

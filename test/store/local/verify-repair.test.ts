@@ -2,8 +2,9 @@
  * verifyHome tells everything that is odd in a home and changes nothing; repairHome does what the next
  * append would do first, and keeps what it cuts.
  */
-import { readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { execFileSync } from "node:child_process";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
@@ -51,6 +52,31 @@ describe("verify finds", () => {
     const before = await snapshot(home);
     expect(await codesOf(home)).toEqual(codes);
     expect(await snapshot(home)).toEqual(before);
+  });
+
+  it("what stands among the rollouts and is not looked into", async () => {
+    const { home, file } = await homeWith(WHOLE);
+    const folder = dirname(file);
+    await mkdir(join(folder, "rollout-folder.jsonl"));
+    await symlink(join(home, "nowhere"), join(folder, "rollout-dangling.jsonl"));
+    await symlink(file, join(folder, "rollout-linked.jsonl"));
+    await symlink(folder, join(home, "sessions/linked"));
+    execFileSync("mkfifo", [join(folder, "rollout-pipe.jsonl")]);
+    await mkdir(join(home, "sessions/1/2/3/4/5/6/7/8/9"), { recursive: true });
+    const findings = await collect(verifyHome(home));
+    expect(new Set(findings.map(({ code, severity, path }) => `${severity} ${code} ${basename(path)}`))).toEqual(
+      new Set(
+        [
+          "rollout-folder.jsonl",
+          "rollout-dangling.jsonl",
+          "rollout-linked.jsonl",
+          "rollout-pipe.jsonl",
+          "linked",
+          "9",
+        ].map((name) => `warning odd_entry ${name}`),
+      ),
+    );
+    expect(findings).toHaveLength(6);
   });
 
   it("where it is: file, thread, ordinal and offset", async () => {
