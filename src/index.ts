@@ -28,6 +28,7 @@ export type {
   LiveThreadState,
   RecordedRequest,
   ResponsesAgentOptions,
+  ReviewOptions,
   ReviewTarget,
   ScriptedAgent,
   ScriptedTurn,

@@ -89,7 +89,7 @@ function modelTextOf(part: Exclude<UserInput, { readonly type: "image" }>): stri
 
 /** The text of a part that counts for the bound; checks its shape on the way. */
 function textOfPart(part: UserInput, index: number): string {
-  const { type } = part as { readonly type?: unknown };
+  const { type } = (part ?? {}) as { readonly type?: unknown };
   if (typeof type !== "string" || !PART_TYPES.has(type)) {
     throw invalid(`input[${index}] must be one of ${[...PART_TYPES].join(", ")}`);
   }

@@ -6,8 +6,9 @@
  */
 import { LIMITS, rejection, type SkeinError } from "../base/index.ts";
 import type { AppendableItem, EventMsg, ResponseItem, Turn, UserInput } from "../events/index.ts";
-import type { StoredThread, ThreadMetadataPatch } from "../store/index.ts";
+import { type StoredThread, type ThreadMetadataPatch, validateMetadataPatch } from "../store/index.ts";
 import type { AgentTask, TurnSettings } from "./agent.ts";
+import { checkCallOptions } from "./call-options.ts";
 import { contextItems, contextWindowOf, findTurn, visibleTurns } from "./conversation.ts";
 import { checkInput, toUserItem } from "./input-items.ts";
 import type { LiveThread } from "./live-thread.ts";
@@ -126,6 +127,7 @@ export class LiveThreadHandle implements ThreadHandle {
 
   async updateMetadata(patch: ThreadMetadataPatch): Promise<StoredThread> {
     const { id, environment } = this.#thread;
+    validateMetadataPatch(patch);
     return await this.#thread.command(() => environment.store.updateThreadMetadata({ threadId: id, patch }));
   }
 
@@ -145,7 +147,9 @@ export class LiveThreadHandle implements ThreadHandle {
   async #rollBack(decide: () => EventMsg): Promise<ThreadSnapshot> {
     return await this.#thread.command(async () => {
       this.#requireNoTurn();
-      await this.#thread.append([eventItem(decide())]);
+      const marker = eventItem(decide());
+      // A thread without a log has no turns to drop, and is not made by dropping none.
+      if (this.#thread.conversation.nextOrdinal > 0) await this.#thread.append([marker]);
       return this.#thread.snapshot();
     });
   }
@@ -180,6 +184,7 @@ export class LiveThreadHandle implements ThreadHandle {
 
 /** Settings as asked for, without those left undefined. `invalid_argument` where a text is blank. */
 export function checkSettings(options: TurnOptions): Partial<TurnSettings> {
+  checkCallOptions("turn", options);
   for (const field of ["model", "cwd"] as const) {
     const value: unknown = options[field];
     if (value !== undefined && (typeof value !== "string" || value.trim() === "")) {

@@ -9,8 +9,15 @@
  */
 import { rejection } from "../base/index.ts";
 import type { ResponseItem, Thread } from "../events/index.ts";
-import { type CreateThreadParams, type StoredThread, type ThreadMetadataPatch, toThread } from "../store/index.ts";
+import {
+  type CreateThreadParams,
+  type StoredThread,
+  type ThreadMetadataPatch,
+  toThread,
+  validateMetadataPatch,
+} from "../store/index.ts";
 import type { TurnSettings } from "./agent.ts";
+import { checkCallOptions } from "./call-options.ts";
 import { CallsInFlight } from "./calls-in-flight.ts";
 import { visibleTurns } from "./conversation.ts";
 import { forkEndItems, forkMetadata, forkPointOf, type ForkThreadParams, readConversation } from "./fork-thread.ts";
@@ -22,7 +29,7 @@ import { type ShutdownOptions, type ShutdownReport, shutdownThreads, shutdownTim
 import type { ThreadEnvironment } from "./thread-environment.ts";
 import type { ReviewTarget, ThreadHandle, ThreadSnapshot, TurnOptions } from "./thread-handle.ts";
 import { ThreadLoader } from "./thread-loader.ts";
-import type { StartedReview, StartThreadParams, ThreadManager } from "./thread-manager.ts";
+import type { ReviewOptions, StartedReview, StartThreadParams, ThreadManager } from "./thread-manager.ts";
 import { isUsable, requireThreadId, ThreadRegistry } from "./thread-registry.ts";
 
 /** Makes a manager over a store and an agent. */
@@ -90,6 +97,7 @@ class RegistryThreadManager implements ThreadManager {
 
   async fork(threadId: string, params: ForkThreadParams = {}): Promise<ThreadHandle> {
     const sourceId = requireThreadId(threadId);
+    checkCallOptions("fork", params);
     const { model, effort, instructions } = params;
     const settings = checkSettings(withoutUndefined({ model, effort, instructions, cwd: params.cwd }));
     const ownId = params.threadId === undefined ? {} : { threadId: requireThreadId(params.threadId) };
@@ -116,11 +124,12 @@ class RegistryThreadManager implements ThreadManager {
     return await this.#require(threadId).revert(beforeTurnId);
   }
 
-  async review(
-    threadId: string,
-    target: ReviewTarget,
-    { delivery = "inline" }: { readonly delivery?: "inline" | "detached" } = {},
-  ): Promise<StartedReview> {
+  async review(threadId: string, target: ReviewTarget, options: ReviewOptions = {}): Promise<StartedReview> {
+    checkCallOptions("review", options);
+    const { delivery = "inline" } = options;
+    if (delivery !== "inline" && delivery !== "detached") {
+      throw rejection("invalid_argument", "delivery must be inline or detached");
+    }
     if (delivery === "inline") {
       const handle = this.#require(threadId);
       return { turn: await handle.review(target), reviewThreadId: handle.id };
@@ -186,6 +195,7 @@ class RegistryThreadManager implements ThreadManager {
 
   async updateMetadata(threadId: string, patch: ThreadMetadataPatch): Promise<StoredThread> {
     const id = requireThreadId(threadId);
+    validateMetadataPatch(patch);
     return await this.#calls.run("updateMetadata", id, async () => {
       const handle = this.get(id);
       if (handle !== undefined) return await handle.updateMetadata(patch);
@@ -193,8 +203,10 @@ class RegistryThreadManager implements ThreadManager {
     });
   }
 
-  async read(threadId: string, { includeTurns = false }: { readonly includeTurns?: boolean } = {}): Promise<Thread> {
+  async read(threadId: string, options: { readonly includeTurns?: boolean } = {}): Promise<Thread> {
     const id = requireThreadId(threadId);
+    checkCallOptions("read", options);
+    const { includeTurns = false } = options;
     return await this.#calls.run("read", id, async () => {
       const handle = this.get(id);
       if (handle !== undefined) {
@@ -243,6 +255,7 @@ class RegistryThreadManager implements ThreadManager {
     readonly create: CreateThreadParams;
     readonly settings: Partial<TurnSettings>;
   } {
+    checkCallOptions("start", params);
     const { threadId, model, effort, instructions, ...own } = params;
     const metadata = newMetadata(this.#options, withoutUndefined(own));
     const settings = checkSettings({

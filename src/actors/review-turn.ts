@@ -4,7 +4,7 @@
  * the end are all in one turn. The reviewer's own steps are not part of the conversation: the model's
  * history gets the request and the findings, as Codex does it.
  */
-import { rejection } from "../base/index.ts";
+import { rejection, type SkeinError } from "../base/index.ts";
 import type { AppendableItem, Json, JsonObject, ResponseItem } from "../events/index.ts";
 import { assistantMessage } from "./agents/message-text.ts";
 import type { ReviewTarget } from "./thread-handle.ts";
@@ -33,6 +33,8 @@ const ASK = "Provide prioritized, actionable findings.";
 
 /** Checks a target. `invalid_argument` where its text is blank. */
 export function checkReviewTarget(target: ReviewTarget): ReviewRequest {
+  const given: unknown = target;
+  if (typeof given !== "object" || given === null) throw noTarget();
   switch (target.type) {
     case "uncommittedChanges":
       return {
@@ -50,7 +52,7 @@ export function checkReviewTarget(target: ReviewTarget): ReviewRequest {
     }
     case "commit": {
       const sha = nonBlank(target.sha, "sha");
-      const title = target.title?.trim() ?? "";
+      const title = typeof target.title === "string" ? target.title.trim() : "";
       const name = title === "" ? "" : `: ${title}`;
       const quoted = title === "" ? "" : ` ("${title}")`;
       return {
@@ -64,7 +66,7 @@ export function checkReviewTarget(target: ReviewTarget): ReviewRequest {
       return { target: { type: "custom", instructions }, hint: instructions, prompt: instructions };
     }
     default:
-      throw rejection("invalid_argument", "the review target must be uncommittedChanges, baseBranch, commit or custom");
+      throw noTarget();
   }
 }
 
@@ -169,6 +171,10 @@ function userAction(text: string): string {
     "User may select one or more comments to resolve.</context>\n  <action>review</action>\n  <results>\n  " +
     `${text}\n  </results>\n</user_action>\n`
   );
+}
+
+function noTarget(): SkeinError {
+  return rejection("invalid_argument", "the review target must be uncommittedChanges, baseBranch, commit or custom");
 }
 
 function nonBlank(text: unknown, field: string): string {

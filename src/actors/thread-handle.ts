@@ -84,7 +84,13 @@ export interface ThreadHandle {
   /** Adds items to the model's history without a turn. */
   injectItems(items: readonly ResponseItem[]): Promise<void>;
 
-  /** Drops the last `numTurns` turns (more than there are: all). Only while no turn runs. */
+  /**
+   * Drops the last `numTurns` turns (more than there are: all; a thread without a log stays without one).
+   * Only while no turn runs. As Codex does it, the turns that people see and the user turns in the model's
+   * context are each counted back on their own; a compaction or a shell command is shown as a turn and is
+   * no user turn, so behind one the two may drop different turns. `revert` names the turn and cuts both
+   * exactly there.
+   */
   rollback(numTurns: number): Promise<ThreadSnapshot>;
   /** Drops this turn and all after it; `turn_not_found` when it isn't among the turns. */
   revert(beforeTurnId: string): Promise<ThreadSnapshot>;

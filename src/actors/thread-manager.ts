@@ -26,6 +26,12 @@ export interface StartedReview {
   readonly reviewThreadId: string;
 }
 
+/** How a review is run. */
+export interface ReviewOptions {
+  /** In the thread itself, which must be loaded, or in a fork of it. Default inline. */
+  readonly delivery?: "inline" | "detached";
+}
+
 /** The registry of loaded threads. See the file's head. */
 export interface ThreadManager {
   /** Makes and loads a thread. Nothing is stored before its first turn (or materialize). */
@@ -43,11 +49,7 @@ export interface ThreadManager {
   /** As ThreadHandle.revert. `thread_not_loaded`. */
   revert(threadId: string, beforeTurnId: string): Promise<ThreadSnapshot>;
   /** Default inline: in the thread itself, which must be loaded. Detached: in a fork of it. */
-  review(
-    threadId: string,
-    target: ReviewTarget,
-    options?: { readonly delivery?: "inline" | "detached" },
-  ): Promise<StartedReview>;
+  review(threadId: string, target: ReviewTarget, options?: ReviewOptions): Promise<StartedReview>;
   /** The handle of a loaded thread. */
   get(threadId: string): ThreadHandle | undefined;
   /** Ids of the loaded threads, ascending. */

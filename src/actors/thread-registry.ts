@@ -101,7 +101,9 @@ export function isUsable(thread: LiveThread): boolean {
 
 /** The id in its canonical form. `invalid_thread_id`. */
 export function requireThreadId(text: string): string {
-  const id = typeof text === "string" ? canonicalThreadId(text) : undefined;
+  const given: unknown = text;
+  if (typeof given !== "string") throw rejection("invalid_thread_id", `a thread id is text, not ${typeof given}`);
+  const id = canonicalThreadId(given);
   if (id !== undefined) return id;
-  throw rejection("invalid_thread_id", `invalid thread id: ${text}`, { threadId: text });
+  throw rejection("invalid_thread_id", `invalid thread id: ${given}`, { threadId: given });
 }

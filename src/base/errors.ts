@@ -26,7 +26,6 @@ export type RejectionCode =
   | "no_turn_running"
   | "turn_mismatch"
   | "turn_not_steerable"
-  | "nothing_to_roll_back"
   | "mailbox_full"
   | "unsupported";
 

@@ -21,6 +21,7 @@ export { nextLoopTurn } from "./event-loop.ts";
 export { canonicalThreadId, createIdSource, type FillRandom, type IdSource } from "./ids.ts";
 export { LIMITS } from "./limits.ts";
 export { type Logger, silentLogger } from "./logger.ts";
+export { checkOptions } from "./option-check.ts";
 export { createPinoLogger, type LogLevel, type PinoLoggerOptions } from "./pino-logger.ts";
 export { holdProcess } from "./process-hold.ts";
 export { SKEIN_VERSION } from "./version.ts";

@@ -36,7 +36,6 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   thread_not_archived: "it is already where `skein list` shows it",
   writer_fenced: "another process writes this thread; end it there, then try again",
   ordinal_conflict: "the thread moved on meanwhile; look at it with `skein show ID`, then try again",
-  nothing_to_roll_back: "`skein show ID` lists the turns that are there",
   rollout_unreadable: "`skein verify` says what is wrong with it, `skein repair --dry-run` what could be done",
   disk_full: "free some space, then try again; what was acknowledged is safe",
   permission_denied: "check who owns the home and whether it can be written",

@@ -48,7 +48,6 @@ const EXIT_OF_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   no_turn_running: EXIT.conflict,
   turn_mismatch: EXIT.conflict,
   turn_not_steerable: EXIT.conflict,
-  nothing_to_roll_back: EXIT.conflict,
   mailbox_full: EXIT.conflict,
   too_many_threads: EXIT.conflict,
   ordinal_conflict: EXIT.conflict,

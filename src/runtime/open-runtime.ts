@@ -9,6 +9,7 @@ import {
   echoAgent,
   type ForkThreadParams,
   type ManagerEvent,
+  type ReviewOptions,
   type ReviewTarget,
   type ShutdownOptions,
   type ShutdownReport,
@@ -182,11 +183,7 @@ class StoreRuntime implements Runtime {
     await this.manager.delete(threadId);
   }
 
-  async review(
-    threadId: string,
-    target: ReviewTarget,
-    options?: { readonly delivery?: "inline" | "detached" },
-  ): Promise<StartedReview> {
+  async review(threadId: string, target: ReviewTarget, options?: ReviewOptions): Promise<StartedReview> {
     return await this.manager.review(threadId, target, options);
   }
 

@@ -3,6 +3,7 @@
  * and with `run`, the shortest way to a finished turn. It holds no state of its own.
  */
 import type { ReviewTarget, Signal, StartedTurn, ThreadHandle, ThreadSnapshot, TurnOptions } from "../actors/index.ts";
+import { rejection } from "../base/index.ts";
 import type { ResponseItem, Turn, UserInput } from "../events/index.ts";
 import type { StoredThread, ThreadMetadataPatch } from "../store/index.ts";
 import type { EventFeed, FeedEvent, FeedHub, FeedOptions } from "../streams/index.ts";
@@ -44,6 +45,10 @@ class HandleWithFeed implements RuntimeThread {
   }
 
   events(options: ThreadFeedOptions = {}): ThreadFeed {
+    // Spreading null gives an empty object, and would pass what is no object at all.
+    if (typeof options !== "object" || options === null || "threadId" in options) {
+      throw rejection("invalid_argument", "the options of events must be an object without a threadId");
+    }
     return this.#hub.openFeed({ ...options, threadId: this.#handle.id });
   }
 

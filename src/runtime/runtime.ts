@@ -8,6 +8,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type {
   ForkThreadParams,
+  ReviewOptions,
   ReviewTarget,
   ShutdownOptions,
   ShutdownReport,
@@ -78,11 +79,7 @@ export interface Runtime extends AsyncDisposable {
   /** Unloads and removes the log for good. Forks keep their own copy. */
   deleteThread(threadId: string): Promise<void>;
   /** A review turn in the loaded thread (`inline`, default) or in a fork of it (`detached`). */
-  review(
-    threadId: string,
-    target: ReviewTarget,
-    options?: { readonly delivery?: "inline" | "detached" },
-  ): Promise<StartedReview>;
+  review(threadId: string, target: ReviewTarget, options?: ReviewOptions): Promise<StartedReview>;
 
   /** What starts, ends and moves, over all threads, from now on: an Observable and an AsyncIterable. */
   events(options?: RuntimeFeedOptions): RuntimeFeed;

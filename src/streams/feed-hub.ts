@@ -8,6 +8,7 @@
  */
 import {
   canonicalThreadId,
+  checkOptions,
   type Clock,
   isSkeinError,
   LIMITS,
@@ -104,6 +105,7 @@ class StoreFeedHub<Signal> implements FeedHub<Signal> {
   }
 
   openFeed(options: FeedOptions): EventFeed<FeedEvent<Signal>> {
+    checkOptions("events", options, FEED_OPTIONS);
     const threadId = canonicalThreadId(options.threadId);
     if (threadId === undefined) {
       throw rejection("invalid_thread_id", "a thread id is a UUID", { threadId: options.threadId });
@@ -119,6 +121,8 @@ class StoreFeedHub<Signal> implements FeedHub<Signal> {
   }
 
   openRuntimeFeed(options: RuntimeFeedOptions = {}): EventFeed<RuntimeFeedEvent> {
+    checkOptions("events", options, RUNTIME_FEED_OPTIONS);
+    requireSignal(options.signal);
     const { bufferEventsMax = LIMITS.feedBufferEventsMax, signal: abort } = options;
     requireWhole("bufferEventsMax", bufferEventsMax, { min: 2, max: Number.MAX_SAFE_INTEGER });
     const listen = (listener: RuntimeListener): (() => void) => this.#listenToRuntime(listener);
@@ -235,7 +239,19 @@ class StoreFeedHub<Signal> implements FeedHub<Signal> {
   }
 }
 
+const FEED_OPTIONS: Readonly<Record<keyof FeedOptions, true>> = {
+  threadId: true,
+  from: true,
+  signals: true,
+  bufferRecordsMax: true,
+  bufferSignalsMax: true,
+  signal: true,
+  pollIntervalMs: true,
+};
+const RUNTIME_FEED_OPTIONS: Readonly<Record<keyof RuntimeFeedOptions, true>> = { bufferEventsMax: true, signal: true };
+
 function threadFeedSettings(options: FeedOptions): ThreadFeedSettings {
+  requireSignal(options.signal);
   const {
     from = 0,
     signals = false,
@@ -249,6 +265,11 @@ function threadFeedSettings(options: FeedOptions): ThreadFeedSettings {
   requireWhole("bufferSignalsMax", bufferSignalsMax, { min: 1, max: most });
   if (pollIntervalMs !== null) requireWhole("pollIntervalMs", pollIntervalMs, { min: 1, max: most });
   return { from, signals, bufferRecordsMax, bufferSignalsMax, pollIntervalMs, abort: options.signal };
+}
+
+function requireSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw rejection("invalid_argument", "signal must be an AbortSignal");
 }
 
 function requireWhole(name: string, value: number, { min, max }: { readonly min: number; readonly max: number }): void {
