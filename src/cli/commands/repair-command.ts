@@ -42,9 +42,15 @@ async function repair(context: CliContext, dryRun: boolean): Promise<readonly Re
   });
 }
 
+const WORDS: Readonly<Record<RepairAction["action"], (bytes: string) => string>> = {
+  cut_tail: (bytes) => `cut ${bytes}`,
+  add_newline: () => "end the last line",
+  remove_fork: (bytes) => `remove an unfinished fork of ${bytes}`,
+};
+
 /** `cut 31 bytes  PATH:OFFSET  kept at …`. */
 function actionLine(action: RepairAction, dryRun: boolean): string {
-  const what = action.action === "cut_tail" ? `cut ${formatBytes(action.bytes)}` : "end the last line";
+  const what = WORDS[action.action](formatBytes(action.bytes));
   const line = `${dryRun ? "would " : ""}${what}  ${toPlainLine(action.path)}:${action.offset}`;
   if (action.failure !== null) return `${line}  failed: ${toPlainLine(action.failure)}`;
   return action.keptAt === null ? line : `${line}  kept at ${toPlainLine(action.keptAt)}`;

@@ -1,11 +1,12 @@
 /**
  * Moves rollouts between sessions/ and archived_sessions/. The name stays; a move never overwrites, and
- * both folders are synced, so that after a power cut the file is in one of them.
+ * the folders are synced one after the other, so that after a power cut the file is in one of them, or in both.
  */
 import { dirname, join } from "node:path";
 
 import { fault } from "../../base/index.ts";
-import { makeDirectories, syncDirectories } from "./directory-maker.ts";
+import { makeDirectories } from "./directory-maker.ts";
+import { moveExclusively } from "./exclusive-move.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { RolloutEntry } from "./home-walk.ts";
 import { datedFolder, formatLocalTime, type HomePaths, parseRolloutName } from "./rollout-path.ts";
@@ -37,12 +38,11 @@ export async function moveToSessions(
 }
 
 async function moveFile({ files, isSynced }: ArchiveMove, from: string, to: string): Promise<void> {
-  const folders = await makeDirectories(files, dirname(to));
-  if ((await files.stat(to)) !== undefined) {
+  const syncFolders = await makeDirectories(files, dirname(to));
+  if (!(await moveExclusively(files, isSynced ? { from, to, syncFolders } : { from, to }))) {
     throw fault("io_error", `another file is in the way: ${to}; move one of the two aside`, {
       data: { from, to },
     });
   }
-  await files.rename(from, to);
-  if (isSynced) await syncDirectories(files, [...folders, dirname(to), dirname(from)]);
+  if (isSynced) await files.syncDirectory(dirname(from));
 }

@@ -52,6 +52,8 @@ export interface FileSystem {
   makeDirectory(path: string): Promise<void>;
   /** fsync of a directory: the names in it stand on the disk. */
   syncDirectory(path: string): Promise<void>;
+  /** Gives a file another name; EEXIST when that is taken. */
+  link(existing: string, path: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   unlink(path: string): Promise<void>;
   setModifiedMs(path: string, modifiedMs: number): Promise<void>;
@@ -97,7 +99,10 @@ export const nodeFileSystem: FileSystem = Object.freeze({
   },
   readDirectory: async (path: string) => {
     const entries = await readdir(path, { withFileTypes: true });
-    return entries.map((entry) => ({ name: entry.name, kind: entry.isSymbolicLink() ? "link" : kindOf(entry) }));
+    return entries.map((entry): DirectoryEntry => ({
+      name: entry.name,
+      kind: entry.isSymbolicLink() ? "link" : kindOf(entry),
+    }));
   },
   makeDirectory: (path: string) => run((done) => fs.mkdir(path, done)),
   syncDirectory: async (path: string) => {
@@ -108,6 +113,7 @@ export const nodeFileSystem: FileSystem = Object.freeze({
       await run((done) => fs.close(fd, done));
     }
   },
+  link: (existing: string, path: string) => run((done) => fs.link(existing, path, done)),
   rename: (from: string, to: string) => run((done) => fs.rename(from, to, done)),
   unlink: (path: string) => run((done) => fs.unlink(path, done)),
   setModifiedMs: (path: string, modifiedMs: number) =>

@@ -1,6 +1,7 @@
 /**
  * A fork's file: its own session_meta, then the source's bytes up to the cut. It is written under
- * another name and renamed when it is whole and synced, so a crash leaves no half fork.
+ * a name of its own and moved when it is whole and synced, so a crash leaves no half fork (repair removes what
+ * it does leave), and of two processes that fork to one id, one is refused.
  *
  * Node has no copy_file_range with offsets, and the own session_meta must come first, so the bytes pass
  * through one buffer here (docs/decisions/0007-fork-copies.md). They are not parsed: only where the cut
@@ -9,9 +10,10 @@
  */
 import { dirname } from "node:path";
 
-import { fault, type Logger, rejection } from "../../base/index.ts";
+import { fault, type Logger, rejection, type SkeinError, systemCode } from "../../base/index.ts";
 import { backwardLines, readExactly } from "./backward-lines.ts";
-import { makeDirectories, syncDirectories } from "./directory-maker.ts";
+import { makeDirectories } from "./directory-maker.ts";
+import { moveExclusively } from "./exclusive-move.ts";
 import type { FileSystem } from "./file-system.ts";
 import { findRecord } from "./log-places.ts";
 import type { ReadableRollout } from "./rollout-access.ts";
@@ -49,17 +51,15 @@ export async function copyFork(files: FileSystem, logger: Logger, fork: ForkCopy
       endOrdinal: fork.endOrdinal,
     });
   }
-  const folders = [...(await makeDirectories(files, dirname(fork.path))), dirname(fork.path)];
-  const temporary = `${fork.path}${FORK_SUFFIX}`;
-  const fd = await files.open(temporary, "create");
+  const syncFolders = await makeDirectories(files, dirname(fork.path));
+  const { fd, temporary } = await openTemporary(files, fork.path);
   try {
     await write(files, fd, Buffer.from(fork.metaLine));
     await copyRecords(files, { fd, source: fork.source, end: cut.offset });
     if (fork.isSynced) await files.syncData(fd);
     const { inode, size } = files.fstat(fd);
-    await refuseTaken(files, fork.path);
-    await files.rename(temporary, fork.path);
-    if (fork.isSynced) await syncDirectories(files, folders);
+    const move = { from: temporary, to: fork.path };
+    if (!(await moveExclusively(files, fork.isSynced ? { ...move, syncFolders } : move))) throw taken(fork.path);
     return { inode, size };
   } catch (error) {
     await files.unlink(temporary).catch((failure: unknown) => {
@@ -71,10 +71,22 @@ export async function copyFork(files: FileSystem, logger: Logger, fork: ForkCopy
   }
 }
 
-async function refuseTaken(files: FileSystem, path: string): Promise<void> {
-  if ((await files.stat(path)) !== undefined) {
-    throw rejection("thread_exists", `a rollout is in the way: ${path}`, { path });
+/** Names tried, should other processes (of another machine, with this process's number) be at the same fork. */
+const NAMES_MAX = 100;
+
+async function openTemporary(files: FileSystem, path: string): Promise<{ fd: number; temporary: string }> {
+  for (let n = 0; ; n += 1) {
+    const temporary = `${path}.${process.pid}-${n}${FORK_SUFFIX}`;
+    try {
+      return { fd: await files.open(temporary, "create"), temporary };
+    } catch (error) {
+      if (systemCode(error) !== "EEXIST" || n >= NAMES_MAX) throw error;
+    }
   }
+}
+
+function taken(path: string): SkeinError {
+  return rejection("thread_exists", `a rollout is in the way: ${path}`, { path });
 }
 
 interface Copying {

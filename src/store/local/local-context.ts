@@ -65,6 +65,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
       clock,
       budget: createOpenFileBudget(settings.openFilesMax),
       tornFolder: paths.torn,
+      named: async (threadId) => (await lookup.named(threadId)).map((entry) => entry.path),
       find: async (threadId) => {
         lookup.forget(threadId);
         return (await lookup.find(threadId))?.path;

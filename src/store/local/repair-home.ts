@@ -1,12 +1,22 @@
 /**
  * `skein repair`: does to every rollout of a home what its next append would do first: cuts a torn tail,
- * keeping it aside, or writes a missing newline. Nothing else is touched; files that are no rollouts are
- * left alone. A file that changes meanwhile is left as it is.
+ * keeping it aside, or writes a missing newline; and removes forks that were never finished, an hour after they
+ * were last written to. Nothing else is touched; files that are no rollouts are left alone. A file that changes
+ * meanwhile is left as it is.
  */
 import { resolve } from "node:path";
 
-import { fault, faultFromSystem, isSkeinError, type Logger, silentLogger, systemClock } from "../../base/index.ts";
+import {
+  type Clock,
+  fault,
+  faultFromSystem,
+  isSkeinError,
+  type Logger,
+  silentLogger,
+  systemClock,
+} from "../../base/index.ts";
 import { type FileSystem, nodeFileSystem } from "./file-system.ts";
+import { FORK_SUFFIX } from "./fork-copier.ts";
 import { type RolloutEntry, walkHome } from "./home-walk.ts";
 import { checkHome, localSettings } from "./local-options.ts";
 import { createRolloutAccess, type ReadableRollout, type RolloutAccess } from "./rollout-access.ts";
@@ -25,15 +35,18 @@ export interface RepairHomeOptions {
   /** Ends the repair between two files. */
   readonly signal?: AbortSignal;
   readonly logger?: Logger;
+  /** Tells how old an unfinished fork is. Default: the system's. */
+  readonly clock?: Clock;
   /** Default: the real disk. */
   readonly fileSystem?: FileSystem;
 }
 
 /** What was done to one file, or would be. */
 export interface RepairAction {
-  readonly action: "cut_tail" | "add_newline";
+  readonly action: "cut_tail" | "add_newline" | "remove_fork";
   readonly path: string;
-  readonly threadId: string;
+  /** Null for an unfinished fork: no thread came of it. */
+  readonly threadId: string | null;
   /** Where the file ends afterwards, or where the newline goes. */
   readonly offset: number;
   /** Bytes cut or added. */
@@ -59,7 +72,30 @@ export async function* repairHome(options: RepairHomeOptions): AsyncGenerator<Re
     if (planned === undefined) continue;
     yield options.dryRun === true ? planned.action : await carryOut(context, planned);
   }
+  for (const { path } of await walkHome(files, paths, FORK_SUFFIX)) {
+    const stat = await files.stat(path);
+    const writtenMs = Number((stat?.modifiedNs ?? 0n) / 1_000_000n);
+    if (stat === undefined || (options.clock ?? systemClock).nowMs() - writtenMs < FORK_AGE_MS) continue;
+    yield await removeFork(files, { path, bytes: stat.size, dryRun: options.dryRun === true });
+  }
   onProgress?.({ filesDone: entries.length, filesTotal: entries.length });
+}
+
+/** A fork is copied in seconds and written to all the while; one left alone for so long is nobody's. */
+const FORK_AGE_MS = 3_600_000;
+
+async function removeFork(
+  files: FileSystem,
+  { path, bytes, dryRun }: { readonly path: string; readonly bytes: number; readonly dryRun: boolean },
+): Promise<RepairAction> {
+  const planned = { action: "remove_fork", path, threadId: null, offset: 0, bytes, keptAt: null } as const;
+  if (dryRun) return { ...planned, isDone: false, failure: null };
+  try {
+    await files.unlink(path);
+    return { ...planned, isDone: true, failure: null };
+  } catch (error) {
+    return { ...planned, isDone: false, failure: faultFromSystem(error, "remove the file").message };
+  }
 }
 
 interface Planned {

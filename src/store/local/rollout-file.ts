@@ -41,8 +41,18 @@ export interface RolloutFileContext {
   readonly clock: Clock;
   readonly budget: OpenFileBudget;
   readonly tornFolder: string;
+  /** Files whose names say the thread. */
+  named(threadId: string): Promise<readonly string[]>;
   /** Where the thread's file is now; asked when it is not where it was. */
   find(threadId: string): Promise<string | undefined>;
+}
+
+/** Whose file, and where. */
+export interface RolloutPlace {
+  readonly threadId: string;
+  readonly path: string;
+  /** The caller chose the id, so somebody else may have chosen it too. */
+  readonly isIdGiven?: boolean;
 }
 
 /** A file that exists, as it was looked at. */
@@ -59,6 +69,7 @@ const NEWLINE = Buffer.from("\n");
 export class RolloutFile implements OpenFileHolder {
   readonly #context: RolloutFileContext;
   readonly #threadId: string;
+  readonly #isIdGiven: boolean;
   #path: string;
   #fd: number | null = null;
   #inode: string | null;
@@ -70,14 +81,11 @@ export class RolloutFile implements OpenFileHolder {
   #unsyncedFolders: string[] = [];
 
   /** Without `existing` there is no file yet. */
-  constructor(
-    context: RolloutFileContext,
-    at: { readonly threadId: string; readonly path: string },
-    existing: ExistingRollout | null,
-  ) {
+  constructor(context: RolloutFileContext, at: RolloutPlace, existing: ExistingRollout | null) {
     this.#context = context;
     this.#threadId = at.threadId;
     this.#path = at.path;
+    this.#isIdGiven = at.isIdGiven ?? false;
     this.#inode = existing?.inode ?? null;
     this.#tail = existing?.tail ?? NO_TAIL;
   }
@@ -116,6 +124,8 @@ export class RolloutFile implements OpenFileHolder {
       const fd = await this.#openNew();
       this.#unsyncedFolders.push(folder);
       try {
+        // Looked for when this name is taken: of two that look, the later one sees the other.
+        if (this.#isIdGiven) await refuseRivals(this.#context, { threadId: this.#threadId, path: this.#path });
         const { failure } = await writeAll(files, fd, bytes);
         if (failure !== null) throw failure.error;
         this.#inode = files.fstat(fd).inode;
@@ -308,4 +318,12 @@ export class RolloutFile implements OpenFileHolder {
       throw writerLost(this.#threadId, "a sync failed", error);
     }
   }
+}
+
+/** Throws `thread_exists` when a file of another name is the thread's: another process made the thread meanwhile. */
+export async function refuseRivals(context: Pick<RolloutFileContext, "named">, own: RolloutPlace): Promise<void> {
+  const { threadId } = own;
+  const rival = (await context.named(threadId)).find((path) => path !== own.path);
+  if (rival !== undefined)
+    throw rejection("thread_exists", `thread ${threadId} exists: ${rival}`, { threadId, path: rival });
 }

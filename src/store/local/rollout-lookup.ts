@@ -22,6 +22,8 @@ export interface RolloutLookup {
   find(threadId: string): Promise<RolloutEntry | undefined>;
   /** All files that hold the thread, the one to take first. */
   findAll(threadId: string): Promise<readonly RolloutEntry[]>;
+  /** All files whose names say the thread, whatever they hold: also one that is just being made. */
+  named(threadId: string): Promise<readonly RolloutEntry[]>;
   /** Says where a thread's file is now. */
   remember(threadId: string, entry: RolloutEntry): void;
   forget(threadId: string): void;
@@ -93,6 +95,7 @@ export function createRolloutLookup({ files, paths, facts }: RolloutLookupContex
       const all = await walkHome(files, paths);
       return preferred(await holders(threadId, all), paths);
     },
+    named: async (threadId) => (await walkHome(files, paths)).filter((entry) => isNamed(entry, threadId)),
     remember,
     forget: (threadId) => void remembered.delete(threadId),
   };

@@ -62,9 +62,13 @@ export async function* verifyHome(
     yield findingOf("odd_entry", `passed over: ${why}`, { path });
   }
   for (const { path } of await walkHome(files, paths, FORK_SUFFIX)) {
-    yield findingOf("leftover_fork", "a fork that was never finished; it can be removed if no process is at it", {
-      path,
-    });
+    yield findingOf(
+      "leftover_fork",
+      "a fork that was never finished; `skein repair` removes it an hour after it was last written to",
+      {
+        path,
+      },
+    );
   }
   yield* checkIndex(files, paths, holders);
 }

@@ -17,7 +17,7 @@ import { attempt, type LocalContext, withThread } from "./local-context.ts";
 import { countRecords } from "./log-places.ts";
 import { createOffsetIndex } from "./offset-index.ts";
 import { notARollout, type ReadableRollout, threadNotFound } from "./rollout-access.ts";
-import { type ExistingRollout, RolloutFile } from "./rollout-file.ts";
+import { type ExistingRollout, refuseRivals, RolloutFile, type RolloutPlace } from "./rollout-file.ts";
 import { markCopied, readCopiedRecords, readHead } from "./rollout-head.ts";
 import { newRolloutPath } from "./rollout-path.ts";
 import { RolloutWriter, type RolloutWriterOptions } from "./rollout-writer.ts";
@@ -33,7 +33,7 @@ export async function openNew(
   const meta = newSessionMeta({ threadId, createdAtMs, forkedFromId: null }, await withProvider(context, metadata));
   if (wishedId !== undefined) await refuseTakenId(context, threadId);
   const path = newRolloutPath(context.paths, threadId, createdAtMs);
-  const file = new RolloutFile(context.fileContext, { threadId, path }, null);
+  const file = new RolloutFile(context.fileContext, { threadId, path, isIdGiven: wishedId !== undefined }, null);
   const rest = { keys: createAppliedKeys(), index: createOffsetIndex(), nextOrdinal: 1 };
   return opened(register(context, { threadId, file, newMeta: meta, ...rest }), 0);
 }
@@ -63,10 +63,21 @@ export async function openFork(
       return copyFork(files, logger, { source, endOrdinal, metaLine, path, isSynced });
     }),
   );
+  if (params.threadId !== undefined) await undoRivalled(context, { threadId, path });
   context.lookup.remember(threadId, { path, name: path.slice(path.lastIndexOf("/") + 1), archived: false });
   const answer = await openExisting(context, threadId, path);
   context.events.tell({ type: "created", threadId });
   return answer;
+}
+
+/** Takes a fork back whose id another process gave to a thread of its own at the same time. */
+async function undoRivalled({ files, fileContext }: LocalContext, own: RolloutPlace): Promise<void> {
+  try {
+    await refuseRivals(fileContext, own);
+  } catch (error) {
+    await files.unlink(own.path);
+    throw error;
+  }
 }
 
 /** Opens a writer on a file that holds the thread. `rollout_unreadable`, `thread_not_found`. */

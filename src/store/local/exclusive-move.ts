@@ -1,0 +1,68 @@
+/**
+ * Moves a file to a name that must be free, also when another process wants the same name at the same moment:
+ * the file is linked under the new name, which fails when there is one, and then loses the old one. A crash
+ * between the two leaves one file under both names; moving it again finishes the move.
+ *
+ * Where the file system has no links it is looked at and renamed, which two processes can do at once.
+ */
+import { dirname } from "node:path";
+
+import { systemCode } from "../../base/index.ts";
+import { syncDirectories } from "./directory-maker.ts";
+import { type FileSystem, isMissing } from "./file-system.ts";
+
+/** What is moved, and how. */
+export interface ExclusiveMove {
+  readonly from: string;
+  readonly to: string;
+  /** Folders to sync with the new name before the old one goes: new ones on the way to it. Absent: nothing is synced. */
+  readonly syncFolders?: readonly string[];
+}
+
+/** Answers of file systems that can't link, or not this file. */
+const LINKLESS: ReadonlySet<string | undefined> = new Set([
+  "EPERM",
+  "ENOTSUP",
+  "EOPNOTSUPP",
+  "ENOSYS",
+  "EMLINK",
+  "EXDEV",
+]);
+
+/** Moves the file; false, and nothing is changed, when the name is taken by another one. */
+export async function moveExclusively(files: FileSystem, move: ExclusiveMove): Promise<boolean> {
+  const { from, to, syncFolders } = move;
+  const sync = async (): Promise<void> => {
+    if (syncFolders !== undefined) await syncDirectories(files, [...syncFolders, dirname(to)]);
+  };
+  try {
+    await files.link(from, to);
+  } catch (error) {
+    const code = systemCode(error);
+    const isTaken = code === "EEXIST" || (LINKLESS.has(code) && (await files.stat(to)) !== undefined);
+    if (isTaken && !(await isOneFile(files, from, to))) return false;
+    if (!isTaken && !LINKLESS.has(code)) throw error;
+    if (!isTaken) {
+      await files.rename(from, to);
+      await sync();
+      return true;
+    }
+  }
+  await sync();
+  await removeName(files, from);
+  return true;
+}
+
+async function isOneFile(files: FileSystem, one: string, other: string): Promise<boolean> {
+  const [a, b] = [await files.stat(one), await files.stat(other)];
+  return a !== undefined && a.inode === b?.inode;
+}
+
+async function removeName(files: FileSystem, path: string): Promise<void> {
+  try {
+    await files.unlink(path);
+  } catch (error) {
+    // Another process finished the same move.
+    if (!isMissing(error)) throw error;
+  }
+}
