@@ -40,7 +40,13 @@ import { createFeedHub, type FeedHub, type RuntimeFeedOptions } from "../streams
 import { lifecycleEventOf } from "./lifecycle-events.ts";
 import type { Runtime, RuntimeFeed } from "./runtime.ts";
 import { checkRuntimeOptions, type RuntimeOptions } from "./runtime-options.ts";
-import { type RuntimeThread, toRuntimeThread } from "./runtime-thread.ts";
+import {
+  openThreadFeed,
+  type RuntimeThread,
+  type ThreadFeed,
+  type ThreadFeedOptions,
+  toRuntimeThread,
+} from "./runtime-thread.ts";
 
 /**
  * Opens a runtime on a home or on a store. `invalid_argument` for options that can't work,
@@ -185,6 +191,12 @@ class StoreRuntime implements Runtime {
 
   async review(threadId: string, target: ReviewTarget, options?: ReviewOptions): Promise<StartedReview> {
     return await this.manager.review(threadId, target, options);
+  }
+
+  async threadEvents(threadId: string, options?: ThreadFeedOptions): Promise<ThreadFeed> {
+    const feed = openThreadFeed(this.#hub, threadId, options);
+    await this.manager.read(threadId);
+    return feed;
   }
 
   events(options?: RuntimeFeedOptions): RuntimeFeed {

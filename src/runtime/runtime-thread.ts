@@ -19,7 +19,8 @@ export interface RuntimeThread extends ThreadHandle {
   /**
    * What happens in the thread: an Observable and an AsyncIterable. Records from `from` on (default 0),
    * first those in the log, then those to come, each once and in order; with `signals` the live deltas
-   * too. The feed outlives the loading: it goes on when the thread is unloaded and loaded again.
+   * too. The feed outlives the loading: it goes on when the thread is unloaded and loaded again. A
+   * subscription after the runtime was closed fails with `runtime_closed`.
    */
   events(options?: ThreadFeedOptions): ThreadFeed;
   /** Starts a turn and resolves with it when it has ended and that is recorded. Refused like `startTurn`. */
@@ -29,6 +30,15 @@ export interface RuntimeThread extends ThreadHandle {
 /** Joins a handle with the feeds of its runtime. */
 export function toRuntimeThread(handle: ThreadHandle, hub: FeedHub<Signal>): RuntimeThread {
   return new HandleWithFeed(handle, hub);
+}
+
+/** The feed of a thread, loaded or not. `invalid_thread_id`, `invalid_argument`. */
+export function openThreadFeed(hub: FeedHub<Signal>, threadId: string, options: ThreadFeedOptions = {}): ThreadFeed {
+  // Spreading null gives an empty object, and would pass what is no object at all.
+  if (typeof options !== "object" || options === null || "threadId" in options) {
+    throw rejection("invalid_argument", "the options of events must be an object without a threadId");
+  }
+  return hub.openFeed({ ...options, threadId });
 }
 
 class HandleWithFeed implements RuntimeThread {
@@ -44,12 +54,8 @@ class HandleWithFeed implements RuntimeThread {
     return this.#handle.id;
   }
 
-  events(options: ThreadFeedOptions = {}): ThreadFeed {
-    // Spreading null gives an empty object, and would pass what is no object at all.
-    if (typeof options !== "object" || options === null || "threadId" in options) {
-      throw rejection("invalid_argument", "the options of events must be an object without a threadId");
-    }
-    return this.#hub.openFeed({ ...options, threadId: this.#handle.id });
+  events(options?: ThreadFeedOptions): ThreadFeed {
+    return openThreadFeed(this.#hub, this.#handle.id, options);
   }
 
   async run(input: readonly UserInput[] | string, options?: TurnOptions): Promise<Turn> {

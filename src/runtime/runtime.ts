@@ -32,7 +32,7 @@ import type {
   ThreadStore,
 } from "../store/index.ts";
 import type { EventFeed, RuntimeFeedEvent, RuntimeFeedOptions } from "../streams/index.ts";
-import type { RuntimeThread } from "./runtime-thread.ts";
+import type { RuntimeThread, ThreadFeed, ThreadFeedOptions } from "./runtime-thread.ts";
 
 /** The feed over all threads. */
 export type RuntimeFeed = EventFeed<RuntimeFeedEvent>;
@@ -81,6 +81,12 @@ export interface Runtime extends AsyncDisposable {
   /** A review turn in the loaded thread (`inline`, default) or in a fork of it (`detached`). */
   review(threadId: string, target: ReviewTarget, options?: ReviewOptions): Promise<StartedReview>;
 
+  /**
+   * What happens in a thread, as `RuntimeThread.events`, without loading it: its log from `from` on, then
+   * what is recorded in it, by this runtime or (with `pollIntervalMs`) by other processes. A followed
+   * thread that is loaded later stays loaded. `thread_not_found`.
+   */
+  threadEvents(threadId: string, options?: ThreadFeedOptions): Promise<ThreadFeed>;
   /** What starts, ends and moves, over all threads, from now on: an Observable and an AsyncIterable. */
   events(options?: RuntimeFeedOptions): RuntimeFeed;
 

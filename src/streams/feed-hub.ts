@@ -10,7 +10,7 @@ import {
   canonicalThreadId,
   checkOptions,
   type Clock,
-  isSkeinError,
+  fault,
   LIMITS,
   type Logger,
   rejection,
@@ -80,7 +80,7 @@ export interface FeedHub<Signal> {
   /** Whether anybody follows this thread now: an idle thread that is followed stays loaded. */
   hasSubscribers(threadId: string): boolean;
   stats(): FeedHubStats;
-  /** Ends every feed, after what it holds was read. Feeds opened later are over at once. Idempotent. */
+  /** Ends every feed, after what it holds was read. A later subscription fails with `runtime_closed`. Idempotent. */
   close(): void;
 }
 
@@ -160,7 +160,7 @@ class StoreFeedHub<Signal> implements FeedHub<Signal> {
   }
 
   #listenToThread(threadId: string, listener: ThreadListener<Signal>): () => void {
-    return this.#listen(listener, () => {
+    return this.#listen(() => {
       const listeners = this.#threads.get(threadId) ?? new Set();
       this.#threads.set(threadId, listeners.add(listener));
       return () => {
@@ -172,33 +172,21 @@ class StoreFeedHub<Signal> implements FeedHub<Signal> {
   }
 
   #listenToRuntime(listener: RuntimeListener): () => void {
-    return this.#listen(listener, () => {
+    return this.#listen(() => {
       this.#runtime.add(listener);
       return () => void this.#runtime.delete(listener);
     });
   }
 
-  #listen(listener: { onEnd(): void }, add: () => () => void): () => void {
-    if (this.#isClosed || !this.#hearsStore()) {
-      listener.onEnd();
-      return () => {};
-    }
+  /** `runtime_closed` when the hub or the store is closed: to end at once would look like a log without records. */
+  #listen(add: () => () => void): () => void {
+    if (this.#isClosed) throw fault("runtime_closed", "the feeds were closed with their runtime");
+    this.#unsubscribe ??= this.#store.subscribe((event) => this.#onStoreEvent(event));
     const remove = add();
     return () => {
       remove();
       if (this.#threads.size === 0 && this.#runtime.size === 0) this.#letGoOfStore();
     };
-  }
-
-  /** Whether the store is listened to by now; false when it is closed. */
-  #hearsStore(): boolean {
-    try {
-      this.#unsubscribe ??= this.#store.subscribe((event) => this.#onStoreEvent(event));
-      return true;
-    } catch (error) {
-      if (isSkeinError(error, "runtime_closed")) return false;
-      throw error;
-    }
   }
 
   #letGoOfStore(): void {

@@ -291,7 +291,9 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
   }
 
   #onUnreadable(error: unknown, hadSeen: boolean): void {
-    if (isSkeinError(error, "runtime_closed")) this.#isOver = true;
+    // Closed under a feed that has told something, it has ended; before that, it could not begin.
+    const isEnd = isSkeinError(error, "runtime_closed") && (hadSeen || this.#isOver);
+    if (isEnd) this.#isOver = true;
     else if (!isSkeinError(error, "thread_not_found")) this.#failure = { error };
     else if (hadSeen) this.#isOver = true;
     else if (!this.#hasSeen) {

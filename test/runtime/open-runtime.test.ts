@@ -199,6 +199,57 @@ describe("a runtime's feeds", () => {
     ]);
   });
 
+  it("give the log of a thread that isn't loaded, then what is recorded in it, and load nothing", async () => {
+    const runtime = await open({ store });
+    const thread = await runtime.startThread();
+    await thread.run("before");
+    await thread.close();
+    const feed = await runtime.threadEvents(thread.id.toUpperCase(), { from: 1 });
+    const told: number[] = [];
+    feed.subscribe((event) => void (event.type === "record" && told.push(event.record.ordinal)));
+    await expect.poll(() => told.length).toBeGreaterThan(3);
+    expect(runtime.listLoaded()).toEqual([]);
+    const again = await runtime.resumeThread(thread.id);
+    await again.run("during");
+    const { nextOrdinal } = again.snapshot();
+    await expect.poll(() => told.length).toBe(nextOrdinal - 1);
+    expect(told).toEqual(Array.from({ length: nextOrdinal - 1 }, (_, index) => index + 1));
+  });
+
+  it("of a loaded thread without a log begin with its first record", async () => {
+    const runtime = await open({ store });
+    const thread = await runtime.startThread();
+    const iterator = (await runtime.threadEvents(thread.id))[Symbol.asyncIterator]();
+    await thread.run("hello");
+    expect(await iterator.next()).toMatchObject({ value: { record: { ordinal: 0, item: { type: "session_meta" } } } });
+    await iterator.return();
+  });
+
+  it("are refused for a thread that isn't there, an id that is none and options that are none", async () => {
+    const runtime = await open({ store });
+    const nobody = "01890a5d-ac96-774b-bcce-b302099a8057";
+    await expect(runtime.threadEvents(nobody)).rejects.toMatchObject({ code: "thread_not_found" });
+    await expect(runtime.threadEvents("x")).rejects.toMatchObject({ code: "invalid_thread_id" });
+    const misspelt = { form: 5 } as object;
+    await expect(runtime.threadEvents(nobody, misspelt)).rejects.toMatchObject({ code: "invalid_argument" });
+  });
+
+  it("that are subscribed to after the runtime's end fail: an empty end would look like an empty log", async () => {
+    const runtime = await open({ store });
+    const thread = await runtime.startThread();
+    await thread.run("hello");
+    const early = thread.events();
+    await runtime.close();
+    for (const feed of [early, thread.events(), runtime.events()]) {
+      const begin = (): unknown => feed[Symbol.asyncIterator]();
+      expect(begin).toThrow(expect.objectContaining({ code: "runtime_closed", kind: "fault" }));
+      const errors: unknown[] = [];
+      (feed as typeof early).subscribe({ error: (error: unknown) => void errors.push(error) });
+      expect(errors).toMatchObject([{ code: "runtime_closed" }]);
+    }
+    await expect(runtime.threadEvents(thread.id)).rejects.toMatchObject({ code: "runtime_closed" });
+  });
+
   it("keep an idle thread loaded while somebody follows it", async () => {
     const clock = createManualClock();
     const runtime = await open({ store, clock, idleUnloadMs: 1_000 });

@@ -29,9 +29,8 @@ test("a feed that goes on keeps no page it has handed out", async () => {
     },
     subscribe: { value: store.subscribe.bind(store) },
   }) as typeof store;
-  const iterator = createFeedHub<never>({ store: watched })
-    .openFeed({ threadId, bufferRecordsMax: 2 })
-    [Symbol.asyncIterator]();
+  const feed = createFeedHub<never>({ store: watched }).openFeed({ threadId, bufferRecordsMax: 2 });
+  const iterator = feed[Symbol.asyncIterator]();
   await take(iterator, 121);
   store.clearJournal();
   await drainEventLoop();

@@ -11,6 +11,7 @@ import { createFeedHub } from "../../src/streams/index.ts";
 import { createManualClock, drainEventLoop } from "../../src/testing/index.ts";
 import { createFeedWorld, readAll, short, take, troubled } from "./feed-harness.ts";
 
+const closed = { code: "runtime_closed", kind: "fault" };
 const idle = { threads: 0, subscriptions: 0, runtimeSubscriptions: 0 };
 
 describe("where a feed begins", () => {
@@ -80,7 +81,7 @@ describe("when a feed ends", () => {
     expect(hub.stats()).toEqual(idle);
   });
 
-  it("completes when the hub closes, and feeds opened later are over at once", async () => {
+  it("completes when the hub closes, and a later subscription fails", async () => {
     const { store, threadId } = await createFeedWorld("a");
     const hub = createFeedHub<never>({ store });
     const reading = readAll(hub.openFeed({ threadId }));
@@ -90,18 +91,18 @@ describe("when a feed ends", () => {
     hub.close();
     expect((await reading).map(short)).toEqual([0, 1]);
     expect((await observed).map(short)).toEqual([0, 1]);
-    expect(await readAll(hub.openFeed({ threadId }))).toEqual([]);
-    expect(await readAll(hub.openRuntimeFeed())).toEqual([]);
+    await expect(async () => await readAll(hub.openFeed({ threadId }))).rejects.toMatchObject(closed);
+    await expect(async () => await readAll(hub.openRuntimeFeed())).rejects.toMatchObject(closed);
     expect(hub.stats()).toEqual(idle);
   });
 
-  it("completes on a store that is closed", async () => {
+  it("fails on a store that is closed: an empty end would look like an empty log", async () => {
     const { store, threadId } = await createFeedWorld("a");
     const hub = createFeedHub<never>({ store });
     const waiting = hub.openFeed({ threadId })[Symbol.asyncIterator]();
     await store.close();
-    expect(await take(waiting, 1)).toEqual([]);
-    expect(await readAll(hub.openFeed({ threadId }))).toEqual([]);
+    await expect(take(waiting, 1)).rejects.toMatchObject(closed);
+    await expect(async () => await readAll(hub.openFeed({ threadId }))).rejects.toMatchObject(closed);
   });
 
   it("stops at an abort, also in the middle of a page, and lets go of everything", async () => {
