@@ -5,7 +5,7 @@
  *   [[say:TEXT]]  [[reason:TEXT]]  [[tool:NAME ARGS]] (may repeat)  [[hang]]  [[cut]]
  *   [[status:CODE]]  [[status:CODE,TIMES]]  [[failed:CODE]]  [[incomplete:REASON]]  [[usage:IN,CACHED,OUT,REASON]]
  *
- * Without one it says `Echo: <text>`. Once outputs of tools have come back, it says what they were.
+ * `[[whole]]` beside a [[say]] sends the message with the whole answer alone. Without one it says `Echo: <text>`. Once outputs of tools have come back, it says what they were.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -116,6 +116,13 @@ function answer(to: Answer, body: SeenBody, text: string): void {
   const calls = directiveOf(text, "tool");
   if (calls.length > 0 && (outputs.length === 0 || directive("forever") !== undefined)) {
     for (const call of calls) sendCall(to, call);
+  } else if (directive("whole") !== undefined) {
+    const content = [{ type: "output_text", text: directive("say") ?? "", annotations: [] }];
+    const output = [{ type: "message", id: nextId("msg"), role: "assistant", status: "completed", content }];
+    const whole = { status: "completed", output, usage: usageOf(directive("usage")) };
+    send(response, { type: "response.completed", response: whole });
+    response.end();
+    return;
   } else {
     const said = outputs.length > 0 ? `Tools said: ${outputs.map((item) => item.output).join(" | ")}` : undefined;
     const isWhole = sendMessage(to, said ?? directive("say") ?? `Echo: ${text}`);

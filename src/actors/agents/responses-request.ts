@@ -4,7 +4,8 @@
  * server and are left out.
  *
  * A history can be cut anywhere (interrupt, fork, rollback), but the API refuses a call without its
- * output and an output without its call: the first gets the output "aborted", the second is dropped.
+ * output and an output without its call: the first gets the output "aborted", the second is dropped. Kinds
+ * that only another server's state explains (searches, image generation and the like) are left out too.
  */
 import type { Responses } from "openai/resources/responses/responses";
 
@@ -38,7 +39,11 @@ const REVIEW_INSTRUCTIONS =
 const CALL_OUTPUTS: Readonly<Record<string, string>> = {
   function_call: "function_call_output",
   custom_tool_call: "custom_tool_call_output",
+  // Codex answers its shell calls by the outputs of functions.
+  local_shell_call: "function_call_output",
 };
+/** The model's own compaction, under both names that logs have for it. */
+const COMPACTION_TYPES: ReadonlySet<string> = new Set(["compaction", "compaction_summary"]);
 const OUTPUT_TYPES: ReadonlySet<string> = new Set(Object.values(CALL_OUTPUTS));
 
 /** The body of one model request, with `items` as the whole context. */
@@ -92,10 +97,15 @@ function toInput(items: readonly ResponseItem[]): Responses.ResponseInputItem[] 
     } else if (item.type === "reasoning") {
       // Without its encrypted content a reasoning item is an id the stateless server can't look up.
       if (typeof item["encrypted_content"] === "string") input.push(withoutOwnId(item));
+    } else if (COMPACTION_TYPES.has(item.type)) {
+      const { encrypted_content: content } = item;
+      if (typeof content === "string") input.push({ type: "compaction", encrypted_content: content });
     } else if (outputType !== undefined) {
       const callId = item["call_id"];
+      // Early shell calls were known by their id alone: no output can name them.
+      if (typeof callId !== "string") continue;
       calls.add(callId);
-      input.push(withoutOwnId(item));
+      input.push(toCall(item));
       if (!outputs.has(callId)) {
         input.push(withoutOwnId({ type: outputType, call_id: callId, output: "aborted" }));
       }
@@ -104,6 +114,14 @@ function toInput(items: readonly ResponseItem[]): Responses.ResponseInputItem[] 
     }
   }
   return input;
+}
+
+/** A call as input. Of a shell call the server wants the id and how it ended. */
+function toCall(item: ResponseItem): Responses.ResponseInputItem {
+  const call = withoutOwnId(item);
+  if (item.type !== "local_shell_call") return call;
+  const { id, call_id: callId, status } = item;
+  return { ...call, id: typeof id === "string" ? id : callId, status } as Responses.ResponseInputItem;
 }
 
 function idsOf(items: readonly ResponseItem[], wanted: (type: string) => boolean): ReadonlySet<unknown> {

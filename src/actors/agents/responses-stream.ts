@@ -138,14 +138,16 @@ function takeEvent(event: Responses.ResponseStreamEvent, collected: Collected): 
     case "response.reasoning_summary_text.delta":
       return { type: "reasoning_delta", itemId: event.item_id, delta: event.delta };
     case "response.output_item.done":
-      collected.items.push({ item: toRecordedItem(event.item), itemId: event.item.id ?? undefined });
+      collect(event.item, collected);
       return undefined;
     case "response.completed":
+      collectWhole(event.response, collected);
       collected.usage = toTokenUsage(event.response.usage);
       collected.isComplete = true;
       return undefined;
     case "response.incomplete": {
       const reason = event.response.incomplete_details?.reason ?? "unknown";
+      collectWhole(event.response, collected);
       collected.usage = toTokenUsage(event.response.usage);
       collected.failure = answerFault(null, `the answer is incomplete: ${reason}`);
       collected.isComplete = true;
@@ -158,6 +160,16 @@ function takeEvent(event: Responses.ResponseStreamEvent, collected: Collected): 
     default:
       return undefined;
   }
+}
+
+function collect(item: Responses.ResponseOutputItem, collected: Collected): void {
+  collected.items.push({ item: toRecordedItem(item), itemId: item.id ?? undefined });
+}
+
+/** An endpoint may say its items only here, with the whole answer; those that came one by one are not taken twice. */
+function collectWhole({ output }: Partial<Responses.Response>, collected: Collected): void {
+  if (collected.items.length > 0 || !Array.isArray(output)) return;
+  for (const item of output) collect(item, collected);
 }
 
 /** An output item as the log keeps it: no server state, no empty extras. */

@@ -110,6 +110,14 @@ describe("an answer", () => {
     expect(new Set(ids).size).toBe(2);
   });
 
+  test("whose items come only with the whole answer is taken from there", async () => {
+    const events = await play(agentOf(), requestOf("[[whole]][[say:at once]]"));
+    expect(itemsOf(events)).toEqual([
+      { type: "message", role: "assistant", content: [{ type: "output_text", text: "at once" }] },
+    ]);
+    expect(events.at(-1)?.type).toBe("usage");
+  });
+
   test("is asked for without state, with the settings of the turn", async () => {
     const settings = {
       model: "m-9",
@@ -148,6 +156,29 @@ describe("an answer", () => {
       { type: "function_call", name: "f", arguments: "{}", call_id: "c1" },
       { type: "function_call_output", call_id: "c1", output: "aborted" },
       userItem("hi"),
+    ]);
+  });
+
+  test("keeps Codex's shell calls with their outputs, and the model's own compaction", async () => {
+    const action = { type: "exec", command: ["ls"], env: {} };
+    const shell = { type: "local_shell_call", id: "lsh_1", call_id: "c1", status: "completed", action };
+    const output = { type: "function_call_output", call_id: "c1", output: "a.txt" };
+    const context = [
+      { type: "compaction_summary", encrypted_content: "c2VjcmV0" },
+      shell,
+      output,
+      { ...shell, id: null, call_id: "c2" },
+      { ...shell, call_id: null },
+      userItem("go on"),
+    ];
+    await play(agentOf(), requestOf("go on", { context }));
+    expect(server.requests[0]?.body.input).toEqual([
+      { type: "compaction", encrypted_content: "c2VjcmV0" },
+      shell,
+      output,
+      { ...shell, id: "c2", call_id: "c2" },
+      { type: "function_call_output", call_id: "c2", output: "aborted" },
+      userItem("go on"),
     ]);
   });
 
