@@ -1,12 +1,13 @@
 /**
- * Moves rollouts between sessions/ and archived_sessions/. The name stays; a move never overwrites, and
- * the folders are synced one after the other, so that after a power cut the file is in one of them, or in both.
+ * Moves rollouts between sessions/ and archived_sessions/. The name stays. The move is one rename: a kill
+ * leaves the thread in one of the two, never in both or in none. (A link and an unlink would refuse a name
+ * that another process takes in the same moment, and leave two names where it is killed in between; only
+ * a move of the same thread can want that name.) The folders are synced, the new name's first.
  */
 import { dirname, join } from "node:path";
 
 import { fault } from "../../base/index.ts";
-import { makeDirectories } from "./directory-maker.ts";
-import { moveExclusively } from "./exclusive-move.ts";
+import { makeDirectories, syncDirectories } from "./directory-maker.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { RolloutEntry } from "./home-walk.ts";
 import { datedFolder, formatLocalTime, type HomePaths, parseRolloutName } from "./rollout-path.ts";
@@ -38,11 +39,12 @@ export async function moveToSessions(
 }
 
 async function moveFile({ files, isSynced }: ArchiveMove, from: string, to: string): Promise<void> {
-  const syncFolders = await makeDirectories(files, dirname(to));
-  if (!(await moveExclusively(files, isSynced ? { from, to, syncFolders } : { from, to }))) {
+  const newFolders = await makeDirectories(files, dirname(to));
+  if ((await files.stat(to)) !== undefined) {
     throw fault("io_error", `another file is in the way: ${to}; move one of the two aside`, {
       data: { from, to },
     });
   }
-  if (isSynced) await files.syncDirectory(dirname(from));
+  await files.rename(from, to);
+  if (isSynced) await syncDirectories(files, [...newFolders, dirname(to), dirname(from)]);
 }

@@ -4,6 +4,7 @@
  */
 import { createStoreEvents, type StoreEvents } from "../store-events.ts";
 import { diskFault } from "./disk-fault.ts";
+import { withDescriptorRelief } from "./descriptor-relief.ts";
 import type { FileSystem } from "./file-system.ts";
 import { createKeyedLock, type KeyedLock } from "./keyed-lock.ts";
 import { createLineClock, type LineClock } from "../line-clock.ts";
@@ -41,7 +42,9 @@ export interface LocalContext {
 
 /** Makes the parts; touches no disk. */
 export function createLocalContext(settings: LocalSettings): LocalContext {
-  const { fileSystem: files, logger, clock } = settings;
+  const { logger, clock } = settings;
+  const budget = createOpenFileBudget(settings.openFilesMax);
+  const files = withDescriptorRelief(settings.fileSystem, () => budget.closeIdle());
   const paths = homePaths(settings.home);
   const writers = createWriterRegistry();
   const access = createRolloutAccess(files, (inode, fileBytes) => writers.writtenEnd(inode, fileBytes));
@@ -63,7 +66,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
       files,
       logger,
       clock,
-      budget: createOpenFileBudget(settings.openFilesMax),
+      budget,
       tornFolder: paths.torn,
       named: async (threadId) => (await lookup.named(threadId)).map((entry) => entry.path),
       find: async (threadId) => {

@@ -2,7 +2,7 @@
  * What a local store is opened with, its defaults, and the first look at the home: a wrong one is said
  * at once, with what to do, and not at the first write.
  */
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 
 import {
   type Clock,
@@ -61,6 +61,15 @@ export function localSettings(options: LocalThreadStoreOptions): LocalSettings {
   };
 }
 
+/** Whether a folder above a home that isn't there yet is no folder, so that it can never be made. */
+async function isBelowFile(home: string, files: FileSystem): Promise<boolean> {
+  for (let path = dirname(home); ; path = dirname(path)) {
+    const stat = await files.stat(path);
+    if (stat !== undefined) return stat.kind !== "directory";
+    if (path === dirname(path)) return false;
+  }
+}
+
 /** Looks whether the home can be used; it need not exist yet. `home_unusable`, `permission_denied`. */
 export async function checkHome({ home, fileSystem }: LocalSettings): Promise<void> {
   let stat: Awaited<ReturnType<FileSystem["stat"]>>;
@@ -70,7 +79,8 @@ export async function checkHome({ home, fileSystem }: LocalSettings): Promise<vo
   } catch (error) {
     throw diskFault(error, `look into the home ${home}; check who may read it`, { home });
   }
-  if (stat !== undefined && stat.kind !== "directory") {
+  const isInTheWay = stat === undefined && (await isBelowFile(home, fileSystem));
+  if (isInTheWay || (stat !== undefined && stat.kind !== "directory")) {
     throw fault("home_unusable", `the home ${home} is not a folder; name another one with --home or SKEIN_HOME`, {
       data: { home },
     });

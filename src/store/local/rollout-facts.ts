@@ -3,7 +3,7 @@
  * folded for the threads that are shown. Remembered for each file as long as it has the same size and
  * time of change.
  */
-import { faultFromSystem, LIMITS, type Logger, type SkeinError } from "../../base/index.ts";
+import { faultFromSystem, isSkeinError, LIMITS, type Logger, type SkeinError } from "../../base/index.ts";
 import { type ThreadMetadata, threadMetadataFold } from "../../events/index.ts";
 import { readMetadata } from "./fold-rollout.ts";
 import type { FileStat, FileSystem } from "./file-system.ts";
@@ -82,6 +82,8 @@ export function createRolloutFacts({ files, access, logger }: RolloutFactsContex
     try {
       return await access.open(entry.path, use);
     } catch (error) {
+      // A file that nobody can read is no thread's. That this process can't just now says nothing of the file.
+      if (!isSkeinError(error, "rollout_unreadable") && !isSkeinError(error, "permission_denied")) throw error;
       logger.warn({ error, path: entry.path }, "left a file out of the list: it can't be read");
       return undefined;
     }

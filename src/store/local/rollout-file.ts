@@ -157,10 +157,8 @@ export class RolloutFile implements OpenFileHolder {
     await this.#busy(async () => this.#sync(await this.#open()));
   }
 
-  closeIfIdle(): boolean {
-    if (this.#isBusy) return false;
-    void this.close();
-    return true;
+  closeIfIdle(): Promise<void> | null {
+    return this.#isBusy ? null : this.close();
   }
 
   /** Lets the file go; it is opened again when it is next needed. Never rejects. */

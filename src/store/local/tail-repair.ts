@@ -53,11 +53,15 @@ async function keepAside(files: FileSystem, stem: string, torn: Pick<TornRollout
     const kept = copy === 0 ? `${stem}.torn` : `${stem}.${copy}.torn`;
     try {
       const fd = await files.open(kept, "create");
+      let isKept = false;
       try {
         await copyTail(files, torn, fd);
         await files.syncData(fd);
+        isKept = true;
       } finally {
         await files.close(fd);
+        // Half a copy is none: left there, each try on a full disk would add one more.
+        if (!isKept) await files.unlink(kept);
       }
       return kept;
     } catch (error) {

@@ -130,6 +130,13 @@ describe("appends that arrive together", () => {
 });
 
 describe("a home that can't be used", () => {
+  it("is refused at once when it would have to be made below a file", async () => {
+    const file = join(await makeHome(), "file");
+    await writeFile(file, "");
+    const error = await refusal(openLocalThreadStore({ home: join(file, "below", "it") }));
+    expect(error.code).toBe("home_unusable");
+  });
+
   it("is refused at once when it is a file", async () => {
     const home = join(await makeHome(), "file");
     await writeFile(home, "");

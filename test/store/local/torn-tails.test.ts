@@ -9,7 +9,8 @@ import { describe, expect, it } from "vitest";
 
 import { openLocalThreadStore } from "../../../src/store/local/index.ts";
 import { homeWith, messageLine, metaLine, ODD_ID, snapshot, writeInto } from "./hand-made-rollouts.ts";
-import { logOf, makeHome, message, messages, openStore, seed, textsOf } from "./store-lab.ts";
+import { faultyDisk } from "./faulty-disk.ts";
+import { logOf, makeHome, message, messages, openStore, refusal, seed, textsOf } from "./store-lab.ts";
 
 const META = Buffer.from(metaLine());
 const FIRST = Buffer.from(messageLine("first"));
@@ -119,6 +120,20 @@ describe("odd ends", () => {
     const { home, file } = await homeWith(Buffer.concat([META, FIRST, Buffer.from(line)]));
     expect((await appendAfter(home)).nextOrdinal).toBe(3);
     expect((await readFile(file, "utf8")).split("\n")[2]).toBe(line);
+  });
+
+  it("leaves no half copy of a tail behind when the disk is full, however often it is tried", async () => {
+    const { home } = await homeWith(`${metaLine()}${messageLine("kept")}{"torn`);
+    const disk = faultyDisk();
+    const store = await openStore(home, { fileSystem: disk });
+    const { writer } = await store.resumeThread({ threadId: ODD_ID });
+    disk.faults.bytesLeft = 3;
+    for (let n = 0; n < 5; n += 1) await refusal(store.appendItems({ writer, items: [message("no room")] }));
+    expect(await readdir(join(home, "skein", "torn"))).toEqual([]);
+    disk.faults.bytesLeft = Number.POSITIVE_INFINITY;
+    await store.appendItems({ writer, items: [message("room")] });
+    expect(await textsOf(store, ODD_ID)).toEqual(["kept", "room"]);
+    expect(await readdir(join(home, "skein", "torn"))).toHaveLength(1);
   });
 
   it("keeps two tails apart that were cut at one offset", async () => {
