@@ -13,6 +13,8 @@ import { faultyDisk } from "./faulty-disk.ts";
 import { homeWith, messageLine, metaLine, ODD_ID, snapshot, writeInto } from "./hand-made-rollouts.ts";
 import { collect, makeHome, message, messages, openStore, refusal, seed, textsOf } from "./store-lab.ts";
 
+/** Of the system, as Node makes no pipes with names. */
+const PIPE_MAKER = "mkfifo";
 const WHOLE = metaLine() + messageLine("a");
 const OPEN_BATCH = `${messageLine("b").slice(0, -2)},"skein":{"more":2}}\n`;
 
@@ -61,7 +63,7 @@ describe("verify finds", () => {
     await symlink(join(home, "nowhere"), join(folder, "rollout-dangling.jsonl"));
     await symlink(file, join(folder, "rollout-linked.jsonl"));
     await symlink(folder, join(home, "sessions/linked"));
-    execFileSync("mkfifo", [join(folder, "rollout-pipe.jsonl")]);
+    execFileSync(PIPE_MAKER, [join(folder, "rollout-pipe.jsonl")]);
     await mkdir(join(home, "sessions/1/2/3/4/5/6/7/8/9"), { recursive: true });
     const findings = await collect(verifyHome(home));
     expect(new Set(findings.map(({ code, severity, path }) => `${severity} ${code} ${basename(path)}`))).toEqual(
