@@ -13,7 +13,15 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { nodeTypeFlags } from "../support/node-flags.ts";
 
-const child = fileURLToPath(new URL("./memory-runtime-child.ts", import.meta.url));
+const children = [
+  ["a memory store", "./memory-runtime-child.ts", "named\n", /^$/],
+  [
+    "a wrapper that fails, with a logger and a shutdown that runs out of time",
+    "./failing-runtime-child.ts",
+    "completed,disk_full,failed,timed out\n",
+    /a thread failed/,
+  ],
+] as const;
 
 let folder = "";
 beforeEach(() => {
@@ -33,7 +41,10 @@ function pictureOf(root: string): string[] {
     });
 }
 
-async function runChild(cwd: string): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
+async function runChild(
+  cwd: string,
+  child: string,
+): Promise<{ exitCode: number | null; stdout: string; stderr: string }> {
   const homes = { HOME: folder, USERPROFILE: folder, CODEX_HOME: folder, SKEIN_HOME: folder, XDG_CONFIG_HOME: folder };
   const running = spawn(process.execPath, [...nodeTypeFlags(), child], { cwd, env: { ...process.env, ...homes } });
   let stdout = "";
@@ -44,7 +55,7 @@ async function runChild(cwd: string): Promise<{ exitCode: number | null; stdout:
   return { exitCode, stdout, stderr };
 }
 
-describe("a runtime on a memory store", () => {
+describe.each(children)("a runtime on %s", (_title, script, stdout, stderr) => {
   it("writes nothing under the folder that HOME, CODEX_HOME and SKEIN_HOME name, nor under its working folder", async () => {
     mkdirSync(join(folder, "sessions", "2026"), { recursive: true });
     writeFileSync(join(folder, "session_index.jsonl"), "");
@@ -52,9 +63,9 @@ describe("a runtime on a memory store", () => {
     const touched: string[] = [];
     const watcher = watch(folder, { recursive: true }, (event, path) => touched.push(`${event} ${path}`));
 
-    const result = await runChild(folder);
+    const result = await runChild(folder, fileURLToPath(new URL(script, import.meta.url)));
 
-    expect(result).toEqual({ exitCode: 0, stdout: "named\n", stderr: "" });
+    expect(result).toEqual({ exitCode: 0, stdout, stderr: expect.stringMatching(stderr) });
     expect(pictureOf(folder)).toEqual(before);
     // The watcher tells late: a file of our own is the last thing it can have to tell.
     writeFileSync(join(folder, "last"), "");
