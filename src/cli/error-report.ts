@@ -41,6 +41,12 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   permission_denied: "check who owns the home and whether it can be written",
   home_unusable: "check the path given by --home or SKEIN_HOME",
   agent_failed: "the turn is recorded as failed; say it again to try again",
+  thread_owned_elsewhere: "end it there, or wait until that process is gone; its feed can be followed with `skein tail ID`",
+  backfill_running: "wait for it, or end that process; `skein doctor` shows how far it is",
+  lease_lost: "another process took over; the same command may work in a moment",
+  state_db_busy: "another process keeps the state DB locked; try again, `skein doctor` shows who",
+  state_db_newer: "update skein, or delete the file: it is made again from the threads",
+  state_db_unusable: "--no-db works without it; deleting the file is safe, it is made again from the threads",
   state_db_required: "`skein list --search TEXT` looks through names and first messages",
   bug: "this is a bug in skein; run it again with SKEIN_DEBUG=1 and report what it prints",
 };
