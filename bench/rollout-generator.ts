@@ -7,6 +7,8 @@ import { once } from "node:events";
 import { createWriteStream } from "node:fs";
 
 import { type AppendableItem, encodeLine } from "../src/events/index.ts";
+import { createSeededSource, type SeededSource } from "./seeded-source.ts";
+import { answerItems, callItems, event, tokenCount, turnContext, userItems } from "./turn-records.ts";
 
 /** What was written. */
 export interface GeneratedRollout {
@@ -15,19 +17,9 @@ export interface GeneratedRollout {
   readonly turns: number;
 }
 
-/** Where sizes and texts come from. */
-interface Source {
-  /** 0 up to 1. */
-  random(): number;
-  /** Words of about this many characters. */
-  text(chars: number): string;
-  /** Between two sizes, small ones more often. */
-  size(low: number, high: number): number;
-}
-
 /** Writes about `bytes` bytes of rollout to `path`. */
 export async function writeRollout(path: string, bytes: number, seed: number): Promise<GeneratedRollout> {
-  const source = createSource(seed);
+  const source = createSeededSource(seed);
   const file = createWriteStream(path);
   let written = { bytes: 0, lines: 0, turns: 0 };
   let timeMs = Date.UTC(2026, 4, 5, 10);
@@ -50,27 +42,6 @@ export async function writeRollout(path: string, bytes: number, seed: number): P
   return written;
 }
 
-const WORDS = "the a turn reads file writes test fails passes src/index.ts line error: fix value return".split(" ");
-
-function createSource(seed: number): Source {
-  let state = seed >>> 0;
-  // mulberry32: small, seeded, good enough to vary sizes.
-  const random = (): number => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-  const text = (chars: number): string => {
-    const words: string[] = [];
-    for (let left = chars; left > 0; left -= (words.at(-1) ?? "").length + 1) {
-      words.push(WORDS[Math.floor(random() * WORDS.length)] ?? "");
-    }
-    return words.join(random() < 0.2 ? "\n" : " ");
-  };
-  return { random, text, size: (low, high) => Math.round(low * (high / low) ** random()) };
-}
-
 const SESSION_META: AppendableItem = {
   type: "session_meta",
   payload: {
@@ -84,7 +55,7 @@ const SESSION_META: AppendableItem = {
   },
 };
 
-function turnItems(turn: number, source: Source): readonly AppendableItem[] {
+function turnItems(turn: number, source: SeededSource): readonly AppendableItem[] {
   const turnId = `01900000-0000-7000-9000-${turn.toString().padStart(12, "0")}`;
   const ask = source.text(source.size(20, 400));
   const answer = source.text(source.size(100, 3_000));
@@ -93,12 +64,10 @@ function turnItems(turn: number, source: Source): readonly AppendableItem[] {
   );
   return [
     event("task_started", { turn_id: turnId, started_at: 1_777_975_200, model_context_window: 258_400 }),
-    turnContext(turnId),
-    message("user", ask),
-    event("user_message", { message: ask, images: [], local_images: [], text_elements: [] }),
+    turnContext(turnId, "/srv/ws", "2026-05-05"),
+    ...userItems(ask),
     ...calls.flat(),
-    event("agent_message", { message: answer, phase: null, memory_citation: null }),
-    message("assistant", answer),
+    ...answerItems(answer),
     tokenCount(turn),
     event("task_complete", {
       turn_id: turnId,
@@ -107,81 +76,4 @@ function turnItems(turn: number, source: Source): readonly AppendableItem[] {
       duration_ms: 100_000,
     }),
   ];
-}
-
-function callItems(callId: string, turnId: string, source: Source): readonly AppendableItem[] {
-  const thought = source.text(source.size(40, 300));
-  const diff = source.text(source.size(100, 3_000));
-  const patch = event("patch_apply_end", {
-    call_id: `${callId}_p`,
-    turn_id: turnId,
-    stdout: "Success.",
-    stderr: "",
-    success: true,
-    changes: { "/srv/ws/a.ts": { type: "update", unified_diff: diff, move_path: null } },
-    status: "completed",
-  });
-  return [
-    event("agent_reasoning", { text: thought }),
-    response("reasoning", {
-      summary: [{ type: "summary_text", text: thought }],
-      content: null,
-      encrypted_content: source.text(source.size(800, 3_000)),
-    }),
-    response("function_call", {
-      name: "exec_command",
-      arguments: JSON.stringify({ cmd: source.text(60) }),
-      call_id: callId,
-    }),
-    tokenCount(1),
-    ...(source.random() < 0.15 ? [patch] : []),
-    response("function_call_output", { call_id: callId, output: source.text(source.size(100, 12_000)) }),
-  ];
-}
-
-type Members = Readonly<Record<string, unknown>>;
-
-function event(type: string, members: Members): AppendableItem {
-  return { type: "event_msg", payload: { type, ...members } };
-}
-
-function response(type: string, members: Members): AppendableItem {
-  return { type: "response_item", payload: { type, ...members } };
-}
-
-function message(role: string, text: string): AppendableItem {
-  const type = role === "user" ? "input_text" : "output_text";
-  return response("message", { role, content: [{ type, text }] });
-}
-
-function turnContext(turnId: string): AppendableItem {
-  return {
-    type: "turn_context",
-    payload: {
-      turn_id: turnId,
-      cwd: "/srv/ws",
-      current_date: "2026-05-05",
-      timezone: "Etc/UTC",
-      approval_policy: "never",
-      sandbox_policy: { type: "danger-full-access" },
-      permission_profile: { type: "disabled" },
-      model: "mock-model",
-      summary: "auto",
-      truncation_policy: { mode: "bytes", limit: 10_000 },
-    },
-  };
-}
-
-function tokenCount(tokens: number): AppendableItem {
-  const usage = {
-    input_tokens: tokens,
-    cached_input_tokens: 0,
-    output_tokens: 9,
-    reasoning_output_tokens: 0,
-    total_tokens: tokens + 9,
-  };
-  return event("token_count", {
-    info: { total_token_usage: usage, last_token_usage: usage, model_context_window: 258_400 },
-    rate_limits: { limit_id: "codex", limit_name: null, primary: null, secondary: null, credits: null },
-  });
 }
