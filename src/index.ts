@@ -87,6 +87,7 @@ export type {
 } from "./store/memory/index.ts";
 export { toThread } from "./store/index.ts";
 export type {
+  AnswerScope,
   AppendItemsParams,
   AppendResult,
   CreateThreadParams,

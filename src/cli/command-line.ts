@@ -123,12 +123,14 @@ function addReadingCommands(program: Command, ask: Ask): void {
       .option("--archived", "only archived ones")
       .option("--limit <n>", "rows at most (1 to 1000, default 25)", parseCount)
       .option("--cursor <text>", "go on where a page ended")
-      .addOption(new Option("--sort <key>", "by time of").choices(["created", "updated"]).default("created"))
+      .addOption(new Option("--sort <key>", "by time of").choices(["created", "updated", "recency"]).default("created"))
       .option("--asc", "oldest first")
       .option("--cwd <folder>", "only of this working folder (may be repeated)", collect)
       .option("--provider <name>", "only of this model provider (may be repeated)", collect)
       .option("--source <word>", "only from this source: cli, vscode, exec, subagent, … (may be repeated)", collect)
-      .option("--search <text>", "only with this text in the name or the first message"),
+      .option("--search <text>", "only with this text in the name or the first message")
+      .option("--parent <id>", "only threads that this one spawned")
+      .option("--ancestor <id>", "only threads below this one, at any depth"),
     ask,
     async () => (await import("./commands/list-command.ts")).runList,
   );

@@ -13,7 +13,14 @@ export {
 } from "./fold-scanner.ts";
 export { type Lineage, lineageFold } from "./folds/lineage-fold.ts";
 export { modelContextFold, modelContextOf, type ModelContextState } from "./folds/model-context-fold.ts";
-export { gitOfMeta, previewOf, type ThreadMetadata, threadMetadataFold } from "./folds/thread-metadata-fold.ts";
+export {
+  beginsTurn,
+  gitOfMeta,
+  isTurnBegin,
+  previewOf,
+  type ThreadMetadata,
+  threadMetadataFold,
+} from "./folds/thread-metadata-fold.ts";
 export {
   type ThreadTokenUsage,
   tokenUsageFold,

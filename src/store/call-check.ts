@@ -4,7 +4,7 @@
  * of their own (limits, ordinals, directions, cursors, ids) are checked where those rules are.
  */
 import { canonicalThreadId, rejection } from "../base/index.ts";
-import type { CreateThreadParams, ThreadWriter } from "./thread-store.ts";
+import type { CreateThreadParams, ListThreadsParams, ThreadWriter } from "./thread-store.ts";
 
 /** What a member may be when it is there; `undefined` is as good as absent, but not for a given text. */
 type MemberKind =
@@ -34,6 +34,9 @@ const CALLS = {
     sources: "a list of texts",
     cwds: "a list of texts",
     searchTerm: "text",
+    parentThreadId: "text",
+    ancestorThreadId: "text",
+    useStateDbOnly: "true or false",
   },
   searchThreads: { query: "a given text", cursor: "text", archived: "true or false" },
   listTurns: { cursor: "text" },
@@ -64,6 +67,17 @@ export function checkCreate(params: CreateThreadParams): void {
   const { metadata } = params;
   checkMembers("metadata", metadata, METADATA);
   if (metadata.git !== undefined && metadata.git !== null) checkMembers("metadata.git", metadata.git, GIT);
+}
+
+/** The same for a list; gives its parameters with canonical ids. `invalid_thread_id`. */
+export function checkList(params: ListThreadsParams): ListThreadsParams {
+  checkCall("listThreads", params);
+  const { parentThreadId, ancestorThreadId } = params;
+  return {
+    ...params,
+    ...(parentThreadId === undefined ? {} : { parentThreadId: requireThreadId(parentThreadId) }),
+    ...(ancestorThreadId === undefined ? {} : { ancestorThreadId: requireThreadId(ancestorThreadId) }),
+  };
 }
 
 /** Throws `invalid_argument` unless this can name a writer. Whether it is an open one is the adapter's to say. */

@@ -6,8 +6,8 @@
  *   L1  Order is total: (key in ms, id), both in the direction asked for.
  *   L2  A cursor is a position, exclusive: a page begins strictly behind it, so rows that come or go
  *       never make another row double or missing.
- *   L3  Sorted by updated_at, a walk sees the keys as they were when it began (`asOfMs`, in the cursor from
- *       the second page on): a thread that is written to meanwhile keeps its place in this walk.
+ *   L3  Sorted by updated_at or recency_at, a walk sees the keys as they were when it began (`asOfMs`, in the
+ *       cursor from the second page on): a thread that is written to meanwhile keeps its place in this walk.
  *   L4  `backwardsCursor` starts a walk of its own the other way: what has come or changed since is in it.
  */
 import { rejection } from "../base/index.ts";
@@ -28,6 +28,9 @@ export interface ThreadRow {
   readonly createdAtMs: number;
   /** In a walk that freezes time (see `listAsOfMs`): the newest record's time up to then, else `createdAtMs`. */
   readonly updatedAtMs: number;
+  /** In such a walk: the newest time up to then that a turn was begun at, else `createdAtMs`. */
+  readonly recencyAtMs: number;
+  readonly parentThreadId: string | null;
 }
 
 /** A page of rows and where to go on. */
@@ -45,10 +48,10 @@ interface ListPosition {
 }
 
 /**
- * The moment as of which a list by updated_at sees its keys: the one its walk began at, or `freeze()` on
- * a walk's first page; null for a list by created_at, whose keys don't change. Rows with a newer
- * `updatedAtMs` are to be given with the time of their newest record up to that moment; rows without such
- * a record (threads begun later) with their creation's.
+ * The moment as of which a list by updated_at or recency_at sees its keys: the one its walk began at, or
+ * `freeze()` on a walk's first page; null for a list by created_at, whose keys don't change. Rows whose key
+ * is newer are to be given with the time of their newest record up to that moment (by recency_at: the newest
+ * that begins a turn); rows without such a record (threads begun later) with their creation's.
  */
 export function listAsOfMs(params: ListThreadsParams, freeze: () => number): number | null {
   const sortKey = sortKeyOf(params);
@@ -57,7 +60,10 @@ export function listAsOfMs(params: ListThreadsParams, freeze: () => number): num
   return begun ?? freeze();
 }
 
-/** Filters, sorts and cuts one page of rows as of a moment. Rows may come in any order. `invalid_cursor`, `invalid_argument`. */
+/**
+ * Filters, sorts and cuts one page of rows as of a moment. Rows may come in any order; of `ancestorThreadId` it
+ * knows nothing, as that takes all rows to tell (see `descendantsOf`). `invalid_cursor`, `invalid_argument`.
+ */
 export function pageThreads<Row extends ThreadRow>(
   rows: Iterable<Row>,
   params: ListThreadsParams,
@@ -72,7 +78,7 @@ export function pageThreads<Row extends ThreadRow>(
   let newestMs = Number.NEGATIVE_INFINITY;
   const behind: Row[] = [];
   for (const row of rows) {
-    newestMs = Math.max(newestMs, row.updatedAtMs);
+    newestMs = Math.max(newestMs, keyOf(row, sortKey));
     if (!isListed(row, params)) continue;
     if (position !== null && !isBehind(row, position, direction)) continue;
     behind.push(row);
@@ -96,12 +102,13 @@ export function pageThreads<Row extends ThreadRow>(
   };
 }
 
-/** Whether the filters of `params` let a row through. The search term looks at name and preview. */
+/** Whether the filters of `params` let a row through, all but `ancestorThreadId`. The search term looks at name and preview. */
 export function isListed(row: ThreadRow, params: ListThreadsParams): boolean {
   if (row.archived !== (params.archived ?? false)) return false;
   if (params.modelProviders?.includes(row.modelProvider) === false) return false;
   if (params.cwds?.includes(row.cwd) === false) return false;
   if (params.sources?.includes(sourceWord(row.source)) === false) return false;
+  if (params.parentThreadId !== undefined && params.parentThreadId !== row.parentThreadId) return false;
   const term = params.searchTerm?.toLowerCase() ?? "";
   if (term === "") return true;
   return row.preview.toLowerCase().includes(term) || (row.name?.toLowerCase().includes(term) ?? false);
@@ -123,12 +130,19 @@ export function directionOf(wished: unknown, otherwise: SortDirection): SortDire
 
 function sortKeyOf(params: ListThreadsParams): SortKey {
   const wished: unknown = params.sortKey === undefined ? "created_at" : params.sortKey;
-  if (wished === "created_at" || wished === "updated_at") return wished;
-  throw rejection("invalid_argument", "sortKey must be created_at or updated_at");
+  if (wished === "created_at" || wished === "updated_at" || wished === "recency_at") return wished;
+  throw rejection("invalid_argument", "sortKey must be created_at, updated_at or recency_at");
 }
 
 function keyOf(row: ThreadRow, sortKey: SortKey): number {
-  return sortKey === "created_at" ? row.createdAtMs : row.updatedAtMs;
+  switch (sortKey) {
+    case "created_at":
+      return row.createdAtMs;
+    case "updated_at":
+      return row.updatedAtMs;
+    case "recency_at":
+      return row.recencyAtMs;
+  }
 }
 
 function rowOrder<Row extends ThreadRow>(sortKey: SortKey, direction: SortDirection): (a: Row, b: Row) => number {

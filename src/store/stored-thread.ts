@@ -37,5 +37,6 @@ export function storedThreadFrom({ metadata, path, archived, name }: StoredThrea
     parentThreadId: metadata.parentThreadId,
     createdAtMs: metadata.createdAtMs,
     updatedAtMs: metadata.updatedAtMs,
+    recencyAtMs: metadata.recencyAtMs,
   };
 }

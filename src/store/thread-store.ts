@@ -25,6 +25,7 @@ import type {
   ThreadItem,
   Turn,
 } from "../events/index.ts";
+import type { AnswerScope } from "./answer-scope.ts";
 
 /** What "acknowledged" means. `fsync`: survives a power cut. `os`: survives a killed process. `memory`: neither. */
 export type Durability = "fsync" | "os" | "memory";
@@ -185,6 +186,11 @@ export interface StoredThread {
   readonly createdAtMs: number;
   /** Milliseconds since the epoch: the newest record's time. */
   readonly updatedAtMs: number;
+  /**
+   * Milliseconds since the epoch: when its newest turn was begun (the newest user_message or task_started / turn_started
+   * event in the log, rolled back or not). `createdAtMs` for a thread without turns, and never before it.
+   */
+  readonly recencyAtMs: number;
   /** Present when asked for (`includeHistory`). */
   readonly history?: readonly RolloutRecord[];
 }
@@ -197,7 +203,7 @@ export interface ReadThreadParams {
 }
 
 /** The time by which threads are ordered; the id breaks ties. */
-export type SortKey = "created_at" | "updated_at";
+export type SortKey = "created_at" | "updated_at" | "recency_at";
 /** `asc`: oldest first. `desc`: newest first. */
 export type SortDirection = "asc" | "desc";
 
@@ -221,10 +227,16 @@ export interface ListThreadsParams {
   readonly cwds?: readonly string[];
   /** Substring of the name or the preview, case-insensitive. Empty means no filter. */
   readonly searchTerm?: string;
+  /** Only threads that this one spawned: whose `parentThreadId` it is. */
+  readonly parentThreadId?: string;
+  /** Only threads below this one by their chains of `parentThreadId`, which go through archived threads and end at ones that are gone. */
+  readonly ancestorThreadId?: string;
+  /** Answer at once from the rows a state DB has, without looking at the files first. Default false. Files without one: `state_db_required`. */
+  readonly useStateDbOnly?: boolean;
 }
 
 /** A page of threads. */
-export interface ListThreadsResult {
+export interface ListThreadsResult extends AnswerScope {
   readonly data: readonly StoredThread[];
   /** Null on the last page. */
   readonly nextCursor: string | null;
@@ -234,6 +246,7 @@ export interface ListThreadsResult {
 
 /** What is searched for, and where. */
 export interface SearchThreadsParams {
+  /** Taken literally, whatever its case and however short; blank is refused. */
   readonly query: string;
   readonly cursor?: string;
   readonly limit?: number;
@@ -242,8 +255,8 @@ export interface SearchThreadsParams {
 }
 
 /** A page of what was found. */
-export interface SearchThreadsResult {
-  /** Newest first. `snippet` is the text around the first match. */
+export interface SearchThreadsResult extends AnswerScope {
+  /** Newest (`updatedAtMs`, id) first. `snippet` is the text around the first match, `…` where it was cut. */
   readonly data: readonly { readonly thread: StoredThread; readonly snippet: string }[];
   readonly nextCursor: string | null;
 }
@@ -351,9 +364,9 @@ export interface ThreadStore {
     readonly rolloutPath: string;
     readonly includeHistory?: boolean;
   }): Promise<StoredThread>;
-  /** Every materialised thread exactly once over all pages, also under writes. `invalid_cursor`. */
+  /** Every materialised thread exactly once over all pages, also under writes. `invalid_cursor`, `invalid_thread_id`. */
   listThreads(params?: ListThreadsParams): Promise<ListThreadsResult>;
-  /** Full text over names and messages. Stores without an index: `state_db_required`. */
+  /** Full text over names, and messages of turns that were not rolled back. Stores without an index: `state_db_required`. */
   searchThreads(params: SearchThreadsParams): Promise<SearchThreadsResult>;
   /** A page of turns as stored; a turn that is still open is shown as interrupted. `invalid_cursor` when its turn was rolled back. */
   listTurns(params: ListTurnsParams): Promise<ListTurnsResult>;

@@ -52,6 +52,7 @@ const thread: StoredThread = {
   parentThreadId: null,
   createdAtMs: new Date(2026, 10, 22, 7, 40, 38).getTime(),
   updatedAtMs: new Date(2026, 10, 22, 7, 41, 9).getTime(),
+  recencyAtMs: new Date(2026, 10, 22, 7, 40, 38).getTime(),
 };
 
 describe("turnText", () => {

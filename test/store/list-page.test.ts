@@ -7,10 +7,12 @@ import { describe, expect, it } from "vitest";
 
 import { isSkeinError } from "../../src/base/index.ts";
 import {
+  descendantsOf,
   isListed,
   type ListThreadsParams,
   listAsOfMs,
   pageThreads,
+  type SortKey,
   sourceWord,
   type ThreadRow,
 } from "../../src/store/index.ts";
@@ -25,18 +27,24 @@ const anyRow: fc.Arbitrary<ThreadRow> = fc.record({
   source: fc.constantFrom("cli", "vscode", { subagent: "review" }),
   createdAtMs: fc.integer({ min: 0, max: 4 }),
   updatedAtMs: fc.integer({ min: 0, max: 4 }),
+  recencyAtMs: fc.integer({ min: 0, max: 4 }),
+  parentThreadId: fc.constant(null),
 });
 const anyRows = fc.uniqueArray(anyRow, { selector: (row) => row.id, maxLength: 14 });
 const anyOrder = fc.record({
-  sortKey: fc.constantFrom("created_at" as const, "updated_at" as const),
+  sortKey: fc.constantFrom("created_at" as const, "updated_at" as const, "recency_at" as const),
   sortDirection: fc.constantFrom("asc" as const, "desc" as const),
   limit: fc.integer({ min: 1, max: 5 }),
 });
 
 function sorted(rows: readonly ThreadRow[], { sortKey, sortDirection }: ListThreadsParams): string[] {
   const sign = sortDirection === "asc" ? 1 : -1;
-  const key = (row: ThreadRow): number => (sortKey === "created_at" ? row.createdAtMs : row.updatedAtMs);
+  const key = (row: ThreadRow): number => keys(row)[sortKey ?? "created_at"];
   return rows.toSorted((a, b) => sign * (key(a) - key(b) || (a.id < b.id ? -1 : 1))).map((row) => row.id);
+}
+
+function keys({ createdAtMs, updatedAtMs, recencyAtMs }: ThreadRow): Record<SortKey, number> {
+  return { created_at: createdAtMs, updated_at: updatedAtMs, recency_at: recencyAtMs };
 }
 
 function walk(rows: readonly ThreadRow[], params: ListThreadsParams): { ids: string[]; lastBack: string | null } {
@@ -92,17 +100,19 @@ describe("pages of threads", () => {
     );
   });
 
-  it("by time of change freeze at the walk's beginning, which its cursors remember; a walk back begins anew", () => {
-    const rows = [1, 2, 3].map((n) => row(n));
-    const sortKey = "updated_at";
-    const freeze = (): number => 7;
-    expect(listAsOfMs({ sortKey }, freeze)).toBe(7);
-    const { nextCursor, backwardsCursor } = pageThreads(rows, { sortKey, limit: 1 }, 5);
-    expect(listAsOfMs({ sortKey, cursor: nextCursor ?? "" }, freeze), "the newest row is older").toBe(3);
-    const second = pageThreads(rows, { sortKey, limit: 1, cursor: nextCursor ?? "" }, 3);
-    expect(listAsOfMs({ sortKey, cursor: second.nextCursor ?? "" }, freeze)).toBe(3);
-    expect(listAsOfMs({ sortKey, cursor: backwardsCursor ?? "" }, freeze)).toBe(7);
-  });
+  it.each(["updated_at", "recency_at"] as const)(
+    "by %s freeze at the walk's beginning, which its cursors remember; a walk back begins anew",
+    (sortKey) => {
+      const rows = [1, 2, 3].map((n) => row(n));
+      const freeze = (): number => 7;
+      expect(listAsOfMs({ sortKey }, freeze)).toBe(7);
+      const { nextCursor, backwardsCursor } = pageThreads(rows, { sortKey, limit: 1 }, 5);
+      expect(listAsOfMs({ sortKey, cursor: nextCursor ?? "" }, freeze), "the newest row is older").toBe(3);
+      const second = pageThreads(rows, { sortKey, limit: 1, cursor: nextCursor ?? "" }, 3);
+      expect(listAsOfMs({ sortKey, cursor: second.nextCursor ?? "" }, freeze)).toBe(3);
+      expect(listAsOfMs({ sortKey, cursor: backwardsCursor ?? "" }, freeze)).toBe(7);
+    },
+  );
 
   it("by time of creation freeze nothing", () => {
     const byCreation = pageThreads([row(1), row(2)], { limit: 1 }, null).nextCursor ?? "";
@@ -138,6 +148,16 @@ describe("filters", () => {
     ]);
   });
 
+  it("let through what a thread spawned, and by ancestor what is below it at any depth, but not itself in a circle", () => {
+    const parents: Readonly<Record<string, string | null>> = { a: "c", b: "a", c: "b", d: "c", e: null, f: "gone" };
+    const rows = Object.entries(parents).map(([id, parentThreadId]) => ({ ...row(1), id, parentThreadId }));
+    expect(rows.filter((one) => isListed(one, { parentThreadId: "c" })).map(({ id }) => id)).toEqual(["a", "d"]);
+    const below = (ancestorThreadId: string): string[] =>
+      [...descendantsOf(rows, { ancestorThreadId })].map(({ id }) => id).toSorted();
+    expect([below("a"), below("c"), below("d"), below("gone")]).toEqual([["b", "c", "d"], ["a", "b", "d"], [], ["f"]]);
+    expect(descendantsOf(rows, {})).toBe(rows);
+  });
+
   it("know a source by its word", () => {
     expect([sourceWord("cli"), sourceWord({ custom: "x" }), sourceWord({})]).toEqual(["cli", "custom", "unknown"]);
   });
@@ -154,6 +174,8 @@ function row(n: number): ThreadRow {
     source: "cli",
     createdAtMs: n,
     updatedAtMs: n,
+    recencyAtMs: n,
+    parentThreadId: null,
   };
 }
 

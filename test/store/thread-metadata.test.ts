@@ -147,6 +147,7 @@ describe("a thread as it is shown", () => {
     parentThreadId: null,
     createdAtMs: 1_999,
     updatedAtMs: 2_000,
+    recencyAtMs: 1_999,
   };
 
   it("has whole seconds, its own id as session, no git where all of it is null, no path when ephemeral", () => {

@@ -68,6 +68,7 @@ export const readBugs: readonly PlantedBug[] = [
         const data = all.data.slice(offset, offset + limit);
         const end = offset + data.length;
         return {
+          ...all,
           data,
           nextCursor: end < all.data.length ? String(end) : null,
           backwardsCursor: data.length === 0 ? null : String(offset),
@@ -135,8 +136,8 @@ export const readBugs: readonly PlantedBug[] = [
     caughtBy: ["search.finds"],
     plant: (store) => ({
       searchThreads: async ({ query }) => {
-        const { data } = await store.listThreads({ searchTerm: query });
-        return { data: data.map((thread) => ({ thread, snippet: query })), nextCursor: null };
+        const { data, ...page } = await store.listThreads({ searchTerm: query });
+        return { ...page, data: data.map((thread) => ({ thread, snippet: query })), nextCursor: null };
       },
     }),
   },

@@ -6,7 +6,7 @@
  * another id are a fork's ancestors. A later own line changes git and memory mode, nothing else.
  */
 import type { Fold, SkippedRun } from "../fold.ts";
-import type { EventMsg, MemoryMode, RolloutRecord, SessionMeta, SessionSource } from "../rollout-item.ts";
+import type { EventMsg, MemoryMode, RolloutItem, RolloutRecord, SessionMeta, SessionSource } from "../rollout-item.ts";
 import { epochMsOf } from "../timestamp.ts";
 import { trimWhite } from "../white-space.ts";
 
@@ -44,6 +44,21 @@ export interface ThreadMetadata {
   readonly createdAtMs: number;
   /** Time of the newest record that has one, and never before `createdAtMs`. */
   readonly updatedAtMs: number;
+  /** Time of the newest record that begins a turn (see `beginsTurn`), rolled back or not; never before `createdAtMs`. */
+  readonly recencyAtMs: number;
+}
+
+/** Events that a turn begins with: what the user said, and that the agent took it up. */
+const TURN_BEGIN_KINDS: ReadonlySet<string> = new Set(["user_message", "task_started", "turn_started"]);
+
+/** Whether a record with this item counts for a thread's recency. */
+export function beginsTurn(item: RolloutItem): boolean {
+  return item.type === "event_msg" && isTurnBegin(item.payload.type);
+}
+
+/** Whether an event of this kind does. */
+export function isTurnBegin(eventKind: string): boolean {
+  return TURN_BEGIN_KINDS.has(eventKind);
 }
 
 const EMPTY: ThreadMetadata = Object.freeze({
@@ -67,15 +82,16 @@ const EMPTY: ThreadMetadata = Object.freeze({
   model: null,
   createdAtMs: 0,
   updatedAtMs: 0,
+  recencyAtMs: 0,
 });
 
 /** The fold; see the file's head. */
 export const threadMetadataFold: Fold<ThreadMetadata, ThreadMetadata> = Object.freeze({
   name: "thread_metadata",
-  version: 1,
+  version: 2,
   needs: {
     types: new Set(["session_meta", "turn_context"]),
-    eventKinds: new Set(["user_message", "thread_name_updated"]),
+    eventKinds: new Set([...TURN_BEGIN_KINDS, "thread_name_updated"]),
     times: true,
   },
   initial: (): ThreadMetadata => EMPTY,
@@ -86,7 +102,14 @@ export const threadMetadataFold: Fold<ThreadMetadata, ThreadMetadata> = Object.f
 });
 
 function step(state: ThreadMetadata, record: RolloutRecord): ThreadMetadata {
-  return touched(applyItem(state, record), record.timestamp);
+  const applied = applyItem(state, record);
+  return touched(beginsTurn(record.item) ? begun(applied, record.timestamp) : applied, record.timestamp);
+}
+
+/** As with the time of change: a turn that a fork copied is as new as the fork. */
+function begun(state: ThreadMetadata, timestamp: string | null): ThreadMetadata {
+  const begunMs = epochMsOf(timestamp);
+  return begunMs === null ? state : { ...state, recencyAtMs: Math.max(begunMs, state.createdAtMs) };
 }
 
 /** A fork's copied records are older than the fork: it was updated when it was made. */
@@ -145,6 +168,7 @@ function firstMeta(state: ThreadMetadata, meta: SessionMeta, timestamp: string |
     git: gitOfMeta(meta) ?? null,
     createdAtMs,
     updatedAtMs: state.updatedAtMs === 0 ? createdAtMs : state.updatedAtMs,
+    recencyAtMs: Math.max(state.recencyAtMs, createdAtMs),
   };
 }
 

@@ -7,7 +7,15 @@
  */
 import { fault, type SkeinError } from "../../base/index.ts";
 import { checkAppend } from "../append-check.ts";
-import { checkCall, checkCreate, checkListener, checkWriter, isWriter, requireThreadId } from "../call-check.ts";
+import {
+  checkCall,
+  checkCreate,
+  checkList,
+  checkListener,
+  checkWriter,
+  isWriter,
+  requireThreadId,
+} from "../call-check.ts";
 import { validateMetadataPatch } from "../metadata-patch.ts";
 import type * as port from "../thread-store.ts";
 import { moveToArchive, moveToSessions } from "./archive-mover.ts";
@@ -149,10 +157,11 @@ class FileThreadStore implements LocalThreadStore {
   }
 
   async listThreads(params: port.ListThreadsParams = {}): Promise<port.ListThreadsResult> {
-    const { logger } = this.#context.settings;
-    const context = { ...this.#open(), logger };
-    checkCall("listThreads", params);
-    return attempt("list the threads of the home", () => listHome(context, params));
+    const { logger, clock } = this.#context.settings;
+    const context = { ...this.#open(), logger, clock };
+    const wished = checkList(params);
+    if (wished.useStateDbOnly === true) throw listNeedsStateDb(this.home);
+    return attempt("list the threads of the home", () => listHome(context, wished));
   }
 
   async searchThreads(params: port.SearchThreadsParams): Promise<port.SearchThreadsResult> {
@@ -259,6 +268,14 @@ class FileThreadStore implements LocalThreadStore {
     lookup.remember(threadId, entry);
     writers.get(threadId)?.file.movedTo(entry.path);
   }
+}
+
+function listNeedsStateDb(home: string): SkeinError {
+  return fault(
+    "state_db_required",
+    "a list from the state DB alone needs one, and this store was opened without; without useStateDbOnly it is made from the files",
+    { data: { home } },
+  );
 }
 
 function searchNeedsIndex(home: string): SkeinError {

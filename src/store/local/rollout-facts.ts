@@ -23,15 +23,20 @@ export interface RolloutFacts {
 
 /** Reads facts, and remembers them. */
 export interface RolloutFactsReader {
-  /** Undefined when the file is gone or is no rollout; that it can't be read is logged, not thrown. */
-  read(entry: RolloutEntry): Promise<RolloutFacts | undefined>;
+  /** Undefined when the file is gone or is no rollout; that it may not be read is logged, not thrown. */
+  read(entry: RolloutEntry, unread?: UnreadFiles): Promise<RolloutFacts | undefined>;
   /** The metadata of the whole log; undefined as in `read`. */
-  readWhole(entry: RolloutEntry): Promise<ThreadMetadata | undefined>;
+  readWhole(entry: RolloutEntry, unread?: UnreadFiles): Promise<ThreadMetadata | undefined>;
   /** Why `read` gives nothing for a file that is there. */
   whyUnread(entry: RolloutEntry): Promise<SkeinError>;
   /** Time of the newest record up to a moment; undefined when there is none. */
   readUpdatedMs(entry: RolloutEntry, asOfMs: number): Promise<number | undefined>;
+  /** The same of the newest record that begins a turn. */
+  readRecencyMs(entry: RolloutEntry, asOfMs: number): Promise<number | undefined>;
 }
+
+/** Where the files are put down that are there, but can't be read: what they hold is not known. */
+export type UnreadFiles = Set<string>;
 
 /** What the reader needs. */
 export interface RolloutFactsContext {
@@ -46,66 +51,63 @@ interface Known {
   readonly end: number;
   readonly head: ThreadMetadata | undefined;
   whole: ThreadMetadata | undefined;
+  /** Time of the newest record that begins a turn, null when there is none; undefined until it was asked for. */
+  recencyMs: number | null | undefined;
 }
 
 /** Makes a reader that remembers LIMITS.loadedThreadsMax rollouts, the first seen forgotten first. */
 export function createRolloutFacts({ files, access, logger }: RolloutFactsContext): RolloutFactsReader {
-  const known = new Map<string, Known>();
-
-  const remember = (inode: string, facts: Known): Known => {
-    known.delete(inode);
-    known.set(inode, facts);
-    if (known.size > LIMITS.loadedThreadsMax) {
-      const oldest = known.keys().next();
-      if (oldest.done !== true) known.delete(oldest.value);
-    }
-    return facts;
-  };
+  const known = new KnownRollouts();
 
   const look = async (rollout: ReadableRollout): Promise<Known> => {
     const { stat, end } = rollout;
-    const before = known.get(stat.inode);
-    if (before !== undefined && isSame(before, stat) && before.end === end) return before;
-    const head = await readHead(files, rollout);
+    const before = known.get(stat);
+    if (before?.end === end) return before;
     const { size, modifiedNs } = stat;
-    if (head === undefined) return remember(stat.inode, { size, modifiedNs, end, head: undefined, whole: undefined });
-    const first = threadMetadataFold.step(threadMetadataFold.initial(), head.record);
-    const updatedAtMs = Math.max((await newestRecordMs(files, rollout)) ?? first.updatedAtMs, first.createdAtMs);
-    const metadata = withFileTimes({ ...first, updatedAtMs }, rollout);
-    return remember(stat.inode, { size, modifiedNs, end, head: metadata, whole: undefined });
+    const head = await readFirst(files, rollout);
+    return known.set(stat.inode, { size, modifiedNs, end, head, whole: undefined, recencyMs: undefined });
+  };
+
+  /** What is remembered of a file as it is now; "gone" where there is none. */
+  const recall = async (path: string): Promise<Known | "gone" | undefined> => {
+    const stat = await files.stat(path);
+    if (stat === undefined) return "gone";
+    const before = known.get(stat);
+    return before?.end === before?.size ? before : undefined;
   };
 
   const open = async <Value>(
     entry: RolloutEntry,
     use: (rollout: ReadableRollout) => Promise<Value | undefined>,
+    unread?: UnreadFiles,
   ): Promise<Value | undefined> => {
     try {
       return await access.open(entry.path, use);
     } catch (error) {
-      // A file that nobody can read is no thread's. That this process can't just now says nothing of the file.
-      if (!isSkeinError(error, "rollout_unreadable") && !isSkeinError(error, "permission_denied")) throw error;
+      if (!isLeftOut(error, unread !== undefined)) throw error;
+      // What is no rollout holds no thread; of what can't be read nobody knows.
+      if (!isSkeinError(error, "rollout_unreadable") || error.retryable) unread?.add(entry.path);
       logger.warn({ error, path: entry.path }, "left a file out of the list: it can't be read");
       return undefined;
     }
   };
 
+  const foldWhole = async (rollout: ReadableRollout): Promise<ThreadMetadata | undefined> => {
+    const facts = await look(rollout);
+    if (facts.head === undefined) return undefined;
+    facts.whole ??= withFileTimes(await readMetadata(files, rollout), rollout);
+    return facts.whole;
+  };
+
   return {
-    async read(entry) {
-      const stat = await files.stat(entry.path);
-      if (stat === undefined) return undefined;
-      const before = known.get(stat.inode);
-      const isKnown = before !== undefined && isSame(before, stat) && before.end === before.size;
-      const facts = isKnown ? before : await open(entry, look);
+    async read(entry, unread) {
+      const before = await recall(entry.path);
+      if (before === "gone") return undefined;
+      const facts = before ?? (await open(entry, look, unread));
       if (facts?.head === undefined) return undefined;
       return { entry, size: facts.size, metadata: facts.head };
     },
-    readWhole: (entry) =>
-      open(entry, async (rollout) => {
-        const facts = await look(rollout);
-        if (facts.head === undefined) return undefined;
-        facts.whole ??= withFileTimes(await readMetadata(files, rollout), rollout);
-        return facts.whole;
-      }),
+    readWhole: (entry, unread) => open(entry, foldWhole, unread),
     async whyUnread({ path }) {
       try {
         await access.open(path, (rollout) => readHead(files, rollout));
@@ -115,8 +117,66 @@ export function createRolloutFacts({ files, access, logger }: RolloutFactsContex
       return notARollout(path, "it does not start with a session_meta");
     },
     readUpdatedMs: (entry, asOfMs) =>
-      open(entry, async (rollout) => (await newestRecordMs(files, rollout, asOfMs)) ?? undefined),
+      open(entry, async (rollout) => (await newestRecordMs(files, rollout, { asOfMs })) ?? undefined),
+    async readRecencyMs(entry, asOfMs) {
+      const before = await recall(entry.path);
+      if (before === "gone") return undefined;
+      const recencyMs = before?.recencyMs;
+      if (recencyMs === null) return undefined;
+      if (recencyMs !== undefined && recencyMs <= asOfMs) return recencyMs;
+      return open(entry, async (rollout) => recencyAsOf(files, rollout, { facts: await look(rollout), asOfMs }));
+    },
   };
+}
+
+/** What was found in files, by their inodes; what has another size or time of change since is not known. */
+class KnownRollouts {
+  readonly #known = new Map<string, Known>();
+
+  get(stat: FileStat): Known | undefined {
+    const facts = this.#known.get(stat.inode);
+    return facts?.size === stat.size && facts.modifiedNs === stat.modifiedNs ? facts : undefined;
+  }
+
+  set(inode: string, facts: Known): Known {
+    this.#known.delete(inode);
+    this.#known.set(inode, facts);
+    if (this.#known.size > LIMITS.loadedThreadsMax) {
+      const oldest = this.#known.keys().next();
+      if (oldest.done !== true) this.#known.delete(oldest.value);
+    }
+    return facts;
+  }
+}
+
+/** What the head says, with the time of the newest record; undefined when it is no rollout's. */
+async function readFirst(files: FileSystem, rollout: ReadableRollout): Promise<ThreadMetadata | undefined> {
+  const head = await readHead(files, rollout);
+  if (head === undefined) return undefined;
+  const first = threadMetadataFold.step(threadMetadataFold.initial(), head.record);
+  const updatedAtMs = Math.max((await newestRecordMs(files, rollout)) ?? first.updatedAtMs, first.createdAtMs);
+  return withFileTimes({ ...first, updatedAtMs }, rollout);
+}
+
+/** Time of the newest record up to a moment that begins a turn; the newest of all is remembered. */
+async function recencyAsOf(
+  files: FileSystem,
+  rollout: ReadableRollout,
+  { facts, asOfMs }: { readonly facts: Known; readonly asOfMs: number },
+): Promise<number | undefined> {
+  if (facts.recencyMs === undefined) facts.recencyMs = await newestRecordMs(files, rollout, { isOfTurns: true });
+  if (facts.recencyMs === null) return undefined;
+  if (facts.recencyMs <= asOfMs) return facts.recencyMs;
+  return (await newestRecordMs(files, rollout, { asOfMs, isOfTurns: true })) ?? undefined;
+}
+
+/**
+ * Whether a list goes on without a file. That this process has no descriptors left just now says nothing of the file;
+ * one that the disk doesn't give is left out only where it is put down.
+ */
+function isLeftOut(error: unknown, isPutDown: boolean): error is SkeinError {
+  if (isSkeinError(error, "rollout_unreadable") || isSkeinError(error, "permission_denied")) return true;
+  return isPutDown && isSkeinError(error, "io_error");
 }
 
 /** Where a log says nothing of its times, the file's name and time of change do. */
@@ -126,9 +186,6 @@ export function withFileTimes(metadata: ThreadMetadata, rollout: ReadableRollout
   const fileName = rollout.path.slice(rollout.path.lastIndexOf("/") + 1);
   const named = localTimeMs(parseRolloutName(fileName)?.localTime ?? "");
   const createdAtMs = named ?? modifiedMs;
-  return { ...metadata, createdAtMs, updatedAtMs: metadata.updatedAtMs || modifiedMs };
-}
-
-function isSame(known: Known, stat: FileStat): boolean {
-  return known.size === stat.size && known.modifiedNs === stat.modifiedNs;
+  const recencyAtMs = Math.max(metadata.recencyAtMs, createdAtMs);
+  return { ...metadata, createdAtMs, updatedAtMs: metadata.updatedAtMs || modifiedMs, recencyAtMs };
 }

@@ -10,7 +10,7 @@
  *   - a batch that waits for more lines (`skein.more`): all of it is torn, back to the batch's start.
  * Looking changes nothing; tail-repair.ts cuts.
  */
-import { decodeLine, epochMsOf, isBlankLine } from "../../events/index.ts";
+import { beginsTurn, decodeLine, epochMsOf, isBlankLine, isTurnBegin, peekLine } from "../../events/index.ts";
 import { type BackwardLine, backwardLines } from "./backward-lines.ts";
 import type { FileSystem } from "./file-system.ts";
 
@@ -48,21 +48,37 @@ export async function inspectTail(files: FileSystem, fd: number, size: number): 
   return { end, tornBytes: size - end, lacksNewline };
 }
 
+/** Which records' times are asked for, and up to when. */
+interface TimeQuestion {
+  /** Default: any moment. */
+  readonly asOfMs?: number;
+  /** Default false: every record counts. True: those that begin a turn. */
+  readonly isOfTurns?: boolean;
+}
+
 /**
- * Milliseconds since the epoch of the newest record in front of `end` that has a time, at most `asOfMs`
+ * Milliseconds since the epoch of the newest record in front of `end` that counts and has a time, at most `asOfMs`
  * if given; null when there is none.
  */
 export async function newestRecordMs(
   files: FileSystem,
   range: { readonly fd: number; readonly end: number },
-  asOfMs: number = Number.POSITIVE_INFINITY,
+  { asOfMs = Number.POSITIVE_INFINITY, isOfTurns = false }: TimeQuestion = {},
 ): Promise<number | null> {
   for await (const line of backwardLines(files, range)) {
     if (line.bytes === null || isBlankLine(line.bytes)) continue;
-    const writtenMs = epochMsOf(decodeLine(line.bytes.toString("utf8"), 0).timestamp);
+    if (isOfTurns && !mayBeginTurn(line.bytes)) continue;
+    const { item, timestamp } = decodeLine(line.bytes.toString("utf8"), 0);
+    const writtenMs = isOfTurns && !beginsTurn(item) ? null : epochMsOf(timestamp);
     if (writtenMs !== null && writtenMs <= asOfMs) return writtenMs;
   }
   return null;
+}
+
+/** By its first bytes, where those tell: between two turns there can be megabytes of what tools answered. */
+function mayBeginTurn(line: Buffer): boolean {
+  const head = peekLine(line, 0, line.byteLength);
+  return head === null || (head.type === "event_msg" && (head.kind === null || isTurnBegin(head.kind)));
 }
 
 const MARKS = Buffer.from('"skein"');

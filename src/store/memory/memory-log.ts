@@ -4,10 +4,12 @@
  */
 import {
   type AppendableItem,
+  beginsTurn,
   decodeLine,
   encodeLine,
   epochMsOf,
   type RecordMarks,
+  type RolloutItem,
   type RolloutRecord,
   type SessionMeta,
   type ThreadMetadata,
@@ -69,10 +71,20 @@ export class MemoryLog {
 
   /** Time of the newest record up to a moment, and never before the thread's creation. */
   updatedAtMs(asOfMs: number | null): number {
-    const { createdAtMs, updatedAtMs } = this.#metadata;
-    if (asOfMs === null || updatedAtMs <= asOfMs) return updatedAtMs;
-    for (const record of this.read().reverse()) {
-      const atMs = epochMsOf(record.timestamp);
+    const { updatedAtMs } = this.#metadata;
+    return asOfMs === null || updatedAtMs <= asOfMs ? updatedAtMs : this.#newestMs(asOfMs, () => true);
+  }
+
+  /** The same of the newest record that begins a turn. */
+  recencyAtMs(asOfMs: number | null): number {
+    const { recencyAtMs } = this.#metadata;
+    return asOfMs === null || recencyAtMs <= asOfMs ? recencyAtMs : this.#newestMs(asOfMs, beginsTurn);
+  }
+
+  #newestMs(asOfMs: number, isCounted: (item: RolloutItem) => boolean): number {
+    const { createdAtMs } = this.#metadata;
+    for (const { item, timestamp } of this.read().reverse()) {
+      const atMs = isCounted(item) ? epochMsOf(timestamp) : null;
       if (atMs !== null && atMs <= asOfMs) return Math.max(atMs, createdAtMs);
     }
     return createdAtMs;

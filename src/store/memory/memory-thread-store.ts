@@ -17,11 +17,12 @@ import {
   systemClock,
 } from "../../base/index.ts";
 import { checkAppend } from "../append-check.ts";
-import { checkCall, checkCreate, checkListener, checkWriter, isWriter } from "../call-check.ts";
+import { checkCall, checkCreate, checkList, checkListener, checkWriter, isWriter } from "../call-check.ts";
 import { historyRange } from "../history-range.ts";
 import { pageThreads } from "../list-page.ts";
 import { validateMetadataPatch } from "../metadata-patch.ts";
 import { createStoreEvents } from "../store-events.ts";
+import { descendantsOf } from "../thread-lineage.ts";
 import type {
   AppendItemsParams,
   AppendResult,
@@ -181,12 +182,13 @@ class MemoryStore implements MemoryThreadStore {
     });
   }
 
-  async listThreads(params: ListThreadsParams = {}): Promise<ListThreadsResult> {
-    return this.#call("listThreads", params, () => {
-      checkCall("listThreads", params);
+  async listThreads(wished: ListThreadsParams = {}): Promise<ListThreadsResult> {
+    return this.#call("listThreads", wished, () => {
+      const params = checkList(wished);
       const asOfMs = this.#threads.asOfMs(params);
-      const page = pageThreads(this.#threads.rows(asOfMs), params, asOfMs);
-      return { ...page, data: page.data.map((row) => this.#threads.view(row.thread)) };
+      const page = pageThreads(descendantsOf(this.#threads.rows(asOfMs), params), params, asOfMs);
+      const data = page.data.map((row) => this.#threads.view(row.thread));
+      return { ...page, data, ...this.#threads.scope() };
     });
   }
 
@@ -212,7 +214,7 @@ class MemoryStore implements MemoryThreadStore {
         thread: this.#threads.view(row.thread),
         snippet: row.snippet,
       }));
-      return { data: shown, nextCursor };
+      return { data: shown, nextCursor, ...this.#threads.scope() };
     });
   }
 

@@ -7,6 +7,7 @@
  */
 import { type Clock, fault, type IdSource, rejection } from "../../base/index.ts";
 import type { AppendableItem, SessionMeta } from "../../events/index.ts";
+import type { AnswerScope } from "../answer-scope.ts";
 import { requireThreadId } from "../call-check.ts";
 import { createLineClock, type LineClock } from "../line-clock.ts";
 import { listAsOfMs, type ThreadRow } from "../list-page.ts";
@@ -192,16 +193,27 @@ export class MemoryThreads {
     throw writerClosed(threadId, "it was shut down, discarded, or never opened");
   }
 
+  /** What an answer given now says of itself. */
+  scope(): AnswerScope {
+    return { isComplete: true, asOfMs: this.#clock.nowMs() };
+  }
+
   /** The moment a list sees its keys as of; null when they don't change. */
   asOfMs(params: ListThreadsParams): number | null {
     return listAsOfMs(params, () => this.#lineClock.freeze());
   }
 
-  /** Every stored thread as a list looks at it, `updatedAtMs` as of the walk's beginning. */
+  /** Every stored thread as a list looks at it, the times that change as of the walk's beginning. */
   *rows(asOfMs: number | null): Generator<MemoryThreadRow> {
     for (const thread of this.#threads.values()) {
       if (thread.log.length === 0) continue;
-      yield { ...storedOf(thread), thread, updatedAtMs: thread.log.updatedAtMs(asOfMs) };
+      const { log } = thread;
+      yield {
+        ...storedOf(thread),
+        thread,
+        updatedAtMs: log.updatedAtMs(asOfMs),
+        recencyAtMs: log.recencyAtMs(asOfMs),
+      };
     }
   }
 

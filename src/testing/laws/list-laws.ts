@@ -325,7 +325,8 @@ async function filtersFollowTheModel(fixture: StoreFixture): Promise<void> {
 
 async function limitsAreClamped(fixture: StoreFixture): Promise<void> {
   await withStore(fixture, async (store) => {
-    deepEqual(await store.listThreads(), { data: [], nextCursor: null, backwardsCursor: null });
+    const { data, nextCursor, backwardsCursor } = await store.listThreads();
+    deepEqual({ data, nextCursor, backwardsCursor }, { data: [], nextCursor: null, backwardsCursor: null });
     for (let n = 0; n < 27; n += 1) await seedThread(store, []);
     equal((await store.listThreads({ limit: 1 })).data.length, 1);
     equal((await store.listThreads()).data.length, 25);

@@ -96,6 +96,24 @@ describe("thread metadata", () => {
     expect(state.updatedAtMs).toBe(Date.parse(timeAt(8)));
   });
 
+  it("is as recent as its newest begun turn, whatever came behind and was rolled back", () => {
+    expect(fold(meta("t"), event("agent_message", { message: "x" })).recencyAtMs).toBe(Date.parse(timeAt(0)));
+    const begun = event("turn_started", { turn_id: "a" });
+    const rolledBack = event("thread_rolled_back", { num_turns: 1 });
+    const answered = [event("agent_message", { message: "x" }), rolledBack];
+    for (const begin of [begun, event("task_started", { turn_id: "a" }), event("user_message", { message: "u" })]) {
+      expect(fold(meta("t"), ...answered, begin, ...answered).recencyAtMs).toBe(Date.parse(timeAt(3)));
+    }
+    expect(fold(meta("t"), begun, event("user_message", { message: "u" })).recencyAtMs).toBe(Date.parse(timeAt(2)));
+  });
+
+  it("is as recent as it was made where its turns are a fork's older copies, or stand before its session_meta", () => {
+    const made = Date.UTC(2027, 0, 1);
+    const fork = meta("t", { timestamp: new Date(made).toISOString() });
+    const spoken = event("user_message", { message: "u" });
+    expect([fold(fork, spoken).recencyAtMs, fold(spoken, fork).recencyAtMs]).toEqual([made, made]);
+  });
+
   it("takes the time of the newest skipped line only where that line can be read", () => {
     const line = (time: string, rest: string): string =>
       `{"timestamp":"${time}","type":"event_msg","payload":{"type":"token_count"${rest}`;

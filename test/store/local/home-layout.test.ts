@@ -165,7 +165,8 @@ describe("a home that can't be used", () => {
     const home = await makeHome();
     await mkdir(join(home, "sessions/2026/01/01"), { recursive: true });
     const store = await openStore(home);
-    expect(await store.listThreads()).toEqual({ data: [], nextCursor: null, backwardsCursor: null });
+    const empty = { data: [], nextCursor: null, backwardsCursor: null, isComplete: true };
+    expect(await store.listThreads()).toMatchObject(empty);
   });
 });
 

@@ -9,9 +9,11 @@ import { describe, expect, it } from "vitest";
 
 import { type Logger, silentLogger } from "../../../src/base/index.ts";
 import type { ListThreadsParams, StoredThread, ThreadStore } from "../../../src/store/index.ts";
+import { type FileSystem, nodeFileSystem } from "../../../src/store/local/index.ts";
+import { createSettableClock } from "../../../src/testing/index.ts";
 import { faultyDisk } from "./faulty-disk.ts";
 import { homeWith, messageLine, metaLine, ODD_ID, writeInto } from "./hand-made-rollouts.ts";
-import { makeHome, message, openStore, seed } from "./store-lab.ts";
+import { makeHome, message, openStore, refusal, seed } from "./store-lab.ts";
 
 const idAt = (n: number): string => `01900000-0000-7000-8000-${String(n).padStart(12, "0")}`;
 
@@ -43,7 +45,7 @@ async function walk(
 describe("lists", () => {
   it("lose no thread of one millisecond at the edges of pages (Codex loses same-second siblings)", async () => {
     const store = await openStore(await tiedHome(25));
-    for (const sortKey of ["created_at", "updated_at"] as const) {
+    for (const sortKey of ["created_at", "updated_at", "recency_at"] as const) {
       for (const sortDirection of ["asc", "desc"] as const) {
         const ids = (await walk(store, { limit: 4, sortKey, sortDirection })).map((thread) => thread.id);
         const sorted = Array.from({ length: 25 }, (_, n) => idAt(n));
@@ -52,20 +54,23 @@ describe("lists", () => {
     }
   });
 
-  it("by time of change hold each thread once, also those that another process writes to meanwhile", async () => {
-    for (const sortDirection of ["asc", "desc"] as const) {
-      const home = await tiedHome(12);
-      const store = await openStore(home);
-      let n = 0;
-      const touchAnother = async (): Promise<void> => {
-        const file = join(home, "sessions/2026/05/05", `rollout-2026-05-05T10-00-00-${idAt(n)}.jsonl`);
-        await appendFile(file, messageLine("later", `2026-05-06T10:00:0${n % 10}.000Z`));
-        n += 5;
-      };
-      const seen = await walk(store, { limit: 3, sortKey: "updated_at", sortDirection }, touchAnother);
-      expect(seen.map((thread) => thread.id).toSorted()).toEqual(Array.from({ length: 12 }, (_, i) => idAt(i)));
-    }
-  });
+  it.each(["updated_at", "recency_at"] as const)(
+    "by %s hold each thread once, also those that another process writes to meanwhile",
+    async (sortKey) => {
+      for (const sortDirection of ["asc", "desc"] as const) {
+        const home = await tiedHome(12);
+        const store = await openStore(home);
+        let n = 0;
+        const touchAnother = async (): Promise<void> => {
+          const file = join(home, "sessions/2026/05/05", `rollout-2026-05-05T10-00-00-${idAt(n)}.jsonl`);
+          await appendFile(file, messageLine("later", `2026-05-06T10:00:0${n % 10}.000Z`));
+          n += 5;
+        };
+        const seen = await walk(store, { limit: 3, sortKey, sortDirection }, touchAnother);
+        expect(seen.map((thread) => thread.id).toSorted()).toEqual(Array.from({ length: 12 }, (_, i) => idAt(i)));
+      }
+    },
+  );
 
   it("tell the newest record's time as time of change, not the file's", async () => {
     const { home, file } = await homeWith(metaLine() + messageLine("x", "2026-05-05T11:00:00.000Z"));
@@ -74,6 +79,51 @@ describe("lists", () => {
     const updatedAtMs = Date.parse("2026-05-05T11:00:00.000Z");
     expect((await store.listThreads()).data[0]?.updatedAtMs).toBe(updatedAtMs);
     expect((await store.readThread({ threadId: ODD_ID })).updatedAtMs).toBe(updatedAtMs);
+  });
+
+  it("by recency take the newest turn's beginning, however long its answer is, from the end of the file", async () => {
+    const begun = messageLine("x", "2026-05-05T11:00:00.000Z");
+    const answer = messageLine("y".repeat(100), "2026-05-05T12:00:00.000Z").replace("user_message", "agent_message");
+    const { home } = await homeWith(metaLine() + messageLine("long ago").repeat(20_000) + begun + answer.repeat(50));
+    const disk = faultyDisk();
+    const store = await openStore(home, { fileSystem: disk });
+    const recency = async (): Promise<number | undefined> => {
+      const { data } = await store.listThreads({ sortKey: "recency_at", cwds: ["/srv/ws"] });
+      return data[0]?.recencyAtMs;
+    };
+    expect(await recency()).toBe(Date.parse("2026-05-05T11:00:00.000Z"));
+    const opens = disk.calls["open"] ?? 0;
+    await recency();
+    expect(disk.calls["open"], "the index, which is not there, and the page's one thread").toBe(opens + 2);
+  });
+
+  it("say that they are not complete where a file can't be read, but not for one that is no rollout", async () => {
+    const home = await tiedHome(3);
+    await writeInto(join(home, "sessions/garbage.jsonl"), "x\n");
+    const nowMs = 1_777_777_777_777;
+    for (const [errno, isComplete] of [
+      ["EACCES", false],
+      ["EIO", false],
+      ["ENOENT", true],
+    ] as const) {
+      const open: FileSystem["open"] = (path, mode) =>
+        path.includes(idAt(1))
+          ? Promise.reject(Object.assign(new Error(`${errno}: injected`), { code: errno }))
+          : nodeFileSystem.open(path, mode);
+      const store = await openStore(home, {
+        fileSystem: { ...nodeFileSystem, open },
+        clock: createSettableClock(nowMs),
+      });
+      const page = await store.listThreads();
+      expect(page).toMatchObject({ isComplete, asOfMs: nowMs });
+      expect(page.data).toHaveLength(2);
+    }
+  });
+
+  it("can't be made from a state DB alone where there is none", async () => {
+    const store = await openStore(await tiedHome(1));
+    expect(await refusal(store.listThreads({ useStateDbOnly: true }))).toMatchObject({ code: "state_db_required" });
+    expect((await store.listThreads({ useStateDbOnly: false })).data).toHaveLength(1);
   });
 
   it("take the file's name and time where the log says none", async () => {
