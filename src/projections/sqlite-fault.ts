@@ -1,0 +1,71 @@
+/**
+ * What an error of SQLite becomes: a fault that says what was tried, with one of Skein's codes. SQLite keeps
+ * the system's own error number to itself, so where it only says that it can't open a file, the folder is
+ * asked instead. Bugs and SkeinErrors pass as they are.
+ */
+import { accessSync, closeSync, constants, openSync } from "node:fs";
+import { dirname } from "node:path";
+
+import {
+  AssertionError,
+  type ErrorData,
+  fault,
+  type FaultCode,
+  faultFromSystem,
+  isSkeinError,
+  systemCode,
+} from "../base/index.ts";
+import { isBusy } from "./sqlite-connection.ts";
+
+/** What was done, to which file. */
+export interface SqliteAttempt {
+  /** Ends the sentence "could not …". */
+  readonly attempted: string;
+  readonly path: string;
+}
+
+/** Whether an error says that the file is no sound SQLite database. */
+export function isDamage(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB)/.test(systemCode(error) ?? "");
+}
+
+/** Whether an error came from SQLite. */
+export function isSqliteError(error: unknown): boolean {
+  return (systemCode(error) ?? "").startsWith("SQLITE_");
+}
+
+/** What to throw in place of `error`. */
+export function sqliteFault(error: unknown, { attempted, path }: SqliteAttempt): unknown {
+  if (isSkeinError(error) || error instanceof AssertionError) return error;
+  const sqlite = systemCode(error);
+  if (sqlite === undefined) return error;
+  if (!sqlite.startsWith("SQLITE_")) return faultFromSystem(error, attempted, { path });
+  const reason = error instanceof Error ? error.message : String(error);
+  const data: ErrorData = { path, sqlite };
+  const toFault = (code: FaultCode, retryable: boolean): unknown =>
+    fault(code, `could not ${attempted}: ${reason} (${sqlite})`, { retryable, data, cause: error });
+  if (isBusy(error)) return toFault("state_db_busy", true);
+  if (isDamage(error)) return toFault("state_db_unusable", false);
+  if (sqlite === "SQLITE_FULL") return toFault("disk_full", true);
+  if (/^SQLITE_(READONLY|PERM|AUTH)/.test(sqlite)) return toFault("permission_denied", false);
+  if (sqlite.startsWith("SQLITE_CANTOPEN")) {
+    const found = whyNotOpened(path);
+    return found === undefined ? toFault("io_error", false) : faultFromSystem(found, attempted, { path, sqlite });
+  }
+  return toFault("io_error", false);
+}
+
+/** The system's reason why a database can't be opened or made at a path, if it shows. */
+function whyNotOpened(path: string): unknown {
+  try {
+    const folder = dirname(path);
+    // Shows a lack of descriptors. The database itself is never opened here: closing it would drop every
+    // lock that a connection of this process has on it (POSIX).
+    closeSync(openSync(folder, "r"));
+    accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
+    accessSync(path, constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return systemCode(error) === "ENOENT" ? undefined : error;
+  }
+}
