@@ -5,7 +5,7 @@
  *
  *   --quick   smaller sizes, for a look
  *   --json    JSON, one value a bench
- *   NAME …    only these: append, turn, replay, memory
+ *   NAME …    only these: append, turn, replay, memory, state
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -21,6 +21,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   append: { file: "append.ts", quick: ["--quick"] },
   turn: { file: "turn-cpu.ts", quick: ["--turns", "200"] },
   replay: { file: "replay.ts", quick: ["--quick"] },
+  state: { file: "state-db.ts", quick: ["--quick"] },
   memory: { file: "idle-memory.ts", node: ["--expose-gc"], quick: ["--threads", "1000"] },
 };
 
