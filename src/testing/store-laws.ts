@@ -10,8 +10,10 @@ import { forkLaws } from "./laws/fork-laws.ts";
 import { historyLaws } from "./laws/history-laws.ts";
 import { idempotencyLaws } from "./laws/idempotency-laws.ts";
 import { lifecycleLaws } from "./laws/lifecycle-laws.ts";
+import { listFilterLaws } from "./laws/list-filter-laws.ts";
 import { listLaws } from "./laws/list-laws.ts";
 import { metadataLaws } from "./laws/metadata-laws.ts";
+import { searchLaws } from "./laws/search-laws.ts";
 import { turnPageLaws } from "./laws/turn-page-laws.ts";
 import type { StoreLaw } from "./store-law.ts";
 
@@ -23,6 +25,8 @@ export const storeLaws: readonly StoreLaw[] = Object.freeze([
   ...historyLaws,
   ...metadataLaws,
   ...listLaws,
+  ...listFilterLaws,
+  ...searchLaws,
   ...turnPageLaws,
   ...forkLaws,
   ...archiveLaws,

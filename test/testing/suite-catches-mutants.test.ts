@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { storeLaws } from "../../src/testing/index.ts";
 import { fixtureWithBug } from "./planted-bug.ts";
+import { listAndSearchBugs } from "./planted-list-bugs.ts";
 import { readBugs } from "./planted-read-bugs.ts";
 import { threadBugs } from "./planted-thread-bugs.ts";
 import { writeBugs } from "./planted-write-bugs.ts";
@@ -18,7 +19,7 @@ const settings = fc.readConfigureGlobal();
 beforeAll(() => fc.configureGlobal({ ...settings, seed: 20_260_115, endOnFailure: true }));
 afterAll(() => fc.configureGlobal(settings));
 
-const bugs = [...writeBugs, ...readBugs, ...threadBugs];
+const bugs = [...writeBugs, ...readBugs, ...listAndSearchBugs, ...threadBugs];
 
 describe("the store laws", () => {
   for (const bug of bugs) {

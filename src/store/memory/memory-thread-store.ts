@@ -205,7 +205,8 @@ class MemoryStore implements MemoryThreadStore {
       const asOfMs = this.#threads.asOfMs(order);
       const found = [...this.#threads.rows(asOfMs)].flatMap((row) => {
         if (archived !== undefined && row.archived !== archived) return [];
-        const snippet = find([row.name, row.preview, ...messagesOf(row.thread.log.turns())]);
+        // Not the preview: it is the first message also where that was rolled back.
+        const snippet = find([row.name, ...messagesOf(row.thread.log.turns())]);
         // The page is of both lists; it takes rows that say they are in one.
         return snippet === null ? [] : [{ ...row, archived: false, snippet }];
       });

@@ -30,9 +30,15 @@ export function createSnippetFinder(query: unknown): SnippetFinder {
 }
 
 function around({ input, index, 0: matched }: RegExpExecArray): string {
-  const from = Math.max(0, index - SNIPPET_CHARS_AROUND);
-  const to = Math.min(input.length, index + matched.length + SNIPPET_CHARS_AROUND);
+  const from = pairBegin(input, Math.max(0, index - SNIPPET_CHARS_AROUND));
+  const to = pairBegin(input, Math.min(input.length, index + matched.length + SNIPPET_CHARS_AROUND));
   return `${from > 0 ? "…" : ""}${input.slice(from, to)}${to < input.length ? "…" : ""}`;
+}
+
+/** The place, or the one before it where a sign of two characters would be cut in half. */
+function pairBegin(text: string, at: number): number {
+  const code = text.charCodeAt(at);
+  return at > 0 && code >= 0xdc00 && code <= 0xdfff ? at - 1 : at;
 }
 
 /** What people and the model said, oldest first. */

@@ -1,22 +1,26 @@
 /**
- * Laws of lists and of search: complete and exact for any page size, order and filter, also while threads
- * are written to. The model is the plain one: read every thread, filter, sort by (key, id). Time stands
- * still between most of the writes, so that ties are the rule and not the exception.
+ * Laws of lists: complete and exact for any page size and order, also while threads are written to. The
+ * model is the plain one: read every thread, sort by (key, id). Time stands still between most of the
+ * writes, so that ties are the rule and not the exception.
  */
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, fail, ok } from "node:assert/strict";
 
 import fc from "fast-check";
 
-import type {
-  ListThreadsParams,
-  NewThreadMetadata,
-  SortDirection,
-  SortKey,
-  StoredThread,
-  ThreadStore,
-} from "../../store/index.ts";
-import { agentMessage, plainMetadata, readAllThreads, seedThread, userMessage, withStore } from "../law-steps.ts";
-import { createSettableClock, type SettableClock } from "../settable-clock.ts";
+import { systemClock } from "../../base/index.ts";
+import type { AppendableItem } from "../../events/index.ts";
+import type { ListThreadsParams, SortDirection, StoredThread, ThreadStore } from "../../store/index.ts";
+import {
+  agentMessage,
+  plainMetadata,
+  readAllThreads,
+  readLog,
+  seedThread,
+  userMessage,
+  withStore,
+} from "../law-steps.ts";
+import { anyPopulation, directions, idsOf, inOrder, populate, readEach, sortKeys, touch, walk } from "../list-steps.ts";
+import { createSettableClock } from "../settable-clock.ts";
 import type { StoreFixture, StoreLaw } from "../store-law.ts";
 
 /** The laws of this file. */
@@ -37,9 +41,19 @@ export const listLaws: readonly StoreLaw[] = [
     run: backwardsCursorsMeet,
   },
   {
-    id: "list.filters",
-    title: "filters let through what the plain model lets through",
-    run: filtersFollowTheModel,
+    id: "list.walks-meet",
+    title: "a walk back from the last page meets the walk that led there, without gap or double",
+    run: walksMeet,
+  },
+  {
+    id: "list.recency",
+    title: "a list by recency follows the newest turn begun, and a walk keeps the order it began with",
+    run: recencyIsOfTurns,
+  },
+  {
+    id: "list.says-as-of",
+    title: "an answer over all threads says that it is complete, and as of a moment after its call",
+    run: answersSayAsOf,
   },
   {
     id: "list.limits",
@@ -51,88 +65,7 @@ export const listLaws: readonly StoreLaw[] = [
     title: "a listed thread is the thread as it is read",
     run: listedIsRead,
   },
-  {
-    id: "search.finds",
-    title: "search finds names, previews, user and agent messages, newest thread first, each thread once",
-    needs: ["search"],
-    run: searchFinds,
-  },
 ];
-
-const sortKeys: readonly SortKey[] = ["created_at", "updated_at"];
-const directions: readonly SortDirection[] = ["asc", "desc"];
-
-/** Threads by how far the clock moves before each is made and before each is written to again. */
-interface Population {
-  readonly made: readonly number[];
-  readonly touched: readonly (readonly [index: number, waitMs: number])[];
-}
-
-function anyPopulation(threadsMax = 9): fc.Arbitrary<Population> {
-  const wait = fc.constantFrom(0, 0, 0, 1, 7);
-  return fc.record({
-    made: fc.array(wait, { minLength: 1, maxLength: threadsMax }),
-    touched: fc.array(fc.tuple(fc.nat(threadsMax - 1), wait), { maxLength: 5 }),
-  });
-}
-
-async function populate(
-  store: ThreadStore,
-  clock: SettableClock,
-  { made, touched }: Population,
-): Promise<readonly string[]> {
-  const ids: string[] = [];
-  for (const waitMs of made) {
-    clock.advance(waitMs);
-    const { id, writer } = await seedThread(store);
-    await store.shutdownThread(writer);
-    ids.push(id);
-  }
-  for (const [index, waitMs] of touched) {
-    clock.advance(waitMs);
-    await touch(store, ids[index % ids.length] ?? "");
-  }
-  return ids;
-}
-
-async function touch(store: ThreadStore, threadId: string): Promise<void> {
-  const { writer } = await store.resumeThread({ threadId });
-  await store.appendItems({ writer, items: [userMessage("again")] });
-  await store.shutdownThread(writer);
-}
-
-async function walk(
-  store: ThreadStore,
-  params: ListThreadsParams,
-  betweenPages: (page: readonly StoredThread[]) => Promise<void> = async () => {},
-): Promise<readonly StoredThread[]> {
-  const seen: StoredThread[] = [];
-  let cursor = params.cursor;
-  for (;;) {
-    const page = await store.listThreads({ ...params, ...(cursor === undefined ? {} : { cursor }) });
-    ok(page.data.length <= (params.limit ?? Infinity), "a page is longer than asked for");
-    equal(page.backwardsCursor === null, page.data.length === 0);
-    seen.push(...page.data);
-    if (page.nextCursor === null) return seen;
-    ok(page.data.length > 0, "an empty page is the last one");
-    cursor = page.nextCursor;
-    await betweenPages(page.data);
-  }
-}
-
-function inOrder(threads: readonly StoredThread[], sortKey: SortKey, direction: SortDirection): readonly string[] {
-  const sign = direction === "asc" ? 1 : -1;
-  const key = (thread: StoredThread): number => (sortKey === "created_at" ? thread.createdAtMs : thread.updatedAtMs);
-  return threads.toSorted((a, b) => sign * (key(a) - key(b) || (a.id < b.id ? -1 : 1))).map((thread) => thread.id);
-}
-
-function idsOf(threads: readonly StoredThread[]): readonly string[] {
-  return threads.map((thread) => thread.id);
-}
-
-async function readEach(store: ThreadStore, ids: readonly string[]): Promise<readonly StoredThread[]> {
-  return Promise.all(ids.map((threadId) => store.readThread({ threadId })));
-}
 
 async function walksAreComplete(fixture: StoreFixture): Promise<void> {
   const limits = fc.integer({ min: 1, max: 5 });
@@ -243,83 +176,131 @@ async function meetBackwards(
   } while (cursor !== undefined);
 }
 
-const cwds = ["/a", "/b", "/b/"] as const;
-const providers = ["skein", "other"] as const;
-const sources = ["cli", "vscode", { subagent: "review" }, { subagent: { other: "x" } }] as const;
-const messages = ["Hello there", "100% of _it_", "ÄRGER"] as const;
-
-function anyThread(): fc.Arbitrary<{
-  readonly metadata: NewThreadMetadata;
-  readonly message: string;
-  readonly name: string | null;
-  readonly archived: boolean;
-}> {
-  return fc.record({
-    metadata: fc.record({
-      cwd: fc.constantFrom(...cwds),
-      modelProvider: fc.constantFrom(...providers),
-      source: fc.constantFrom(...sources),
-    }),
-    message: fc.constantFrom(...messages),
-    name: fc.constantFrom(null, null, "A Name", "hello again"),
-    archived: fc.boolean(),
-  });
-}
-
-function anyFilter(): fc.Arbitrary<ListThreadsParams> {
-  return fc.record(
-    {
-      archived: fc.boolean(),
-      modelProviders: fc.subarray(["skein", "other", "none"]),
-      sources: fc.subarray(["cli", "vscode", "subagent", "exec"]),
-      cwds: fc.subarray(["/a", "/b", "/b/", "/c"]),
-      searchTerm: fc.constantFrom("", "hello", "HELLO", "%", "_it_", "name", "ärger", "nowhere"),
-    },
-    { requiredKeys: [] },
-  );
-}
-
-/** The filters again, as plainly as they are documented. */
-function letsThrough(filter: ListThreadsParams, thread: StoredThread): boolean {
-  const word = typeof thread.source === "string" ? thread.source : "subagent";
-  const term = filter.searchTerm?.toLowerCase() ?? "";
-  const texts = [thread.name ?? "", thread.preview].map((text) => text.toLowerCase());
-  return (
-    thread.archived === (filter.archived ?? false) &&
-    (filter.modelProviders === undefined || filter.modelProviders.includes(thread.modelProvider)) &&
-    (filter.sources === undefined || filter.sources.includes(word)) &&
-    (filter.cwds === undefined || filter.cwds.includes(thread.cwd)) &&
-    (term === "" || texts.some((text) => text.includes(term)))
-  );
-}
-
-async function filtersFollowTheModel(fixture: StoreFixture): Promise<void> {
-  const threads = fc.array(anyThread(), { minLength: 4, maxLength: 10 });
-  const filters = fc.array(anyFilter(), { minLength: 10, maxLength: 20 });
-  const single: readonly ListThreadsParams[] = [
-    ...cwds.map((cwd) => ({ cwds: [cwd] })),
-    ...providers.map((provider) => ({ modelProviders: [provider] })),
-    ...["cli", "vscode", "subagent"].map((word) => ({ sources: [word] })),
-  ];
+async function walksMeet(fixture: StoreFixture): Promise<void> {
+  const limits = fc.tuple(fc.integer({ min: 1, max: 4 }), fc.integer({ min: 1, max: 4 }));
   await fc.assert(
-    fc.asyncProperty(threads, filters, (wanted, asked) =>
-      withStore(fixture, async (store) => {
-        const ids: string[] = [];
-        for (const { metadata, message, name, archived } of wanted) {
-          const { id } = await seedThread(store, [userMessage(message)], metadata);
-          if (name !== null) await store.updateThreadMetadata({ threadId: id, patch: { name } });
-          if (archived) await store.archiveThread(id);
-          ids.push(id);
+    fc.asyncProperty(anyPopulation(), limits, async (population, [limit, limitBack]) => {
+      const clock = createSettableClock();
+      await withStore(
+        fixture,
+        async (store) => {
+          const threads = await readEach(store, await populate(store, clock, population));
+          for (const sortKey of sortKeys) {
+            for (const sortDirection of directions) {
+              const { last, cursor } = await lastPage(store, { limit, sortKey, sortDirection });
+              const back = sortDirection === "asc" ? "desc" : "asc";
+              const before = await walk(store, { limit: limitBack, sortKey, sortDirection: back, cursor });
+              const met = [...idsOf(before).toReversed(), ...idsOf(last)];
+              deepEqual(met, inOrder(threads, sortKey, sortDirection));
+            }
+          }
+        },
+        { clock },
+      );
+    }),
+    { numRuns: 8 },
+  );
+}
+
+/** The last page of a walk, and the cursor back from it. */
+async function lastPage(
+  store: ThreadStore,
+  params: ListThreadsParams,
+): Promise<{ readonly last: readonly StoredThread[]; readonly cursor: string }> {
+  let page = await store.listThreads(params);
+  while (page.nextCursor !== null) page = await store.listThreads({ ...params, cursor: page.nextCursor });
+  ok(page.backwardsCursor !== null, "a page with threads leads back");
+  return { last: page.data, cursor: page.backwardsCursor };
+}
+
+const turnBegins: readonly AppendableItem[] = [
+  userMessage("again"),
+  { type: "event_msg", payload: { type: "task_started", turn_id: "t" } },
+  { type: "event_msg", payload: { type: "turn_started", turn_id: "t" } },
+];
+const beginsNone: readonly AppendableItem[] = [
+  agentMessage("answer"),
+  { type: "event_msg", payload: { type: "task_complete", turn_id: "t" } },
+  { type: "event_msg", payload: { type: "thread_rolled_back", num_turns: 1 } },
+  { type: "turn_context", payload: { cwd: "/work/place", model: "m" } },
+];
+
+/** What is written to which thread, how long after what was written before. */
+interface Write {
+  readonly index: number;
+  readonly waitMs: number;
+  readonly item: AppendableItem;
+}
+
+function anyWrite(items: readonly AppendableItem[]): fc.Arbitrary<Write> {
+  return fc.record({ index: fc.nat(99), waitMs: fc.constantFrom(0, 1, 1, 7), item: fc.constantFrom(...items) });
+}
+
+async function recencyIsOfTurns(fixture: StoreFixture): Promise<void> {
+  const writes = fc.array(anyWrite([...turnBegins, ...beginsNone]), { maxLength: 12 });
+  const meanwhile = fc.infiniteStream(anyWrite(turnBegins));
+  await fc.assert(
+    fc.asyncProperty(writes, meanwhile, fc.integer({ min: 1, max: 3 }), async (before, between, limit) => {
+      const clock = createSettableClock();
+      await withStore(
+        fixture,
+        async (store) => {
+          const threads = await Promise.all([0, 1, 2, 3].map((n) => seedThread(store, n === 0 ? [] : undefined)));
+          const begunMs = new Map(
+            (await readEach(store, idsOf(threads))).map(({ id, createdAtMs }) => [id, createdAtMs]),
+          );
+          const write = async ({ index, waitMs, item }: Write): Promise<void> => {
+            clock.advance(waitMs);
+            const { id, writer } = threads[index % threads.length] ?? fail("there are threads");
+            const { firstOrdinal } = await store.appendItems({ writer, items: [item] });
+            if (!turnBegins.includes(item)) return;
+            const [record] = await readLog(store, id, { from: firstOrdinal });
+            begunMs.set(id, Date.parse(record?.timestamp ?? ""));
+          };
+          for (const one of before) await write(one);
+          for (const sortDirection of directions) {
+            const read = await readEach(store, idsOf(threads));
+            deepEqual(new Map(read.map(({ id, recencyAtMs }) => [id, recencyAtMs])), begunMs);
+            const order = inOrder(read, "recency_at", sortDirection);
+            const params = { limit, sortKey: "recency_at", sortDirection } as const;
+            deepEqual(idsOf(await walk(store, params)), order);
+            const listed = await walk(store, params, async () => {
+              for (const one of between.take(2)) await write(one);
+            });
+            deepEqual(idsOf(listed), order, "a walk keeps the order it began with");
+          }
+        },
+        { clock },
+      );
+    }),
+    { numRuns: 20 },
+  );
+}
+
+async function answersSayAsOf(fixture: StoreFixture): Promise<void> {
+  const clock = createSettableClock();
+  await withStore(
+    fixture,
+    async (store) => {
+      for (const threadsBefore of [0, 1, 2]) {
+        clock.advance(1_000);
+        const begunMs = clock.nowMs();
+        const answers = [await store.listThreads(), await store.listThreads({ archived: true, cwds: [] })];
+        equal(answers[0]?.data.length, threadsBefore, "what was acknowledged before is in the answer");
+        const scopes = store.capabilities.search
+          ? [...answers, await store.searchThreads({ query: "nowhere" })]
+          : answers;
+        for (const { isComplete, asOfMs } of scopes) {
+          equal(isComplete, true, "nothing was left out of a healthy store");
+          ok(Number.isSafeInteger(asOfMs), "a moment is milliseconds since the epoch");
+          ok(asOfMs >= begunMs, "the answer is as of a moment before its call");
+          // A store may have a clock of its own.
+          ok(asOfMs <= Math.max(clock.nowMs(), systemClock.nowMs()), "the answer is as of a moment to come");
         }
-        const all = await readEach(store, ids);
-        for (const filter of [...single, ...asked]) {
-          const matching = all.filter((thread) => letsThrough(filter, thread));
-          const listed = await walk(store, { ...filter, limit: 3 });
-          deepEqual(idsOf(listed), inOrder(matching, "created_at", "desc"), JSON.stringify(filter));
-        }
-      }),
-    ),
-    { numRuns: 6 },
+        await seedThread(store);
+      }
+    },
+    { clock },
   );
 }
 
@@ -352,47 +333,4 @@ async function listedIsRead(fixture: StoreFixture): Promise<void> {
     equal(listed.length, 4);
     deepEqual(listed, await readEach(store, idsOf(listed)));
   });
-}
-
-async function searchFinds(fixture: StoreFixture): Promise<void> {
-  const clock = createSettableClock();
-  await withStore(
-    fixture,
-    async (store) => {
-      const seed = async (user: string, agent: string, name: string | null): Promise<string> => {
-        clock.advance(10);
-        const { id } = await seedThread(store, [userMessage(user), agentMessage(agent)]);
-        if (name !== null) await store.updateThreadMetadata({ threadId: id, patch: { name } });
-        return id;
-      };
-      const byUser = await seed("where is the needle", "in the hay", null);
-      const byAgent = await seed("question", "a NEEDLE lies here", null);
-      const byName = await seed("question", "answer", "Needlework");
-      await seed("haystack", "only hay", "nothing");
-      await store.archiveThread(byAgent);
-      const search = async (archived?: boolean): Promise<readonly string[]> => {
-        const found: string[] = [];
-        let cursor: string | undefined;
-        do {
-          const page = await store.searchThreads({
-            query: "needle",
-            limit: 1,
-            ...(archived === undefined ? {} : { archived }),
-            ...(cursor === undefined ? {} : { cursor }),
-          });
-          for (const { thread, snippet } of page.data) {
-            ok(snippet.toLowerCase().includes("needle"), "the snippet shows the match");
-            found.push(thread.id);
-          }
-          cursor = page.nextCursor ?? undefined;
-        } while (cursor !== undefined);
-        return found;
-      };
-      deepEqual(await search(), [byName, byAgent, byUser]);
-      deepEqual(await search(false), [byName, byUser]);
-      deepEqual(await search(true), [byAgent]);
-      deepEqual((await store.searchThreads({ query: "no such text" })).data, []);
-    },
-    { clock },
-  );
 }
