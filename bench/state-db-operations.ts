@@ -217,15 +217,17 @@ function searchOperation(name: string, query: string): Operation {
   };
 }
 
+const SHOWN_OF = 500;
 /** How long a list may go on not to show what another program has appended. */
 const SHOWN_MS_MAX = 10_000;
 
 /** Another program's append, and the first list that shows it. */
 export function freshnessOperation(): Operation {
   const append = (threads: readonly HomeThread[], run: number): string => {
-    const shown = threads.filter(
-      (each) => !each.archived && each.modelProvider === HOME_PROVIDER && each.source === "cli",
-    );
+    // Among the newest, because Codex looks at the newest 10,000 files alone.
+    const shown = threads
+      .filter((each) => !each.archived && each.modelProvider === HOME_PROVIDER && each.source === "cli")
+      .slice(-SHOWN_OF);
     const thread = shown[(run * 7) % shown.length];
     if (thread === undefined) throw new Error("the home has no thread to append to");
     const item = {

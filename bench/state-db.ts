@@ -110,8 +110,10 @@ export async function benchStateDb(options: StateBenchOptions, root: string): Pr
   for (const part of [manyThreads(options), ...(options.bigMb > 0 ? [largeThreads(options)] : [])]) {
     const homes = mkdtempSync(join(root, "home-"));
     const home = generateHome(join(homes, "skein"), part.shape);
-    const operations = part.operations(home).filter(({ name }) => name.includes(options.only));
-    const { peer, build } = options;
+    const { peer, build, only } = options;
+    const isMeasured = ({ name, skein }: Operation): boolean =>
+      name.includes(only) && (skein !== undefined || peer !== null);
+    const operations = part.operations(home).filter(isMeasured);
     const skein = new SkeinSide(home, build);
     const codex = peer === null ? null : new CodexSide(generateHome(join(homes, "codex"), part.shape), peer);
     const kill = (): void => {
@@ -157,11 +159,22 @@ async function measure(operation: Operation, sides: Sides, budget: Budget): Prom
   }
   const isOutOfTime = skein.runs.length + codex.runs.length === 0 && systemClock.monotonicMs() > budget.endMs;
   const notes = [...skein.failures, ...codex.failures, ...(isOutOfTime ? ["out of time, not measured"] : [])];
-  const [seen, peerSeen] = [skein.runs, codex.runs].map((all) => JSON.stringify(all.map((run) => run.seen)));
-  const isOther = skein.runs.length > 0 && codex.runs.length === skein.runs.length && seen !== peerSeen;
-  if (isOther) notes.push(`the answers differ: Skein ${seen?.slice(0, 200)}, the peer ${peerSeen?.slice(0, 200)}`);
+  const other = skein.runs.findIndex((run, index) => isOther(run, codex.runs[index]));
+  if (other >= 0) {
+    notes.push(`the answers differ: Skein ${seenText(skein.runs[other])}, the peer ${seenText(codex.runs[other])}`);
+  }
   const figures = { skein: figuresOf(skein.runs, skein.first), codex: figuresOf(codex.runs, codex.first) };
   return rowOf({ name, goal, ...figures, notes });
+}
+
+function isOther(ours: Timed, theirs: Timed | undefined): boolean {
+  return theirs !== undefined && JSON.stringify(ours.seen) !== JSON.stringify(theirs.seen);
+}
+
+/** What a side saw, short. */
+function seenText(run: Timed | undefined): string {
+  const seen = run?.seen ?? null;
+  return Array.isArray(seen) ? `${seen.length} from ${JSON.stringify(seen[0])} on` : JSON.stringify(seen);
 }
 
 /** One side's runs; it isn't asked again after it has failed. */
