@@ -46,6 +46,8 @@ export const LIMITS = Object.freeze({
   compactedUserCharsMax: 80_000,
   /** Calls on one thread id (resume, archive, …) waiting for each other in a manager. */
   threadGateWaitersMax: 256,
+  /** Records of one thread that wait for their rows in the state DB; past it a sweep brings them from the log. */
+  liveRowsRecordsMax: 20_000,
   /** Restarts of a failed thread from its log before it stays failed. */
   threadRestartsMax: 5,
 });

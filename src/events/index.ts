@@ -2,6 +2,7 @@
  * events: RolloutItem, its line codec, what is kept, the scanner of logs, and the folds. Pure: no node,
  * no I/O; who reads a file feeds its bytes in.
  */
+export { listAt } from "./append-list.ts";
 export { validateAppendable } from "./appendable-check.ts";
 export type { Fold, FoldNeeds, SkippedRun } from "./fold.ts";
 export {
@@ -22,6 +23,8 @@ export {
   threadMetadataFold,
 } from "./folds/thread-metadata-fold.ts";
 export {
+  emptyUsage,
+  stepUsage,
   type ThreadTokenUsage,
   tokenUsageFold,
   tokenUsageOf,
@@ -30,12 +33,21 @@ export {
 } from "./folds/token-usage-fold.ts";
 export {
   activeTurnIdOf,
+  itemCountOf,
   type TurnEntry,
   turnEntriesOf,
   turnsFold,
   turnsOf,
   type TurnsState,
 } from "./folds/turns-fold.ts";
+export {
+  emptyTurnsAt,
+  needsHiddenItems,
+  outlineOf,
+  type TurnsPlace,
+  turnsStateAt,
+  withoutClosedItems,
+} from "./folds/turns-window.ts";
 export { needsStrictReplay } from "./folds/turn-track.ts";
 export { decodeLine, encodeLine, isBlankLine } from "./line-codec.ts";
 export { peekLine, peekMore } from "./line-peek.ts";

@@ -3,11 +3,14 @@
  * The adapters have doors of their own: store/memory and store/local.
  */
 export type { AnswerScope } from "./answer-scope.ts";
-export { isListed, listAsOfMs, pageThreads, sourceWord, type ThreadRow } from "./list-page.ts";
+export { isListed, listAsOfMs, type ListCut, listCutOf, pageThreads, sourceWord, type ThreadRow } from "./list-page.ts";
 export { applyGitPatch, sessionMetaForPatch, validateMetadataPatch } from "./metadata-patch.ts";
 export { newSessionMeta } from "./new-session-meta.ts";
 export { storedThreadFrom } from "./stored-thread.ts";
+export type * from "./thread-index.ts";
 export { descendantsOf } from "./thread-lineage.ts";
 export { toThread, toWireSource } from "./thread-view.ts";
+export { pageLimit } from "./page-limit.ts";
+export { createSnippetFinder, type SnippetFinder } from "./snippet-finder.ts";
 export { pageItems, pageTurns } from "./turn-page.ts";
 export type * from "./thread-store.ts";

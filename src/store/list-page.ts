@@ -174,3 +174,20 @@ function readPosition(cursor: string, sortKey: SortKey): ListPosition {
   if (k !== sortKey) throw invalidCursor(cursor, `it belongs to a list sorted by ${String(k)}`);
   return { sortKey, keyMs: t, id, asOfMs: a ?? null };
 }
+
+/** What a page is cut by, read from what was asked for: for adapters that can begin there instead of reading all rows. */
+export interface ListCut {
+  readonly sortKey: SortKey;
+  readonly direction: SortDirection;
+  readonly limit: number;
+  /** The page begins strictly behind this; null at the beginning. */
+  readonly behind: { readonly keyMs: number; readonly id: string } | null;
+}
+
+/** Reads it. `invalid_cursor`, `invalid_argument`. */
+export function listCutOf(params: ListThreadsParams): ListCut {
+  const sortKey = sortKeyOf(params);
+  const direction = directionOf(params.sortDirection, "desc");
+  const behind = params.cursor === undefined ? null : readPosition(params.cursor, sortKey);
+  return { sortKey, direction, limit: pageLimit(params.limit), behind };
+}

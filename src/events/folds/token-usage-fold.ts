@@ -50,9 +50,7 @@ export const tokenUsageFold: Fold<TokenUsageState, SavedTokenUsage> = Object.fre
   },
   initial: (): TokenUsageState => ({
     track: emptyTrack(),
-    usage: null,
-    turnId: null,
-    turnPosition: 0,
+    ...emptyUsage(),
   }),
   step: (state: TokenUsageState, record: RolloutRecord): TokenUsageState => {
     const { track } = trackRecord(state.track, record);
@@ -70,10 +68,22 @@ export const tokenUsageFold: Fold<TokenUsageState, SavedTokenUsage> = Object.fre
 });
 
 function applyTokenCount(state: TokenUsageState, event: EventMsg): TokenUsageState {
-  const { starts } = state.track;
+  return { track: state.track, ...stepUsage(state, state.track, event) };
+}
+
+/** What the fold keeps beside the track, for who follows a track already. */
+export type ToldUsage = Omit<TokenUsageState, "track">;
+
+/** Nothing told yet. */
+export function emptyUsage(): ToldUsage {
+  return { usage: null, turnId: null, turnPosition: 0 };
+}
+
+/** What is known behind a token_count, in the row of turns as it stands there. */
+export function stepUsage(told: ToldUsage, { starts }: TurnTrack, event: EventMsg): ToldUsage {
   const turnPosition = Math.max(0, starts.length - 1);
   const turnId = starts.length === 0 ? null : (starts.backing[turnPosition]?.id ?? null);
-  return { ...state, usage: usageOf(event["info"]) ?? state.usage, turnId, turnPosition };
+  return { usage: usageOf(event["info"]) ?? told.usage, turnId, turnPosition };
 }
 
 function usageOf(info: unknown): ThreadTokenUsage | null {

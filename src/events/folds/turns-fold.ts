@@ -59,6 +59,8 @@ export interface TurnEntry {
   readonly startOrdinal: number;
   /** The ordinal after the record that closed it. Records that name the turn later stand behind it. */
   readonly endOrdinal: number;
+  /** Items it has beyond `turn.items`: their number is known and they were not kept (see turns-window.ts). */
+  readonly hiddenItems?: number;
 }
 
 /** State of the turns fold; read it with `turnsOf` and `turnEntriesOf`. */
@@ -163,7 +165,12 @@ function closePending(draft: Draft, endOrdinal: number): void {
 }
 
 function countItems(closed: AppendList<TurnEntry>): number {
-  return listValues(closed).reduce((count, entry) => count + entry.turn.items.length, 0);
+  return listValues(closed).reduce((count, entry) => count + itemCountOf(entry), 0);
+}
+
+/** How many items a turn has, kept or not. */
+export function itemCountOf({ turn, hiddenItems = 0 }: TurnEntry): number {
+  return turn.items.length + hiddenItems;
 }
 
 function changePending(draft: Draft, change: Partial<PendingTurn>): void {

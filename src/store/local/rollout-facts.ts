@@ -180,10 +180,13 @@ function isLeftOut(error: unknown, isPutDown: boolean): error is SkeinError {
 }
 
 /** Where a log says nothing of its times, the file's name and time of change do. */
-export function withFileTimes(metadata: ThreadMetadata, rollout: ReadableRollout): ThreadMetadata {
+export function withFileTimes(
+  metadata: ThreadMetadata,
+  file: { readonly path: string; readonly stat: Pick<FileStat, "modifiedNs"> },
+): ThreadMetadata {
   if (metadata.createdAtMs > 0) return metadata;
-  const modifiedMs = Number(rollout.stat.modifiedNs / 1_000_000n);
-  const fileName = rollout.path.slice(rollout.path.lastIndexOf("/") + 1);
+  const modifiedMs = Number(file.stat.modifiedNs / 1_000_000n);
+  const fileName = file.path.slice(file.path.lastIndexOf("/") + 1);
   const named = localTimeMs(parseRolloutName(fileName)?.localTime ?? "");
   const createdAtMs = named ?? modifiedMs;
   const recencyAtMs = Math.max(metadata.recencyAtMs, createdAtMs);

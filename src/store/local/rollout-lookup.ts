@@ -107,18 +107,26 @@ export function oneOfEach(all: readonly RolloutFacts[], paths: HomePaths): reado
   for (const facts of all) {
     const { id } = facts.metadata;
     const rival = byId.get(id);
-    if (rival === undefined || compare(facts, rival, paths) < 0) byId.set(id, facts);
+    if (rival === undefined || comparePlaces(facts, rival, paths) < 0) byId.set(id, facts);
   }
   return [...byId.values()];
 }
 
 function preferred(found: readonly RolloutFacts[], paths: HomePaths): readonly RolloutEntry[] {
-  return found.toSorted((a, b) => compare(a, b, paths)).map((facts) => facts.entry);
+  return found.toSorted((a, b) => comparePlaces(a, b, paths)).map((facts) => facts.entry);
 }
 
-function compare(a: RolloutFacts, b: RolloutFacts, paths: HomePaths): number {
+/** What decides which of several rollouts of one thread is taken. */
+export interface PlacedRollout {
+  readonly entry: RolloutEntry;
+  readonly size: number;
+  readonly metadata: { readonly id: string };
+}
+
+/** Orders rollouts that hold one thread, the one to take first. */
+export function comparePlaces(a: PlacedRollout, b: PlacedRollout, paths: HomePaths): number {
   if (a.entry.archived !== b.entry.archived) return a.entry.archived ? 1 : -1;
-  const isAtHome = (facts: RolloutFacts): boolean => {
+  const isAtHome = (facts: PlacedRollout): boolean => {
     const folders = daysOf(facts.metadata.id, paths);
     const { path, name } = facts.entry;
     return isNamed(facts.entry, facts.metadata.id) && folders.some((folder) => path === `${folder}/${name}`);

@@ -47,10 +47,11 @@ import type {
   ThreadWriter,
   UpdateThreadMetadataParams,
 } from "../thread-store.ts";
+import { createSnippetFinder } from "../snippet-finder.ts";
 import { pageItems, pageTurns } from "../turn-page.ts";
 import { type CallJournal, createCallJournal, type StoreCall, type StoreMethod } from "./call-journal.ts";
 import { MemoryThreads } from "./memory-threads.ts";
-import { createSnippetFinder, messagesOf } from "./message-search.ts";
+import { messagesOf } from "./message-search.ts";
 
 /** What a memory store is made with. */
 export interface MemoryThreadStoreOptions {

@@ -1,0 +1,157 @@
+/**
+ * The pool as a port: what a home asks of worker threads, as plain data that crosses their border, and the
+ * work itself. Workers fold and write rows themselves: handing rows back to be written elsewhere would stop
+ * that thread's event loop for the time of the writing. Which threads run it is the workers room's matter.
+ */
+import { isSkeinError, systemClock } from "../base/index.ts";
+import {
+  createRolloutAccess,
+  homePaths,
+  mapBounded,
+  nodeFileSystem,
+  type RolloutEntry,
+} from "../store/local/index.ts";
+import { type FileFoldContext, foldFile, type FoldedFile, pathInHome } from "./file-fold.ts";
+import { type HomeSurvey, surveyHome } from "./home-survey.ts";
+import { retryBusy } from "./busy-retry.ts";
+import { checkLeaseToken, type LeaseClaim } from "./lease-rows.ts";
+import type { FileRow, QuarantinedFile } from "./rollout-store.ts";
+import { failureOf, type FoldFailure, type FoldWrite, writeFolded } from "./rollout-sync.ts";
+import { openConnection, type SqliteDatabase } from "./sqlite-connection.ts";
+import { currentTableSet } from "./table-set.ts";
+import { type Tables, tablesOf } from "./tables.ts";
+
+/** Files to fold into one set. */
+export interface FoldTask {
+  readonly dbPath: string;
+  readonly home: string;
+  /** Null: the current set. */
+  readonly generation: number | null;
+  /** Checked in the transaction that writes; null where no lease is needed. */
+  readonly lease: LeaseClaim | null;
+  readonly entries: readonly RolloutEntry[];
+}
+
+/** What became of one file. */
+export interface FoldedEntry {
+  readonly entry: RolloutEntry;
+  readonly bytes: number;
+  /** Null when its rows are as the file was. */
+  readonly failure: FoldFailure | null;
+}
+
+/** What became of a task. */
+export interface FoldReport {
+  readonly files: readonly FoldedEntry[];
+  /** The task's lease was lost before its rows were written. */
+  readonly leaseLost: FoldFailure | null;
+}
+
+/** A look at the home. */
+export interface SurveyTask {
+  readonly dbPath: string;
+  readonly home: string;
+  readonly generation: number | null;
+}
+
+/** Threads that fold. */
+export interface FoldPool {
+  /** Tasks that run at once. */
+  readonly size: number;
+  survey(task: SurveyTask, signal?: AbortSignal): Promise<HomeSurvey>;
+  /** Rejects when the worker died under the task. */
+  fold(task: FoldTask, signal?: AbortSignal): Promise<FoldReport>;
+  close(): Promise<void>;
+}
+
+/** Files of one task that are folded at the same time: their reads overlap. */
+const FILES_AT_ONCE = 4;
+/** A worker has no event loop that anybody waits for. */
+const WORKER_BUSY_MS = 2_000;
+
+/** Folds a task's files and writes their rows, all in one transaction. */
+export async function runFoldTask(task: FoldTask, signal?: AbortSignal): Promise<FoldReport> {
+  const db = openConnection(task.dbPath, { mode: "read-write", busyTimeoutMs: WORKER_BUSY_MS });
+  try {
+    const tables = taskTables(db, task);
+    const context = foldContext(task.home);
+    let pending = [...task.entries];
+    const done: FoldedEntry[] = [];
+    // Files whose rows another process wrote meanwhile are looked at once more; what then races is left to the next sweep.
+    for (let round = 0; round < 3 && pending.length > 0; round += 1) {
+      const folded = await mapBounded(pending, FILES_AT_ONCE, (entry) => foldEntry(context, tables, { entry, signal }));
+      const raced = await writeAll(db, task, { tables, folded });
+      for (const { entry, bytes, failure } of folded) {
+        if (!raced.has(entry)) done.push({ entry, bytes, failure });
+      }
+      pending = [...raced];
+    }
+    return { files: [...done, ...pending.map((entry) => ({ entry, bytes: 0, failure: null }))], leaseLost: null };
+  } catch (error) {
+    if (isSkeinError(error, "lease_lost")) return { files: [], leaseLost: failureOf(error) };
+    throw error;
+  } finally {
+    db.close();
+  }
+}
+
+/** Looks at the home's files beside the rows. */
+export async function runSurveyTask(task: SurveyTask): Promise<HomeSurvey> {
+  const db = openConnection(task.dbPath, { mode: "read-only", busyTimeoutMs: WORKER_BUSY_MS });
+  let rows: { readonly files: readonly FileRow[]; readonly quarantined: readonly (QuarantinedFile & { path: string })[] };
+  try {
+    const { rollouts } = taskTables(db, task);
+    rows = db.transaction(() => ({ files: rollouts.files(), quarantined: rollouts.quarantined() }))();
+  } finally {
+    db.close();
+  }
+  return surveyHome(nodeFileSystem, homePaths(task.home), rows);
+}
+
+interface FoldedTaskEntry extends FoldedEntry {
+  readonly write: FoldWrite | null;
+}
+
+function foldContext(home: string): FileFoldContext {
+  const files = nodeFileSystem;
+  return { files, paths: homePaths(home), access: createRolloutAccess(files, () => undefined) };
+}
+
+function taskTables(db: SqliteDatabase, task: { readonly home: string; readonly generation: number | null }): Tables {
+  const generation = task.generation ?? currentTableSet(db)?.generation ?? 0;
+  return tablesOf(db, generation, homePaths(task.home));
+}
+
+async function foldEntry(
+  context: FileFoldContext,
+  { rollouts }: Tables,
+  { entry, signal }: { readonly entry: RolloutEntry; readonly signal: AbortSignal | undefined },
+): Promise<FoldedTaskEntry> {
+  const path = pathInHome(context.paths, entry.path);
+  try {
+    const row = rollouts.byPath(path);
+    const known = row === undefined ? undefined : { row, base: rollouts.baseOf(row) };
+    const folded: FoldedFile | undefined = await foldFile(context, entry, { known, signal });
+    return { entry, bytes: folded?.bytes ?? 0, failure: null, write: { path, row, folded } };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { entry, bytes: 0, failure: failureOf(error), write: null };
+  }
+}
+
+/** Writes what was folded; answers the files whose rows were changed by another meanwhile. */
+async function writeAll(
+  db: SqliteDatabase,
+  task: FoldTask,
+  { tables, folded }: { readonly tables: Tables; readonly folded: readonly FoldedTaskEntry[] },
+): Promise<ReadonlySet<RolloutEntry>> {
+  const work = db.transaction(() => {
+    if (task.lease !== null) checkLeaseToken(db, task.lease);
+    const raced = new Set<RolloutEntry>();
+    for (const { entry, write } of folded) {
+      if (write !== null && writeFolded(tables, write) === "raced") raced.add(entry);
+    }
+    return raced;
+  });
+  return retryBusy(systemClock, () => work.immediate());
+}

@@ -1,0 +1,242 @@
+/**
+ * Brings all rows of a set up to a home's files: look at the files, fold what changed in the pool, forget
+ * what is gone. A sweep does this for the set that is read; a backfill and a rebuild for one that is being
+ * filled, under their lease. It can be ended between any two files and begun again: what was done stays.
+ *
+ * A file that can't be folded, or under which a worker dies, is tried once more by itself; then it is put into
+ * quarantine with its reason, and the others go on. It is tried again when it has changed.
+ */
+import { type Clock, fault, type Logger } from "../base/index.ts";
+import { type FileSystem, type HomePaths, type RolloutEntry } from "../store/local/index.ts";
+import { pathInHome } from "./file-fold.ts";
+import type { FoldedEntry, FoldPool } from "./fold-pool.ts";
+import type { HomeSurvey } from "./home-survey.ts";
+import type { LeaseClaim } from "./lease-rows.ts";
+import { failureOf, type FoldFailure } from "./rollout-sync.ts";
+import type { Tables } from "./tables.ts";
+
+/** How far it is. */
+export interface FoldProgress {
+  readonly filesDone: number;
+  readonly filesTotal: number;
+  readonly bytesDone: number;
+  readonly bytesTotal: number;
+  /** Since it began, milliseconds. */
+  readonly elapsedMs: number;
+  readonly bytesPerSecond: number;
+  /** Milliseconds left at this rate; null before there is one. */
+  readonly leftMs: number | null;
+}
+
+/** What a sync needs. */
+export interface HomeSyncContext {
+  readonly dbPath: string;
+  readonly paths: HomePaths;
+  readonly files: FileSystem;
+  readonly pool: FoldPool;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The set that is brought up; null: the current one. */
+  readonly generation: number | null;
+  tables(): Tables;
+  /** One transaction that may write; it checks the lease, if there is one. */
+  write<Value>(work: () => Value): Promise<Value>;
+  readonly lease: LeaseClaim | null;
+  readonly signal?: AbortSignal | undefined;
+  /** Files whose rows are kept current otherwise: those with an open writer of this process. */
+  isFollowed(path: string): boolean;
+  readonly onProgress?: ((progress: FoldProgress) => void) | undefined;
+}
+
+/** What a sync found and did. */
+export interface SyncReport {
+  readonly filesTotal: number;
+  readonly folded: number;
+  readonly moved: number;
+  readonly removed: number;
+  readonly quarantined: number;
+}
+
+/** Files and bytes of one task: small enough that progress moves and no transaction is long. */
+const TASK_FILES_MAX = 48;
+const TASK_BYTES_MAX = 8 * 1024 * 1024;
+
+/** Does it once. Faults of the disk and of SQLite; `lease_lost`; the signal's reason. */
+export async function syncHome(context: HomeSyncContext): Promise<SyncReport> {
+  const { pool, dbPath, paths, generation, signal } = context;
+  const survey = await pool.survey({ dbPath, home: paths.home, generation }, signal);
+  signal?.throwIfAborted();
+  const changed = survey.changed.filter(({ path }) => !context.isFollowed(path));
+  if (survey.moved.length > 0) await applyMoves(context, survey);
+  const removed = survey.gone.filter(({ path }) => !context.isFollowed(`${paths.home}/${path}`));
+  const meter = createMeter(context, changed);
+  const failed = await foldAll(context, changed, meter);
+  const quarantined = await foldAgain(context, failed, meter);
+  // Only now: a file that was moved while the home was walked may have been seen at neither place.
+  if (removed.length > 0) await removeGone(context, removed);
+  return {
+    filesTotal: survey.filesTotal,
+    folded: changed.length - quarantined,
+    moved: survey.moved.length,
+    removed: removed.length,
+    quarantined,
+  };
+}
+
+interface Meter {
+  done(bytes: number): void;
+}
+
+function createMeter(context: HomeSyncContext, changed: readonly { readonly size: number }[]): Meter {
+  const { clock, onProgress } = context;
+  const begunMs = clock.monotonicMs();
+  const bytesTotal = changed.reduce((sum, { size }) => sum + size, 0);
+  let filesDone = 0;
+  let bytesDone = 0;
+  const tell = (): void => {
+    const elapsedMs = clock.monotonicMs() - begunMs;
+    const bytesPerSecond = elapsedMs > 0 ? (bytesDone / elapsedMs) * 1_000 : 0;
+    const leftMs = bytesPerSecond > 0 ? Math.max(0, ((bytesTotal - bytesDone) / bytesPerSecond) * 1_000) : null;
+    onProgress?.({ filesDone, filesTotal: changed.length, bytesDone, bytesTotal, elapsedMs, bytesPerSecond, leftMs });
+  };
+  if (changed.length > 0) tell();
+  return {
+    done(bytes) {
+      filesDone += 1;
+      bytesDone += bytes;
+      tell();
+    },
+  };
+}
+
+type SizedEntry = RolloutEntry & { readonly size: number };
+
+/** Folds files in tasks, as many at once as the pool has threads; answers those that failed. */
+async function foldAll(
+  context: HomeSyncContext,
+  changed: readonly SizedEntry[],
+  meter: Meter,
+): Promise<readonly (FoldedEntry & { readonly entry: SizedEntry })[]> {
+  const tasks = tasksOf(changed);
+  const sizes = new Map(changed.map((entry) => [entry.path, entry]));
+  const failed: (FoldedEntry & { readonly entry: SizedEntry })[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    for (let entries = tasks[next]; entries !== undefined; entries = tasks[next]) {
+      next += 1;
+      context.signal?.throwIfAborted();
+      for (const result of await foldTask(context, entries)) {
+        const sized = sizes.get(result.entry.path);
+        if (sized === undefined) continue;
+        if (result.failure === null) meter.done(sized.size);
+        else failed.push({ ...result, entry: sized });
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(context.pool.size, tasks.length) }, work));
+  return failed;
+}
+
+async function foldTask(context: HomeSyncContext, entries: readonly SizedEntry[]): Promise<readonly FoldedEntry[]> {
+  const { pool, dbPath, paths, generation, lease, signal, logger } = context;
+  const task = { dbPath, home: paths.home, generation, lease, entries: entries.map(entryOf) };
+  try {
+    const { files, leaseLost } = await pool.fold(task, signal);
+    if (leaseLost !== null) throw fault("lease_lost", leaseLost.reason, { retryable: true });
+    return files;
+  } catch (error) {
+    signal?.throwIfAborted();
+    const failure = failureOf(error);
+    if (failure.code === "lease_lost") throw error;
+    logger.warn({ error, files: entries.length }, "a worker failed under a task; its files are tried one by one");
+    return entries.map((entry) => ({ entry, bytes: 0, failure: { ...failure, code: "worker_failed" } }));
+  }
+}
+
+function entryOf({ path, name, archived }: RolloutEntry): RolloutEntry {
+  return { path, name, archived };
+}
+
+/** Tries each file that failed once more, by itself; those that fail again are put into quarantine. */
+async function foldAgain(
+  context: HomeSyncContext,
+  failed: readonly (FoldedEntry & { readonly entry: SizedEntry })[],
+  meter: Meter,
+): Promise<number> {
+  let quarantined = 0;
+  for (const { entry } of failed) {
+    context.signal?.throwIfAborted();
+    const [again] = await foldTask(context, [entry]);
+    if (again?.failure) {
+      await quarantine(context, entry, again.failure);
+      quarantined += 1;
+    }
+    meter.done(entry.size);
+  }
+  return quarantined;
+}
+
+async function quarantine(context: HomeSyncContext, entry: RolloutEntry, failure: FoldFailure): Promise<void> {
+  const { files, paths, clock, logger } = context;
+  const stat = await files.stat(entry.path);
+  if (stat === undefined) return;
+  const { inode, size, modifiedNs } = stat;
+  const file = { inode, size, modifiedNs: String(modifiedNs), ...failure, sinceMs: clock.nowMs() };
+  const path = pathInHome(paths, entry.path);
+  logger.warn({ path: entry.path, ...failure }, "a rollout could not be folded and is in quarantine");
+  await context.write(() => {
+    const { rollouts, threads } = context.tables();
+    const row = rollouts.byPath(path);
+    if (row !== undefined) rollouts.remove(row.id);
+    rollouts.quarantine(path, file);
+    if (row?.threadId) threads.refresh(row.threadId);
+  });
+}
+
+async function applyMoves(context: HomeSyncContext, { moved }: HomeSurvey): Promise<void> {
+  await context.write(() => {
+    const { rollouts, threads } = context.tables();
+    for (const { id, threadId, entry } of moved) {
+      const row = rollouts.byId(id);
+      const path = pathInHome(context.paths, entry.path);
+      if (row === undefined || rollouts.byPath(path) !== undefined) continue;
+      rollouts.touch(id, { path, archived: entry.archived }, row);
+      if (threadId !== null) threads.refresh(threadId);
+    }
+  });
+}
+
+/** Forgets rows whose files are nowhere, after one more look at each. */
+async function removeGone(context: HomeSyncContext, gone: HomeSurvey["gone"]): Promise<void> {
+  const { files, paths } = context;
+  for (const { id, path, threadId, inode } of gone) {
+    if ((await files.stat(`${paths.home}/${path}`)) !== undefined) continue;
+    await context.write(() => {
+      const { rollouts, threads } = context.tables();
+      const row = rollouts.byId(id);
+      if (row === undefined || row.path !== path || row.inode !== inode) return;
+      rollouts.remove(id);
+      if (threadId !== null) threads.refresh(threadId);
+    });
+  }
+}
+
+/** Files in the order given, cut into tasks. */
+function tasksOf(changed: readonly SizedEntry[]): readonly (readonly SizedEntry[])[] {
+  const tasks: SizedEntry[][] = [];
+  let task: SizedEntry[] = [];
+  let bytes = 0;
+  for (const entry of changed) {
+    if (task.length > 0 && (task.length >= TASK_FILES_MAX || bytes + entry.size > TASK_BYTES_MAX)) {
+      tasks.push(task);
+      task = [];
+      bytes = 0;
+    }
+    task.push(entry);
+    bytes += entry.size;
+  }
+  if (task.length > 0) tasks.push(task);
+  // The largest first: a large one begun last would leave the other threads idle.
+  const sizeOf = (entries: readonly SizedEntry[]): number => entries.reduce((sum, { size }) => sum + size, 0);
+  return tasks.toSorted((a, b) => sizeOf(b) - sizeOf(a));
+}

@@ -1,0 +1,354 @@
+/**
+ * The state DB's handle: rows folded from a home's logs, and the leases that processes of one home share.
+ * It is opened once a process (openStateDb), passed to who needs it, and closed by who opened it. All in it
+ * can be folded again: deleting the file loses nothing.
+ *
+ * It implements ThreadIndex for the local store; what it says of a file is only as good as the last look,
+ * and the store looks again. Everything asked of it flushes this process's own appends first.
+ */
+import { type Clock, fault, faultFromSystem, isSkeinError, type Logger } from "../base/index.ts";
+import type {
+  AnswerScope,
+  IndexedFile,
+  IndexedPlace,
+  IndexedThread,
+  ListCandidates,
+  ListThreadsParams,
+  RolloutFollower,
+  SearchThreadsParams,
+  SearchThreadsResult,
+  ThreadClaims,
+  ThreadIndex,
+} from "../store/index.ts";
+import {
+  createRolloutAccess,
+  createSessionIndex,
+  type FileSystem,
+  type HomePaths,
+  type RolloutEntry,
+  type SessionIndex,
+} from "../store/local/index.ts";
+import { retryBusy } from "./busy-retry.ts";
+import { pathInHome } from "./file-fold.ts";
+import type { FoldPool } from "./fold-pool.ts";
+import { type HomeSyncContext, syncHome, type SyncReport } from "./home-sync.ts";
+import { indexedTurns } from "./indexed-turns.ts";
+import { LiveRows } from "./live-rows.ts";
+import { syncNames } from "./name-sync.ts";
+import type { RolloutRow } from "./rollout-store.ts";
+import { type SyncContext, syncFile } from "./rollout-sync.ts";
+import { isSqliteError, sqliteFault } from "./sqlite-fault.ts";
+import type { SetAside, StateDbFile } from "./state-db-file.ts";
+import { CurrentTables } from "./tables.ts";
+import { searchTexts } from "./text-search.ts";
+import { listCandidates } from "./thread-list-queries.ts";
+import type { ThreadOwners } from "./thread-owners.ts";
+import { absolute } from "./thread-rows.ts";
+
+/** What opening it found, for who wants to tell people. */
+export interface StateDbOpening {
+  /** A file that lay there and could not be used; null where there was none. */
+  readonly setAside: SetAside | null;
+  /** Rows were filled now: a first opening, an unfinished one before, or a new projection version. */
+  readonly filled: SyncReport | null;
+}
+
+/** An open state DB. */
+export interface StateDb extends ThreadIndex {
+  /** The file. */
+  readonly path: string;
+  readonly opening: StateDbOpening;
+  /** Brings all rows up to the files; one sweep for all who ask at the same time. */
+  sweep(): Promise<SyncReport>;
+  /** Writes what waits, gives back what is owned, ends the workers. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What the handle is made of. */
+export interface StateDbParts {
+  readonly file: StateDbFile;
+  readonly files: FileSystem;
+  readonly paths: HomePaths;
+  readonly pool: FoldPool;
+  readonly owners: ThreadOwners;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly opening: StateDbOpening;
+  /** Reads only: never sweeps, follows or owns. */
+  readonly isReadOnly: boolean;
+}
+
+/** A stretch this long is folded in the pool: here it would stop the event loop. */
+const INLINE_BYTES_MAX = 1024 * 1024;
+
+export class SqliteStateDb implements StateDb {
+  readonly home: string;
+  readonly path: string;
+  readonly opening: StateDbOpening;
+  readonly claims: ThreadClaims;
+  readonly #parts: StateDbParts;
+  readonly #tables: CurrentTables;
+  readonly #sync: SyncContext;
+  readonly #live: LiveRows;
+  readonly #names: SessionIndex;
+  #sweeping: Promise<SyncReport> | null = null;
+  #nextSweep: Promise<SyncReport> | null = null;
+  /** Ends sweeps when the handle is closed. */
+  readonly #ending = new AbortController();
+  #closing: Promise<void> | null = null;
+
+  constructor(parts: StateDbParts) {
+    const { file, files, paths, clock, logger, owners, opening } = parts;
+    this.home = paths.home;
+    this.path = file.path;
+    this.opening = opening;
+    this.#parts = parts;
+    this.#tables = new CurrentTables(file.db, paths);
+    this.#names = createSessionIndex({ files, paths, clock, logger });
+    this.#sync = {
+      files,
+      paths,
+      access: createRolloutAccess(files, () => undefined),
+      tables: () => this.#tables.get(),
+      write: (work) => this.#write(work),
+    };
+    this.#live = new LiveRows({
+      sync: this.#sync,
+      clock,
+      logger,
+      writeNow: (work) => file.db.transaction(work).immediate(),
+      catchUp: (entry) => this.#catchUp(entry),
+    });
+    this.claims = {
+      acquire: async (threadId) => void (await owners.acquire(threadId)),
+      check: (threadId) => owners.check(threadId),
+      release: (threadId) => void owners.release(threadId),
+    };
+  }
+
+  placeOf(threadId: string): IndexedPlace | undefined {
+    return this.#read(() => {
+      const row = this.#tables.get().threads.rolloutOf(threadId);
+      return row === undefined ? undefined : { path: absolute(this.#parts.paths, row.path), archived: row.archived };
+    });
+  }
+
+  async read(file: IndexedFile): Promise<IndexedThread | undefined> {
+    await this.#live.settle(file.threadId);
+    const path = pathInHome(this.#parts.paths, file.path);
+    const known = this.#read(() => this.#tables.get().rollouts.byPath(path));
+    const isCurrent = known?.inode === file.inode && known.state.endOffset === file.end && known.path === path;
+    const row = isCurrent ? known : await this.#guarded(() => this.#catchUp(entryAt(file)));
+    if (row === undefined || row.threadId !== file.threadId || row.state.endOffset !== file.end) return undefined;
+    return this.#read(() => {
+      const { sql, threads } = this.#tables.get();
+      const { metadata, nextOrdinal, usage, compaction } = row.state;
+      return {
+        thread: threads.storedOf({ ...row, archived: file.archived }),
+        metadata,
+        nextOrdinal,
+        turns: indexedTurns(row.id, sql),
+        usage,
+        compaction: compaction?.isWhole === true ? compaction : null,
+      };
+    });
+  }
+
+  follow(threadId: string, file: IndexedFile | null): RolloutFollower {
+    return this.#live.follow(threadId, file);
+  }
+
+  moved(threadId: string, place: IndexedPlace): void {
+    this.#live.moved(threadId, place.path);
+    this.#soon("move a thread's rows", () => {
+      const { rollouts, threads } = this.#tables.get();
+      const path = pathInHome(this.#parts.paths, place.path);
+      const row = threads.rolloutOf(threadId);
+      if (row === undefined || row.path === path) return;
+      const other = rollouts.byPath(path);
+      if (other !== undefined) rollouts.remove(other.id);
+      rollouts.touch(row.id, { path, archived: place.archived }, { ...row, modifiedNs: null });
+      threads.refresh(threadId);
+    });
+  }
+
+  removed(threadId: string): void {
+    this.#soon("remove a thread's rows", () => {
+      const { rollouts, threads } = this.#tables.get();
+      for (const row of rollouts.ofThread(threadId)) rollouts.remove(row.id);
+      threads.refresh(threadId);
+    });
+  }
+
+  named(threadId: string, name: string | null): void {
+    this.#soon("name a thread's row", () => {
+      const { threads } = this.#tables.get();
+      for (const changed of threads.setNames(new Map([[threadId, name]]))) threads.refresh(changed);
+    });
+  }
+
+  async refresh({ isDbOnly }: { readonly isDbOnly: boolean }): Promise<AnswerScope> {
+    await this.#guarded(() => this.#live.settle());
+    const isLooking = !isDbOnly && !this.#parts.isReadOnly;
+    const askedMs = this.#parts.clock.nowMs();
+    if (isLooking) await this.sweep();
+    return this.#read(() => {
+      const { sql } = this.#tables.get();
+      const sweptAtMs = sql.get<{ at: number }>("SELECT swept_at_ms AS at FROM index_state_#")?.at ?? 0;
+      const left = sql.get<{ files: number }>("SELECT count(*) AS files FROM quarantine_#")?.files ?? 0;
+      return { isComplete: left === 0, asOfMs: isLooking ? askedMs : sweptAtMs };
+    });
+  }
+
+  async list(params: ListThreadsParams, asOfMs: number | null): Promise<ListCandidates> {
+    return this.#read(() => listCandidates(this.#tables.get(), params, asOfMs));
+  }
+
+  async search(params: SearchThreadsParams): Promise<Omit<SearchThreadsResult, keyof AnswerScope>> {
+    return this.#read(() => searchTexts(this.#tables.get(), params));
+  }
+
+  /** A sweep that is under way may have passed what the caller wants to see: who comes then shares the next. */
+  sweep(): Promise<SyncReport> {
+    if (this.#closing !== null) return Promise.reject(this.#closed());
+    if (this.#sweeping === null) return this.#beginSweep();
+    this.#nextSweep ??= this.#sweeping.then(
+      () => this.#beginSweep(),
+      () => this.#beginSweep(),
+    );
+    return this.#nextSweep;
+  }
+
+  async close(): Promise<void> {
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  #beginSweep(): Promise<SyncReport> {
+    this.#nextSweep = null;
+    const sweeping = this.#guarded(() => this.#sweepOnce()).finally(() => {
+      if (this.#sweeping === sweeping) this.#sweeping = null;
+    });
+    this.#sweeping = sweeping;
+    return sweeping;
+  }
+
+  async #sweepOnce(): Promise<SyncReport> {
+    const begunMs = this.#parts.clock.nowMs();
+    const followed = this.#live.followedPaths();
+    const report = await syncHome(this.#syncContext((path) => followed.has(path) || this.#live.isFollowed(path)));
+    await this.#syncNames();
+    await this.#write(() => {
+      this.#tables.get().sql.run("UPDATE index_state_# SET swept_at_ms = max(swept_at_ms, ?)", begunMs);
+    });
+    return report;
+  }
+
+  #syncContext(isFollowed: (path: string) => boolean): HomeSyncContext {
+    const { paths, files, pool, clock, logger } = this.#parts;
+    return {
+      dbPath: this.path,
+      paths,
+      files,
+      pool,
+      clock,
+      logger,
+      generation: null,
+      tables: () => this.#tables.get(),
+      write: (work) => this.#write(work),
+      lease: null,
+      signal: this.#ending.signal,
+      isFollowed,
+    };
+  }
+
+  async #syncNames(): Promise<void> {
+    const { files, paths } = this.#parts;
+    const names = async (): Promise<ReadonlyMap<string, string | null>> => this.#names.names();
+    await syncNames({ files, paths, names, tables: () => this.#tables.get(), write: (work) => this.#write(work) });
+  }
+
+  /** Brings one file's rows up to it: here what is short, in the pool what is long. */
+  async #catchUp(entry: RolloutEntry): Promise<RolloutRow | undefined> {
+    const { files, paths, pool } = this.#parts;
+    const path = pathInHome(paths, entry.path);
+    const [stat, row] = [await files.stat(entry.path), this.#tables.get().rollouts.byPath(path)];
+    const behind = (stat?.size ?? 0) - (row?.inode === stat?.inode ? (row?.state.endOffset ?? 0) : 0);
+    if (behind > INLINE_BYTES_MAX) {
+      const task = { dbPath: this.path, home: paths.home, generation: null, lease: null, entries: [entry] };
+      const { files: done } = await pool.fold(task, this.#ending.signal);
+      const failure = done[0]?.failure;
+      if (failure) throw fault("rollout_unreadable", failure.reason, { data: { path: entry.path, code: failure.code } });
+    }
+    return (await syncFile(this.#sync, entry)).row;
+  }
+
+  /** One transaction that may write, when the file lets it. */
+  async #write<Value>(work: () => Value): Promise<Value> {
+    const { file, clock } = this.#parts;
+    if (this.#parts.isReadOnly) throw fault("state_db_unusable", "the state DB was opened to be read only");
+    const transaction = file.db.transaction(work);
+    return retryBusy(clock, () => transaction.immediate());
+  }
+
+  /** A write nobody waits for; a sweep would do the same. */
+  #soon(attempted: string, work: () => void): void {
+    if (this.#parts.isReadOnly) return;
+    const { file, logger } = this.#parts;
+    const transaction = file.db.transaction(work);
+    try {
+      transaction.immediate();
+    } catch (error) {
+      if (this.#closing !== null) return;
+      this.#write(work).catch((failure: unknown) => {
+        logger.warn({ error: failure, first: error, attempted }, "rows are left to the next sweep");
+      });
+    }
+  }
+
+  #read<Value>(work: () => Value): Value {
+    if (this.#closing !== null) throw this.#closed();
+    try {
+      return work();
+    } catch (error) {
+      throw this.#faultOf(error);
+    }
+  }
+
+  async #guarded<Value>(work: () => Promise<Value>): Promise<Value> {
+    if (this.#closing !== null) throw this.#closed();
+    try {
+      return await work();
+    } catch (error) {
+      throw this.#faultOf(error);
+    }
+  }
+
+  #faultOf(error: unknown): unknown {
+    if (isSkeinError(error)) return error;
+    if (isSqliteError(error)) return sqliteFault(error, { attempted: "use the state DB", path: this.path });
+    return error instanceof TypeError ? error : faultFromSystem(error, "use the state DB", { path: this.path });
+  }
+
+  #closed(): Error {
+    return fault("runtime_closed", "the state DB was closed; open it again", { data: { path: this.path } });
+  }
+
+  async #close(): Promise<void> {
+    const { pool, owners, file, logger } = this.#parts;
+    try {
+      await this.#live.settle();
+    } catch (error) {
+      logger.warn({ error }, "rows that waited are left to the next opening");
+    }
+    this.#ending.abort(this.#closed());
+    await this.#sweeping?.catch((error: unknown) => logger.debug({ error }, "a sweep was ended by closing"));
+    await owners.close();
+    await pool.close();
+    file.close();
+  }
+}
+
+function entryAt(file: IndexedPlace): RolloutEntry {
+  return { path: file.path, archived: file.archived, name: file.path.slice(file.path.lastIndexOf("/") + 1) };
+}
