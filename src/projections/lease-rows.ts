@@ -65,7 +65,7 @@ export function listLeaseHolders(db: SqliteDatabase): readonly LeaseHolder[] {
 /** Throws `lease_lost` unless the claim is the present one. Call it inside the transaction that writes. */
 export function checkLeaseToken(db: SqliteDatabase, claim: LeaseClaim): void {
   const state = readLease(db, claim.name);
-  if (state === undefined || state.isReleased) throw leaseLost(claim, state);
+  if (state === undefined || state.isReleased || state.holder.token !== claim.token) throw leaseLost(claim, state);
 }
 
 /**
