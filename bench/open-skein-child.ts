@@ -5,15 +5,15 @@
  */
 import { type SkeinBuild, openSkein } from "./open-skein.ts";
 
-function say(step: string): void {
+function say(step: string, found: object = {}): void {
   const { user, system } = process.cpuUsage();
   const peakMb = process.resourceUsage().maxRSS / 1_000;
-  process.stdout.write(`${JSON.stringify({ step, cpuMs: (user + system) / 1_000, peakMb })}\n`);
+  process.stdout.write(`${JSON.stringify({ step, cpuMs: (user + system) / 1_000, peakMb, ...found })}\n`);
 }
 
 const [home = "", build = "src"] = process.argv.slice(2);
 const skein = await openSkein({ home, build: build as SkeinBuild, onLoaded: () => say("loaded") });
-say("open");
+say("open", { hasStateDb: skein.hasStateDb });
 await skein.runtime.listThreads({ limit: 25 });
 say("listed");
 await skein.close();

@@ -27,6 +27,8 @@ export interface SkeinProcessRun {
   readonly open: SkeinStep;
   readonly listed: SkeinStep;
   readonly closed: SkeinStep;
+  /** It opened a state DB, filling it where there was none. */
+  readonly hasStateDb: boolean;
 }
 
 /** How it is run. */
@@ -51,8 +53,11 @@ export async function runSkeinProcess(options: SkeinProcessOptions): Promise<Ske
     child.once("exit", (code, signal) => resolve(String(signal ?? code)));
   });
   const steps = new Map<string, SkeinStep>();
+  let hasStateDb = false;
   for await (const line of createInterface({ input: child.stdout })) {
-    const { step, cpuMs, peakMb } = JSON.parse(line) as SkeinStep & { readonly step: string };
+    const said = JSON.parse(line) as SkeinStep & { readonly step: string; readonly hasStateDb?: boolean };
+    const { step, cpuMs, peakMb } = said;
+    hasStateDb ||= said.hasStateDb === true;
     steps.set(step, { ms: systemClock.monotonicMs() - beganMs, cpuMs, peakMb });
   }
   const ending = await exited;
@@ -62,5 +67,11 @@ export async function runSkeinProcess(options: SkeinProcessOptions): Promise<Ske
     if (step === undefined) throw new Error(`Skein's process ended (${ending}) before it was ${name}`);
     return step;
   };
-  return { loaded: stepOf("loaded"), open: stepOf("open"), listed: stepOf("listed"), closed: stepOf("closed") };
+  return {
+    loaded: stepOf("loaded"),
+    open: stepOf("open"),
+    listed: stepOf("listed"),
+    closed: stepOf("closed"),
+    hasStateDb,
+  };
 }

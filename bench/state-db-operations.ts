@@ -24,6 +24,8 @@ export interface Timed {
   readonly peakMb?: number | null;
   /** Until the modules of such a process were there. */
   readonly loadMs?: number;
+  /** Why it can't be compared. */
+  readonly note?: string;
 }
 
 /** What the peer's time is to be divided by, or the CPU that Skein may use. */
@@ -78,7 +80,8 @@ export function startOperations(what: string, isGoal: { readonly cold: boolean; 
     const run = await side.runProcess(isCold);
     // What an opening leaves to be done later is done by the end.
     const { cpuMs, peakMb } = step === "open" ? run.open : run.closed;
-    return { ms: run[step].ms, seen: see, cpuMs, peakMb, loadMs: run.loaded.ms };
+    const note = run.hasStateDb ? {} : { note: "Skein: has no state DB, so nothing was opened or filled" };
+    return { ms: run[step].ms, seen: see, cpuMs, peakMb, loadMs: run.loaded.ms, ...note };
   };
   const codexStart = async (side: CodexSide, isListed: boolean): Promise<Timed> => {
     const startMs = await side.start();

@@ -158,7 +158,7 @@ async function measure(operation: Operation, sides: Sides, budget: Budget): Prom
     for (const side of run % 2 === 0 ? [skein, codex] : [codex, skein]) await side.run(run);
   }
   const isOutOfTime = skein.runs.length + codex.runs.length === 0 && systemClock.monotonicMs() > budget.endMs;
-  const notes = [...skein.failures, ...codex.failures, ...(isOutOfTime ? ["out of time, not measured"] : [])];
+  const notes = [...skein.notes, ...codex.notes, ...(isOutOfTime ? ["out of time, not measured"] : [])];
   const other = skein.runs.findIndex((run, index) => isOther(run, codex.runs[index]));
   if (other >= 0) {
     notes.push(`the answers differ: Skein ${seenText(skein.runs[other])}, the peer ${seenText(codex.runs[other])}`);
@@ -180,10 +180,12 @@ function seenText(run: Timed | undefined): string {
 /** One side's runs; it isn't asked again after it has failed. */
 class SideRuns {
   readonly runs: Timed[] = [];
-  readonly failures: string[] = [];
+  /** Each once. */
+  readonly notes = new Set<string>();
   first: Timed | null = null;
   readonly #name: string;
   readonly #start: (run: number) => Promise<Timed> | undefined;
+  #hasFailed = false;
 
   constructor(name: string, start: (run: number) => Promise<Timed> | undefined) {
     this.#name = name;
@@ -191,15 +193,17 @@ class SideRuns {
   }
 
   async run(run: number): Promise<void> {
-    if (this.failures.length > 0) return;
+    if (this.#hasFailed) return;
     try {
       const timed = await this.#start(run);
       if (timed === undefined) return;
+      if (timed.note !== undefined) this.notes.add(timed.note);
       if (run === 0) this.first = timed;
       else this.runs.push(timed);
     } catch (error) {
       const code = isSkeinError(error) ? `${error.code}: ` : "";
-      this.failures.push(`${this.#name}: ${code}${error instanceof Error ? error.message : String(error)}`);
+      this.#hasFailed = true;
+      this.notes.add(`${this.#name}: ${code}${error instanceof Error ? error.message : String(error)}`);
     }
   }
 }
