@@ -115,7 +115,7 @@ export function releaseLease(db: SqliteDatabase, { name, token }: LeaseClaim): v
 }
 
 /** The fault of a holder that no longer is one. */
-export function leaseLost({ name, token }: LeaseClaim, now: LeaseState | undefined): unknown {
+function leaseLost({ name, token }: LeaseClaim, now: LeaseState | undefined): unknown {
   const holder = now?.holder;
   const taken =
     holder === undefined ? "it is gone" : `process ${holder.pid} on ${holder.host} has it, token ${holder.token}`;

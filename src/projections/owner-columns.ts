@@ -1,5 +1,6 @@
 /**
- * A process as columns of a row, as the system tables keep it, and back.
+ * A process as columns of a row, as the system tables keep it, and back. Written once, because leases and
+ * process owners name processes in the same way.
  */
 import type { OwnerProcess } from "./process-identity.ts";
 

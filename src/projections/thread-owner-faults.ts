@@ -1,5 +1,6 @@
 /**
- * What who may not write a thread is told: who owns it, since when, and what can be done about it.
+ * What who may not write a thread is told: who owns it, since when, and what can be done about it. Both cases
+ * of `thread_owned_elsewhere` carry the same data, so that a caller handles them alike.
  */
 import { fault } from "../base/index.ts";
 import type { ProcessIdentity } from "./process-identity.ts";

@@ -186,7 +186,10 @@ class SqliteThreadOwners implements ThreadOwners {
   #acquireNow(threadId: string): ThreadClaim {
     const { identity } = this.#options;
     if (this.#isClosed) throw notOwned(threadId);
-    const taking = this.#withBeat(() => this.#take(threadId));
+    // Who is refused only reads: trying again and again costs the others no lock.
+    const row = this.#rows.read(threadId);
+    const isTaken = row !== undefined && row.ownerId !== identity.ownerId && !this.#isGone(row);
+    const taking: Taking = isTaken ? { owner: row } : this.#withBeat(() => this.#take(threadId));
     if ("owner" in taking) throw ownedElsewhere(taking.owner, identity);
     const { token } = taking;
     const holders = (this.#owned.get(threadId)?.holders ?? 0) + 1;
