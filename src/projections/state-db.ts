@@ -133,6 +133,14 @@ export class SqliteStateDb implements StateDb {
     });
   }
 
+  nextOrdinalOf(file: IndexedFile): number | undefined {
+    return this.#read(() => {
+      const row = this.#tables.get().rollouts.byPath(pathInHome(this.#parts.paths, file.path));
+      const isCurrent = row?.inode === file.inode && row.state.endOffset === file.end;
+      return isCurrent && row.threadId === file.threadId ? row.state.nextOrdinal : undefined;
+    });
+  }
+
   async read(file: IndexedFile): Promise<IndexedThread | undefined> {
     await this.#live.settle(file.threadId);
     const path = pathInHome(this.#parts.paths, file.path);

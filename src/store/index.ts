@@ -14,3 +14,5 @@ export { pageLimit } from "./page-limit.ts";
 export { createSnippetFinder, type SnippetFinder } from "./snippet-finder.ts";
 export { pageItems, pageTurns } from "./turn-page.ts";
 export type * from "./thread-store.ts";
+export { type ThreadWindow, windowOf } from "./thread-window.ts";
+export { windowFromRows } from "./window-from-rows.ts";

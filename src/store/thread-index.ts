@@ -126,6 +126,8 @@ export interface ThreadIndex {
   readonly claims: ThreadClaims;
   /** Where rows say that the thread's file is. */
   placeOf(threadId: string): IndexedPlace | undefined;
+  /** The ordinal behind the file's records, if the rows are as it is; nothing is folded for it. */
+  nextOrdinalOf(file: IndexedFile): number | undefined;
   /** The thread by its rows, after these were brought up to where the file ends. Undefined when the file is no thread's. */
   read(file: IndexedFile): Promise<IndexedThread | undefined>;
   /** Follows a writer from now on. Null: its file does not exist yet. */

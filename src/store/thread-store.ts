@@ -26,6 +26,7 @@ import type {
   Turn,
 } from "../events/index.ts";
 import type { AnswerScope } from "./answer-scope.ts";
+import type { ThreadWindow } from "./thread-window.ts";
 
 /** What "acknowledged" means. `fsync`: survives a power cut. `os`: survives a killed process. `memory`: neither. */
 export type Durability = "fsync" | "os" | "memory";
@@ -357,6 +358,8 @@ export interface ThreadStore {
 
   /** A page of records. `thread_not_found`, `rollout_unreadable`. */
   loadHistory(params: LoadHistoryParams): Promise<HistoryPage>;
+  /** Where reading may begin for who wants no old turns' items; null: at the start. `thread_not_found`, `rollout_unreadable`. */
+  loadWindow(threadId: string): Promise<ThreadWindow | null>;
   /** `thread_not_found`, `rollout_unreadable`. */
   readThread(params: ReadThreadParams): Promise<StoredThread>;
   /** Stores without files: `unsupported`. */

@@ -7,7 +7,7 @@
  * `invalid_cursor`. `nextCursor` goes on behind the page; `backwardsCursor` names the page's first
  * entry and includes it again, so that who goes back sees it as it is by then.
  */
-import { rejection } from "../base/index.ts";
+import { rejection, type SkeinError } from "../base/index.ts";
 import { applyItemsView, type ItemsView, type ThreadItem, type Turn } from "../events/index.ts";
 import { directionOf } from "./list-page.ts";
 import { invalidCursor, parseObject } from "./opaque-cursor.ts";
@@ -20,7 +20,8 @@ import type {
   SortDirection,
 } from "./thread-store.ts";
 
-interface TurnAnchor {
+/** What a cursor names. */
+export interface TurnAnchor {
   readonly turnId: string;
   readonly includeAnchor: boolean;
   /** Which of the turns with this id, from 0. */
@@ -59,7 +60,8 @@ export function pageItems(turns: readonly Turn[], params: Omit<ListItemsParams, 
   });
 }
 
-function itemsViewOf(wished: unknown): ItemsView {
+/** Checks a view given from outside. */
+export function itemsViewOf(wished: unknown): ItemsView {
   if (wished === undefined) return "summary";
   if (wished === "notLoaded" || wished === "summary" || wished === "full") return wished;
   throw rejection("invalid_argument", "itemsView must be notLoaded, summary or full");
@@ -111,11 +113,17 @@ function beginBehind<Value>(entries: readonly Entry<Value>[], anchor: TurnAnchor
       entry.anchor.occurrence === anchor.occurrence &&
       entry.anchor.itemIndex === anchor.itemIndex,
   );
-  if (index < 0) throw invalidCursor(cursor, "anchor turn is no longer present");
+  if (index < 0) throw anchorGone(cursor);
   return anchor.includeAnchor ? index : index + 1;
 }
 
-function writeAnchor(anchor: TurnAnchor): string {
+/** The rejection for a cursor whose turn was rolled back. */
+export function anchorGone(cursor: string): SkeinError {
+  return invalidCursor(cursor, "anchor turn is no longer present");
+}
+
+/** The cursor of an anchor. */
+export function writeAnchor(anchor: TurnAnchor): string {
   const { turnId, includeAnchor, occurrence, itemIndex } = anchor;
   return JSON.stringify({
     turnId,
@@ -125,7 +133,8 @@ function writeAnchor(anchor: TurnAnchor): string {
   });
 }
 
-function readAnchor(cursor: string): TurnAnchor {
+/** Reads a cursor. `invalid_cursor`. */
+export function readAnchor(cursor: string): TurnAnchor {
   const { turnId, includeAnchor, occurrence = 0, itemIndex = null } = parseObject(cursor, cursor);
   if (typeof turnId !== "string" || typeof includeAnchor !== "boolean") throw invalidCursor(cursor);
   if (typeof occurrence !== "number") throw invalidCursor(cursor);

@@ -8,6 +8,7 @@ import { withDescriptorRelief } from "./descriptor-relief.ts";
 import type { FileSystem } from "./file-system.ts";
 import { createKeyedLock, type KeyedLock } from "./keyed-lock.ts";
 import { createLineClock, type LineClock } from "../line-clock.ts";
+import type { ThreadIndex } from "../thread-index.ts";
 import type { LocalSettings } from "./local-options.ts";
 import { createOpenFileBudget } from "./open-file-budget.ts";
 import { createRolloutAccess, type ReadableRollout, type RolloutAccess, threadNotFound } from "./rollout-access.ts";
@@ -33,6 +34,8 @@ export interface LocalContext {
   readonly facts: RolloutFactsReader;
   readonly lookup: RolloutLookup;
   readonly index: SessionIndex;
+  /** What the state DB's rows say; null where the store has none. */
+  readonly rows: ThreadIndex | null;
   readonly fileContext: RolloutFileContext;
   /** Told how many writers are open. */
   hintPool(openWriters: number): void;
@@ -49,7 +52,8 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
   const writers = createWriterRegistry();
   const access = createRolloutAccess(files, (inode, fileBytes) => writers.writtenEnd(inode, fileBytes));
   const facts = createRolloutFacts({ files, access, logger });
-  const lookup = createRolloutLookup({ files, paths, facts });
+  const rows = settings.stateDb;
+  const lookup = createRolloutLookup({ files, paths, facts, rows });
   return {
     settings,
     files,
@@ -61,6 +65,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
     access,
     facts,
     lookup,
+    rows,
     index: createSessionIndex({ files, paths, clock, logger }),
     fileContext: {
       files,
@@ -86,13 +91,13 @@ const MOVES_MAX = 3;
 export async function withThread<Value>(
   context: LocalContext,
   threadId: string,
-  use: (rollout: ReadableRollout, entry: RolloutEntry) => Promise<Value>,
+  use: (rollout: ReadableRollout, entry: RolloutEntry & { readonly threadId: string }) => Promise<Value>,
 ): Promise<Value> {
   const { access, lookup, writers } = context;
   if (writers.isUnwritten(threadId)) throw threadNotFound(threadId);
   for (let attempt = 0; attempt < MOVES_MAX; attempt += 1) {
     const entry = await lookup.require(threadId);
-    const answer = await access.open(entry.path, async (rollout) => ({ value: await use(rollout, entry) }));
+    const answer = await access.open(entry.path, async (rollout) => ({ value: await use(rollout, { ...entry, threadId }) }));
     if (answer !== undefined) return answer.value;
     lookup.forget(threadId);
   }

@@ -14,6 +14,7 @@ import {
   silentLogger,
   systemClock,
 } from "../../base/index.ts";
+import type { ThreadIndex } from "../thread-index.ts";
 import { diskFault } from "./disk-fault.ts";
 import { type FileSystem, nodeFileSystem } from "./file-system.ts";
 
@@ -31,12 +32,20 @@ export interface LocalThreadStoreOptions {
   readonly logger?: Logger;
   /** The disk. Default: the real one; others inject its faults. */
   readonly fileSystem?: FileSystem;
+  /**
+   * The home's state DB: lists, search, pages and resume then cost what is asked for, and a thread has one
+   * writer among all processes that use it. Default: none, everything is read from the files. Who opened it
+   * closes it, after the store.
+   */
+  readonly stateDb?: ThreadIndex;
   /** Rollouts held open at once, 1 or more. Default 512; threads beyond it are opened again when written to. */
   readonly openFilesMax?: number;
 }
 
 /** The options with every default filled in; `home` is absolute. */
-export type LocalSettings = Required<LocalThreadStoreOptions>;
+export type LocalSettings = Required<Omit<LocalThreadStoreOptions, "stateDb">> & {
+  readonly stateDb: ThreadIndex | null;
+};
 
 const OPEN_FILES_MAX = 512;
 
@@ -50,7 +59,12 @@ export function localSettings(options: LocalThreadStoreOptions): LocalSettings {
   if (!Number.isSafeInteger(openFilesMax) || openFilesMax < 1) {
     throw rejection("invalid_argument", "openFilesMax must be a whole number of 1 or more");
   }
+  const stateDb = options.stateDb ?? null;
+  if (stateDb !== null && stateDb.home !== resolve(home)) {
+    throw rejection("invalid_argument", `the state DB is of the home ${stateDb.home}, not of ${resolve(home)}`);
+  }
   return {
+    stateDb,
     home: resolve(home),
     durability,
     clock,

@@ -24,6 +24,7 @@ import { checkHome, localSettings, type LocalThreadStoreOptions } from "./local-
 import { updateMetadata } from "./metadata-updater.ts";
 import type { RolloutWriter } from "./rollout-writer.ts";
 import { removeThread, requireArchived, requireLive } from "./thread-removal.ts";
+import { listByRows, searchByRows } from "./indexed-list.ts";
 import { listHome } from "./thread-list.ts";
 import {
   readHistoryPage,
@@ -61,10 +62,10 @@ class FileThreadStore implements LocalThreadStore {
   #closing: Promise<void> | null = null;
 
   constructor(context: LocalContext) {
-    const { home, durability } = context.settings;
+    const { home, durability, stateDb } = context.settings;
     this.#context = context;
     this.home = home;
-    this.capabilities = Object.freeze({ durability, paths: true, search: false, reopen: true });
+    this.capabilities = Object.freeze({ durability, paths: true, search: stateDb !== null, reopen: true });
   }
 
   async createThread(params: port.CreateThreadParams): Promise<port.OpenedThread> {
@@ -140,6 +141,12 @@ class FileThreadStore implements LocalThreadStore {
     return attempt("read a history", () => readHistoryPage(context, params));
   }
 
+  async loadWindow(id: string): Promise<null> {
+    const context = this.#open();
+    const threadId = requireThreadId(id);
+    return attempt("read a window", () => withThread(context, threadId, () => Promise.resolve(null)));
+  }
+
   async readThread(params: port.ReadThreadParams): Promise<port.StoredThread> {
     const context = this.#open();
     checkCall("readThread", params);
@@ -160,14 +167,17 @@ class FileThreadStore implements LocalThreadStore {
     const { logger, clock } = this.#context.settings;
     const context = { ...this.#open(), logger, clock };
     const wished = checkList(params);
+    const { rows } = context;
+    if (rows !== null) return attempt("list threads", () => listByRows({ ...context, rows }, wished));
     if (wished.useStateDbOnly === true) throw listNeedsStateDb(this.home);
     return attempt("list the threads of the home", () => listHome(context, wished));
   }
 
   async searchThreads(params: port.SearchThreadsParams): Promise<port.SearchThreadsResult> {
-    this.#open();
+    const { rows } = this.#open();
     checkCall("searchThreads", params);
-    throw searchNeedsIndex(this.home);
+    if (rows === null) throw searchNeedsIndex(this.home);
+    return attempt("search", () => searchByRows(rows, params));
   }
 
   async listTurns(params: port.ListTurnsParams): Promise<port.ListTurnsResult> {
@@ -258,7 +268,7 @@ class FileThreadStore implements LocalThreadStore {
       attempt(`move or delete thread ${threadId}`, async () => {
         await context.writers.get(threadId)?.whenIdle();
         await withThread(context, threadId, () => Promise.resolve());
-        return move(context, threadId);
+        return withClaim(context, threadId, () => move(context, threadId));
       }),
     );
   }
@@ -267,6 +277,17 @@ class FileThreadStore implements LocalThreadStore {
     const { lookup, writers } = this.#context;
     lookup.remember(threadId, entry);
     writers.get(threadId)?.file.movedTo(entry.path);
+    this.#context.rows?.moved(threadId, entry);
+  }
+}
+
+/** What moves or removes a thread's file is its owner's to do. `thread_owned_elsewhere`. */
+async function withClaim<Value>({ rows }: LocalContext, threadId: string, work: () => Promise<Value>): Promise<Value> {
+  await rows?.claims.acquire(threadId);
+  try {
+    return await work();
+  } finally {
+    rows?.claims.release(threadId);
   }
 }
 

@@ -19,7 +19,7 @@ export async function updateMetadata(
   threadId: string,
   patch: ThreadMetadataPatch,
 ): Promise<StoredThread> {
-  const { writers, index, events } = context;
+  const { writers, index, events, rows } = context;
   const writer = writers.get(threadId);
   if (writer !== undefined && writer.newMeta !== null) await writer.materialise();
   await appendMeta(context, threadId, patch);
@@ -28,6 +28,7 @@ export async function updateMetadata(
     // A thread that isn't there has no name: this says so before anything is written.
     await withThread(context, threadId, () => Promise.resolve());
     await attempt("name a thread in the session index", () => index.setName(threadId, name));
+    rows?.named(threadId, name);
     events.tell({ type: "name_updated", threadId, name });
   }
   return readThread(context, threadId, false);

@@ -9,6 +9,7 @@
 import { LIMITS } from "../../base/index.ts";
 import { mapBounded } from "./bounded-map.ts";
 import type { FileSystem } from "./file-system.ts";
+import type { ThreadIndex } from "../thread-index.ts";
 import { listFolder, type RolloutEntry, walkHome } from "./home-walk.ts";
 import { threadNotFound } from "./rollout-access.ts";
 import type { RolloutFacts, RolloutFactsReader } from "./rollout-facts.ts";
@@ -34,13 +35,15 @@ export interface RolloutLookupContext {
   readonly files: FileSystem;
   readonly paths: HomePaths;
   readonly facts: RolloutFactsReader;
+  /** Asked first, where there is one; told what turned out otherwise. */
+  readonly rows: Pick<ThreadIndex, "placeOf" | "moved" | "removed"> | null;
 }
 
 const CONCURRENCY_MAX = 16;
 const DAY_MS = 86_400_000;
 
 /** Makes a lookup that remembers LIMITS.loadedThreadsMax places. */
-export function createRolloutLookup({ files, paths, facts }: RolloutLookupContext): RolloutLookup {
+export function createRolloutLookup({ files, paths, facts, rows }: RolloutLookupContext): RolloutLookup {
   const remembered = new Map<string, RolloutEntry>();
 
   const remember = (threadId: string, entry: RolloutEntry): void => {
@@ -76,9 +79,26 @@ export function createRolloutLookup({ files, paths, facts }: RolloutLookupContex
     const known = remembered.get(threadId);
     if (known !== undefined && (await files.stat(known.path)) !== undefined) return known;
     remembered.delete(threadId);
-    const [found] = await search(threadId);
+    const place = rows?.placeOf(threadId);
+    const indexed = place === undefined ? undefined : await holderAt(threadId, place);
+    const found = indexed ?? (await search(threadId))[0];
     if (found !== undefined) remember(threadId, found);
+    // The row was stale: it names a file that isn't there, or another thread's.
+    if (place !== undefined && indexed === undefined) {
+      if (found === undefined) rows?.removed(threadId);
+      else rows?.moved(threadId, found);
+    }
     return found;
+  };
+
+  /** The file that a row names, if it is the thread's. */
+  const holderAt = async (
+    threadId: string,
+    place: Pick<RolloutEntry, "path" | "archived">,
+  ): Promise<RolloutEntry | undefined> => {
+    const name = place.path.slice(place.path.lastIndexOf("/") + 1);
+    const [facts] = await holders(threadId, [{ path: place.path, archived: place.archived, name }]);
+    return facts?.entry;
   };
 
   return {

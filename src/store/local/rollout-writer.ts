@@ -19,6 +19,7 @@ import { type Batch, encodeBatch, recordsOf } from "../batch-encoder.ts";
 import { isBug } from "./disk-fault.ts";
 import { type CommitQueue, createCommitQueue } from "./commit-queue.ts";
 import type { LineClock } from "../line-clock.ts";
+import type { RolloutFollower } from "../thread-index.ts";
 import type { OffsetIndex } from "./offset-index.ts";
 import type { RolloutFile } from "./rollout-file.ts";
 import { writerClosed } from "../writer-faults.ts";
@@ -37,6 +38,12 @@ export interface RolloutWriterOptions {
   /** The first record of a thread without a file; null where there is one. */
   readonly newMeta: SessionMeta | null;
   readonly nextOrdinal: number;
+  /** Keeps the state DB's rows up to what is written; null where there is none. */
+  readonly follower: RolloutFollower | null;
+  /** Throws when another process has taken the thread over. Called before each commit. */
+  checkClaim(): void;
+  /** Gives the thread back to other processes. */
+  releaseClaim(): void;
   /** Called once the file exists, before anybody is told. */
   onCreated(writer: RolloutWriter): void;
 }
@@ -69,6 +76,8 @@ export class RolloutWriter {
   readonly #appending = new Map<string, Promise<AppendResult>>();
   #newMeta: SessionMeta | null;
   #metaTimestamp = "";
+  #metaLine = "";
+  #isEnded = false;
   #nextOrdinal: number;
   /** Ordinal behind everything that was accepted, written or not. */
   #acceptedOrdinal: number;
@@ -126,6 +135,7 @@ export class RolloutWriter {
       if (appending !== undefined) return appending.then((answer) => ({ ...answer, duplicate: true }));
     }
     this.#refuse();
+    this.#options.checkClaim();
     const actualOrdinal = this.#acceptedOrdinal;
     if (expectedOrdinal !== undefined && expectedOrdinal !== actualOrdinal) {
       throw ordinalConflict(this.threadId, expectedOrdinal, actualOrdinal);
@@ -172,6 +182,15 @@ export class RolloutWriter {
     this.#kill(why);
     await this.#queue.whenIdle();
     await this.file.close();
+  }
+
+  /** Nobody has the writer any more: its rows and its claim are let go. Idempotent. */
+  end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    const { follower, releaseClaim } = this.#options;
+    follower?.end();
+    releaseClaim();
   }
 
   /** Bounds what waits. A single append over the bound is let through when nothing else waits. */
@@ -248,6 +267,7 @@ export class RolloutWriter {
   }
 
   #write(entries: readonly Entry[]): Promise<void> | undefined {
+    this.#options.checkClaim();
     const sync = this.#options.durability === "fsync" || entries.some((entry) => entry.needsSync);
     const [only] = entries;
     const text = entries.length === 1 && only !== undefined ? only.text : entries.map((entry) => entry.text).join("");
@@ -259,16 +279,16 @@ export class RolloutWriter {
     if (!entries.some((entry) => entry.materialises)) return undefined;
     this.#hasUnsynced = !sync;
     this.#metaTimestamp = this.#options.lineClock.now();
-    const meta = encodeLine({ type: "session_meta", payload: this.#newMeta }, this.#metaTimestamp);
-    return this.file.create(Buffer.from(meta + text), sync);
+    this.#metaLine = encodeLine({ type: "session_meta", payload: this.#newMeta }, this.#metaTimestamp);
+    return this.file.create(Buffer.from(this.#metaLine + text), sync);
   }
 
   /** The entries are durable: gives them their ordinals, tells the listeners, answers the callers. */
   #accept(entries: readonly Entry[], offset: number): void {
-    const { durability, events, keys } = this.#options;
-    if (this.file.inode !== null && this.#newMeta !== null) this.#tellCreated();
-    else this.index.note(this.#nextOrdinal, offset);
-    const isHeard = events.hasListeners();
+    const { durability, events, keys, follower } = this.#options;
+    const created = this.file.inode !== null && this.#newMeta !== null ? this.#tellCreated() : null;
+    if (created === null) this.index.note(this.#nextOrdinal, offset);
+    const isHeard = events.hasListeners() || follower !== null;
     const told: RolloutRecord[] = [];
     const answers: AppendResult[] = [];
     for (const { batch } of entries) {
@@ -282,6 +302,7 @@ export class RolloutWriter {
       }
       if (isHeard) told.push(...recordsOf(batch, firstOrdinal));
     }
+    if (follower !== null) this.#tellFollower(follower, entries, created === null ? told : [created, ...told]);
     if (told.length > 0) events.tell({ type: "appended", threadId: this.threadId, records: told });
     for (const [index, answer] of answers.entries()) {
       const entry = entries[index];
@@ -291,15 +312,25 @@ export class RolloutWriter {
     }
   }
 
-  #tellCreated(): void {
+  /** Rows follow in the same turn of the event loop: whoever reads them after an answer finds what was answered. */
+  #tellFollower(follower: RolloutFollower, entries: readonly Entry[], records: readonly RolloutRecord[]): void {
+    const { path, inode, end } = this.file;
+    if (records.length === 0 || inode === null) return;
+    const isNew = records[0]?.ordinal === 0;
+    const text = (isNew ? this.#metaLine : "") + entries.map((entry) => entry.text).join("");
+    follower.appended({ path, inode, records, text, offset: end - Buffer.byteLength(text) });
+  }
+
+  #tellCreated(): RolloutRecord | null {
     const payload = this.#newMeta;
     this.#newMeta = null;
-    if (payload === null) return;
+    if (payload === null) return null;
     const { events } = this.#options;
     this.#options.onCreated(this);
     events.tell({ type: "created", threadId: this.threadId });
     const record = { ordinal: 0, timestamp: this.#metaTimestamp, item: { type: "session_meta" as const, payload } };
     events.tell({ type: "appended", threadId: this.threadId, records: [record] });
+    return record;
   }
 
   /** Final faults end the writer; after others it goes on, without all that waited (W3). */
@@ -332,7 +363,12 @@ export class RolloutWriter {
 }
 
 /** After these the file is no longer this writer's to write. */
-const FINAL_CODES: ReadonlySet<string> = new Set(["writer_fenced", "writer_closed", "thread_exists"]);
+const FINAL_CODES: ReadonlySet<string> = new Set([
+  "writer_fenced",
+  "writer_closed",
+  "thread_exists",
+  "thread_owned_elsewhere",
+]);
 
 function ordinalConflict(threadId: string, expectedOrdinal: number, actualOrdinal: number): SkeinError {
   return fault("ordinal_conflict", `thread ${threadId} goes on at ordinal ${actualOrdinal}, not ${expectedOrdinal}`, {

@@ -18,9 +18,11 @@ import type {
   LoadHistoryParams,
   StoredThread,
 } from "../thread-store.ts";
+import type { IndexedThread } from "../thread-index.ts";
 import { pageItems, pageTurns } from "../turn-page.ts";
 import { readMetadata, readTurns } from "./fold-rollout.ts";
 import { readHistory } from "./history-reader.ts";
+import { pageItemsByRows, pageTurnsByRows } from "./indexed-turns.ts";
 import { type LocalContext, withThread } from "./local-context.ts";
 import { notARollout, type ReadableRollout } from "./rollout-access.ts";
 import { withFileTimes } from "./rollout-facts.ts";
@@ -38,9 +40,11 @@ export async function readThread(
   threadId: string,
   includeHistory: boolean,
 ): Promise<StoredThread> {
-  return withThread(context, threadId, (rollout, entry) =>
-    readStored(context, { rollout, archived: entry.archived, includeHistory }),
-  );
+  return withThread(context, threadId, async (rollout, entry) => {
+    const indexed = await readIndexed(context, rollout, entry);
+    if (indexed === undefined) return readStored(context, { rollout, archived: entry.archived, includeHistory });
+    return includeHistory ? { ...indexed.thread, history: await readAll(context, rollout) } : indexed.thread;
+  });
 }
 
 /** A thread by its file; a relative path is one in the home. `rollout_unreadable`. */
@@ -66,16 +70,30 @@ export function rolloutPathOf({ paths }: LocalContext, rolloutPath: string): str
 
 /** A page of a thread's turns. */
 export async function readTurnPage(context: LocalContext, params: ListTurnsParams): Promise<ListTurnsResult> {
-  return withThread(context, requireThreadId(params.threadId), async (rollout) =>
-    pageTurns(await readTurns(context.files, rollout), params),
-  );
+  return withThread(context, requireThreadId(params.threadId), async (rollout, entry) => {
+    const indexed = await readIndexed(context, rollout, entry);
+    if (indexed === undefined) return pageTurns(await readTurns(context.files, rollout), params);
+    return pageTurnsByRows({ files: context.files, rollout, turns: indexed.turns }, params);
+  });
 }
 
 /** A page of a thread's items. */
 export async function readItemPage(context: LocalContext, params: ListItemsParams): Promise<ListItemsResult> {
-  return withThread(context, requireThreadId(params.threadId), async (rollout) =>
-    pageItems(await readTurns(context.files, rollout), params),
-  );
+  return withThread(context, requireThreadId(params.threadId), async (rollout, entry) => {
+    const indexed = await readIndexed(context, rollout, entry);
+    if (indexed === undefined) return pageItems(await readTurns(context.files, rollout), params);
+    return pageItemsByRows({ files: context.files, rollout, turns: indexed.turns }, params);
+  });
+}
+
+/** What the rows say of an open rollout, if they can be brought up to it; without a state DB nothing. */
+async function readIndexed(
+  { rows }: LocalContext,
+  rollout: ReadableRollout,
+  { archived, threadId }: { readonly archived: boolean; readonly threadId: string },
+): Promise<IndexedThread | undefined> {
+  const { path, stat, end } = rollout;
+  return rows?.read({ threadId, path, archived, inode: stat.inode, end });
 }
 
 interface StoredRead {

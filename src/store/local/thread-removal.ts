@@ -25,7 +25,7 @@ export async function requireArchived({ lookup }: LocalContext, threadId: string
 
 /** Removes every file that holds the thread, and its name. An open writer is closed first. */
 export async function removeThread(context: LocalContext, threadId: string): Promise<void> {
-  const { files, isSynced, lookup, index, writers } = context;
+  const { files, isSynced, lookup, index, rows, writers } = context;
   const writer = writers.get(threadId);
   if (writer !== undefined) await writers.release(writer, writerClosed(threadId, "the thread was deleted"));
   const name = (await index.names()).get(threadId);
@@ -35,6 +35,10 @@ export async function removeThread(context: LocalContext, threadId: string): Pro
     folders.add(dirname(path));
   }
   lookup.forget(threadId);
+  rows?.removed(threadId);
   if (isSynced) for (const folder of folders) await files.syncDirectory(folder);
-  if (name !== undefined && name !== null) await index.setName(threadId, null);
+  if (name !== undefined && name !== null) {
+    await index.setName(threadId, null);
+    rows?.named(threadId, null);
+  }
 }

@@ -13,6 +13,7 @@ import { readAppliedKeys } from "./applied-key-reader.ts";
 import { copyFork } from "./fork-copier.ts";
 import { readText } from "./block-reader.ts";
 import { providerOfHome } from "./home-provider.ts";
+import type { IndexedFile } from "../thread-index.ts";
 import { attempt, type LocalContext, withThread } from "./local-context.ts";
 import { countRecords } from "./log-places.ts";
 import { createOffsetIndex } from "./offset-index.ts";
@@ -34,7 +35,8 @@ export async function openNew(
   if (wishedId !== undefined) await refuseTakenId(context, threadId);
   const path = newRolloutPath(context.paths, threadId, createdAtMs);
   const file = new RolloutFile(context.fileContext, { threadId, path, isIdGiven: wishedId !== undefined }, null);
-  const rest = { keys: createAppliedKeys(), index: createOffsetIndex(), nextOrdinal: 1 };
+  const rest = { keys: createAppliedKeys(), index: createOffsetIndex(), nextOrdinal: 1, indexed: null };
+  await context.rows?.claims.acquire(threadId);
   return opened(register(context, { threadId, file, newMeta: meta, ...rest }), 0);
 }
 
@@ -82,12 +84,28 @@ async function undoRivalled({ files, fileContext }: LocalContext, own: RolloutPl
 
 /** Opens a writer on a file that holds the thread. `rollout_unreadable`, `thread_not_found`. */
 export async function openExisting(context: LocalContext, threadId: string, path: string): Promise<OpenedThread> {
+  await context.rows?.claims.acquire(threadId);
+  try {
+    return await openClaimed(context, threadId, path);
+  } catch (error) {
+    context.rows?.claims.release(threadId);
+    throw error;
+  }
+}
+
+async function openClaimed(context: LocalContext, threadId: string, path: string): Promise<OpenedThread> {
+  const archived = path.startsWith(`${context.paths.archived}/`);
   const read = await context.access.open(path, async (rollout) => {
-    const { nextOrdinal, index } = await countRecords(context.files, rollout);
-    const keys = await readKeys(context, { threadId, rollout, nextOrdinal });
     const { stat, end, tornBytes, lacksNewline } = rollout;
+    const indexed: IndexedFile = { threadId, path, archived, inode: stat.inode, end };
+    const known = context.rows?.nextOrdinalOf(indexed);
+    const { nextOrdinal, index } =
+      known === undefined
+        ? await countRecords(context.files, rollout)
+        : { nextOrdinal: known, index: createOffsetIndex() };
+    const keys = await readKeys(context, { threadId, rollout, nextOrdinal });
     const existing: ExistingRollout = { inode: stat.inode, tail: { end, tornBytes, lacksNewline } };
-    return { existing, nextOrdinal, index, keys };
+    return { existing, nextOrdinal, index, keys, indexed };
   });
   if (read === undefined) throw threadNotFound(threadId);
   const { existing, ...rest } = read;
@@ -147,13 +165,19 @@ async function refuseTakenId(context: LocalContext, threadId: string): Promise<v
 
 type WriterParts = Pick<RolloutWriterOptions, "threadId" | "file" | "newMeta" | "keys" | "index" | "nextOrdinal"> & {
   readonly newMeta: SessionMeta | null;
+  /** The file as the state DB is to follow it; null before it exists. */
+  readonly indexed: IndexedFile | null;
 };
 
-function register(context: LocalContext, parts: WriterParts): RolloutWriter {
-  const { writers, events, lookup, lineClock } = context;
+function register(context: LocalContext, { indexed, ...parts }: WriterParts): RolloutWriter {
+  const { writers, events, lookup, lineClock, rows } = context;
   const { durability } = context.settings;
+  const { threadId } = parts;
   const writer = new RolloutWriter({
     ...parts,
+    follower: rows?.follow(threadId, indexed) ?? null,
+    checkClaim: () => rows?.claims.check(threadId),
+    releaseClaim: () => rows?.claims.release(threadId),
     epoch: writers.nextEpoch(),
     durability,
     lineClock,

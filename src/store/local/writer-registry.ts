@@ -43,6 +43,7 @@ export function createWriterRegistry(): WriterRegistry {
     return writer?.epoch === name.epoch ? writer : undefined;
   };
   const remove = (writer: RolloutWriter): void => {
+    writer.end();
     if (open.get(writer.threadId) === writer) open.delete(writer.threadId);
     const { inode } = writer.file;
     if (inode !== null && byInode.get(inode) === writer) byInode.delete(inode);

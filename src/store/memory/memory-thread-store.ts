@@ -48,6 +48,7 @@ import type {
   UpdateThreadMetadataParams,
 } from "../thread-store.ts";
 import { createSnippetFinder } from "../snippet-finder.ts";
+import { type ThreadWindow, windowOf } from "../thread-window.ts";
 import { pageItems, pageTurns } from "../turn-page.ts";
 import { type CallJournal, createCallJournal, type StoreCall, type StoreMethod } from "./call-journal.ts";
 import { MemoryThreads } from "./memory-threads.ts";
@@ -165,6 +166,10 @@ class MemoryStore implements MemoryThreadStore {
       const nextOrdinal = from + records.length;
       return { records, nextOrdinal, isEnd: nextOrdinal >= log.length };
     });
+  }
+
+  async loadWindow(threadId: string): Promise<ThreadWindow | null> {
+    return this.#call("loadWindow", { threadId }, () => windowOf(this.#threads.requireStored(threadId).log.read()));
   }
 
   async readThread(params: ReadThreadParams): Promise<StoredThread> {
