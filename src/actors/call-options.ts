@@ -6,7 +6,7 @@ import { checkOptions } from "../base/index.ts";
 import type { NewThreadMetadata } from "../store/index.ts";
 import type { TurnSettings } from "./agent.ts";
 import type { ForkThreadParams } from "./fork-thread.ts";
-import type { ReviewOptions, StartThreadParams } from "./thread-manager.ts";
+import type { ResumeOptions, ReviewOptions, StartThreadParams } from "./thread-manager.ts";
 
 type MembersOf<Options> = Readonly<Record<keyof Options, true>>;
 
@@ -29,8 +29,9 @@ const START: MembersOf<StartThreadParams> = {
   effort: true,
   instructions: true,
 };
-const FORK: MembersOf<ForkThreadParams> = { ...START, beforeTurnId: true };
+const FORK: MembersOf<ForkThreadParams> = { ...START, beforeTurnId: true, excludeTurns: true };
 const TURN: MembersOf<TurnSettings> = { model: true, cwd: true, effort: true, instructions: true, outputSchema: true };
+const RESUME: MembersOf<ResumeOptions> = { ...TURN, excludeTurns: true };
 const REVIEW: MembersOf<ReviewOptions> = { delivery: true };
 const READ = { includeTurns: true } as const;
 
@@ -39,6 +40,7 @@ const CALLS = Object.freeze({
   start: { what: "startThread", members: START },
   fork: { what: "forkThread", members: FORK },
   turn: { what: "a turn", members: TURN },
+  resume: { what: "resumeThread", members: RESUME },
   review: { what: "review", members: REVIEW },
   read: { what: "readThread", members: READ },
 });

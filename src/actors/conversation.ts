@@ -1,12 +1,19 @@
 /**
  * What a thread is at one ordinal: the states of the folds, stepped together. A live thread and a
  * replay of its log go through this one function, so they can't differ.
+ *
+ * A conversation may begin at a window (store/thread-window.ts): the turns before it are outlines, and all
+ * else is as if the whole log had been read, as long as it doesn't say `needsWholeLog`.
  */
 import {
+  isContextRead,
   type Json,
   modelContextFold,
   modelContextOf,
   type ModelContextState,
+  modelContextStateAt,
+  needsHiddenItems,
+  needsStrictReplay,
   type ResponseItem,
   type RolloutRecord,
   type ThreadMetadata,
@@ -19,8 +26,10 @@ import {
   type TurnContext,
   turnsFold,
   turnsOf,
+  turnsStateAt,
   type TurnsState,
 } from "../events/index.ts";
+import type { ThreadWindow } from "../store/index.ts";
 import type { TurnSettings } from "./agent.ts";
 
 /** States of the folds after `nextOrdinal` records. Immutable: a step makes a new one. */
@@ -32,6 +41,10 @@ export interface Conversation {
   readonly metadata: ThreadMetadata;
   /** The newest turn_context; what the next turn runs with unless told otherwise. */
   readonly turnContext: TurnContext | null;
+  /** The first record that was read. 0: nothing is known by its outline alone. */
+  readonly firstOrdinal: number;
+  /** A record changed an item of a turn that is known by its outline. */
+  readonly missesItems: boolean;
 }
 
 export function emptyConversation(): Conversation {
@@ -42,12 +55,42 @@ export function emptyConversation(): Conversation {
     usage: tokenUsageFold.initial(),
     metadata: threadMetadataFold.initial(),
     turnContext: null,
+    firstOrdinal: 0,
+    missesItems: false,
   };
+}
+
+/** The conversation at a window's beginning. It says nothing true before all records up to the window's end were stepped. */
+export function conversationAt({ place, metadata, usage }: ThreadWindow): Conversation {
+  const turns = turnsStateAt(place);
+  return {
+    nextOrdinal: place.nextOrdinal,
+    turns,
+    context: modelContextStateAt(place),
+    usage: { track: turns.track, ...usage },
+    metadata,
+    turnContext: null,
+    firstOrdinal: place.nextOrdinal,
+    missesItems: false,
+  };
+}
+
+/**
+ * Whether only the whole log tells what the conversation is now: a rollback brought back what a compaction
+ * before the window replaced, a record changed an item of an old turn, an id or a place depends on what
+ * lines that nobody parsed really hold, or the settings stand before the window.
+ */
+export function needsWholeLog(conversation: Conversation): boolean {
+  const { firstOrdinal, missesItems, turns, context, turnContext, metadata } = conversation;
+  if (firstOrdinal === 0) return false;
+  const missesSettings = turnContext === null && metadata.model !== null;
+  return missesItems || missesSettings || needsStrictReplay(turns) || !isContextRead(context);
 }
 
 /** The conversation with one more record; its ordinal must be the next one. */
 export function stepConversation(conversation: Conversation, record: RolloutRecord): Conversation {
   const { item } = record;
+  const { firstOrdinal, missesItems } = conversation;
   return {
     nextOrdinal: record.ordinal + 1,
     turns: turnsFold.step(conversation.turns, record),
@@ -55,6 +98,8 @@ export function stepConversation(conversation: Conversation, record: RolloutReco
     usage: tokenUsageFold.step(conversation.usage, record),
     metadata: threadMetadataFold.step(conversation.metadata, record),
     turnContext: item.type === "turn_context" ? item.payload : conversation.turnContext,
+    firstOrdinal,
+    missesItems: missesItems || (firstOrdinal > 0 && needsHiddenItems(conversation.turns, record)),
   };
 }
 

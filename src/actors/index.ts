@@ -20,4 +20,10 @@ export type { UnfinishedCall } from "./calls-in-flight.ts";
 export { createThreadManager } from "./registry-thread-manager.ts";
 export { type ShutdownOptions, type ShutdownReport, shutdownTimeoutMs } from "./shutdown-threads.ts";
 export type * from "./thread-handle.ts";
-export type { ReviewOptions, StartedReview, StartThreadParams, ThreadManager } from "./thread-manager.ts";
+export type {
+  ResumeOptions,
+  ReviewOptions,
+  StartedReview,
+  StartThreadParams,
+  ThreadManager,
+} from "./thread-manager.ts";

@@ -149,7 +149,10 @@ export class LiveThreadHandle implements ThreadHandle {
       this.#requireNoTurn();
       const marker = eventItem(decide());
       // A thread without a log has no turns to drop, and is not made by dropping none.
-      if (this.#thread.conversation.nextOrdinal > 0) await this.#thread.append([marker]);
+      if (this.#thread.conversation.nextOrdinal > 0) {
+        await this.#thread.log.prepareFor([marker]);
+        await this.#thread.append([marker]);
+      }
       return this.#thread.snapshot();
     });
   }

@@ -20,7 +20,8 @@ import type { TurnSettings } from "./agent.ts";
 import { checkCallOptions } from "./call-options.ts";
 import { CallsInFlight } from "./calls-in-flight.ts";
 import { visibleTurns } from "./conversation.ts";
-import { forkEndItems, forkMetadata, forkPointOf, type ForkThreadParams, readConversation } from "./fork-thread.ts";
+import { forkEndItems, forkMetadata, forkPointOf, type ForkThreadParams, readConversation, readForkSource } from "./fork-thread.ts";
+import type { LiveThread } from "./live-thread.ts";
 import { checkResponseItems, checkSettings } from "./live-thread-handle.ts";
 import { environmentOf, newMetadata, tellSafely, type ThreadManagerOptions } from "./manager-options.ts";
 import { recordInBatches } from "./record-items.ts";
@@ -29,7 +30,7 @@ import { type ShutdownOptions, type ShutdownReport, shutdownThreads, shutdownTim
 import type { ThreadEnvironment } from "./thread-environment.ts";
 import type { ReviewTarget, ThreadHandle, ThreadSnapshot, TurnOptions } from "./thread-handle.ts";
 import { ThreadLoader } from "./thread-loader.ts";
-import type { ReviewOptions, StartedReview, StartThreadParams, ThreadManager } from "./thread-manager.ts";
+import type { ResumeOptions, ReviewOptions, StartedReview, StartThreadParams, ThreadManager } from "./thread-manager.ts";
 import { isUsable, requireThreadId, ThreadRegistry } from "./thread-registry.ts";
 
 /** Makes a manager over a store and an agent. */
@@ -66,12 +67,20 @@ class RegistryThreadManager implements ThreadManager {
     return await this.#calls.run("start", create.threadId ?? null, call);
   }
 
-  async resume(threadId: string, overrides: TurnOptions = {}): Promise<ThreadHandle> {
+  async resume(threadId: string, overrides: ResumeOptions = {}): Promise<ThreadHandle> {
     const id = requireThreadId(threadId);
-    const settings = checkSettings(overrides);
+    checkCallOptions("resume", overrides);
+    const { excludeTurns, ...asked } = overrides;
+    const isOutlineEnough = isFlagSet("excludeTurns", excludeTurns);
+    const settings = checkSettings(asked);
     return await this.#guarded("resume", id, async () => {
       const loaded = await this.#loader.usable(id);
-      return loaded?.handle ?? (await this.#loader.load({ type: "stored", params: { threadId: id } }, settings));
+      if (loaded === undefined) {
+        const origin = { type: "stored", params: { threadId: id }, excludeTurns: isOutlineEnough } as const;
+        return await this.#loader.load(origin, settings);
+      }
+      if (!isOutlineEnough) await loaded.thread.log.readWhole();
+      return loaded.handle;
     });
   }
 
@@ -88,9 +97,11 @@ class RegistryThreadManager implements ThreadManager {
     checkResponseItems(items);
     const { create, settings } = this.#newThread(params);
     return await this.#calls.run("resumeFromHistory", create.threadId ?? null, () =>
-      this.#loader.create(create, settings, async (thread) => {
-        await thread.guard(() => thread.log.materialize());
-        for (const batch of recordInBatches(items)) await thread.append(batch);
+      this.#loader.create(create, settings, {
+        initialize: async (thread) => {
+          await thread.guard(() => thread.log.materialize());
+          for (const batch of recordInBatches(items)) await thread.append(batch);
+        },
       }),
     );
   }
@@ -98,21 +109,23 @@ class RegistryThreadManager implements ThreadManager {
   async fork(threadId: string, params: ForkThreadParams = {}): Promise<ThreadHandle> {
     const sourceId = requireThreadId(threadId);
     checkCallOptions("fork", params);
-    const { model, effort, instructions } = params;
-    const settings = checkSettings(withoutUndefined({ model, effort, instructions, cwd: params.cwd }));
+    const { model, effort, instructions, cwd, beforeTurnId } = params;
+    const settings = checkSettings(withoutUndefined({ model, effort, instructions, cwd }));
+    const excludeTurns = isFlagSet("excludeTurns", params.excludeTurns);
     const ownId = params.threadId === undefined ? {} : { threadId: requireThreadId(params.threadId) };
     return await this.#calls.run("fork", sourceId, async () => {
       const live = this.#registry.find(sourceId)?.thread;
       const source =
         live !== undefined && isUsable(live)
           ? live.conversation
-          : await readConversation(this.#environment.store, sourceId);
-      const fork = forkPointOf(sourceId, source, params.beforeTurnId);
+          : await readForkSource(this.#environment.store, sourceId, beforeTurnId);
+      const fork = forkPointOf(sourceId, source, beforeTurnId);
       const create = { ...ownId, metadata: forkMetadata(source, params), fork };
-      return await this.#loader.create(create, settings, async (thread) => {
+      const initialize = async (thread: LiveThread): Promise<void> => {
         const ending = forkEndItems(thread.conversation);
         if (ending.length > 0) await thread.append(ending);
-      });
+      };
+      return await this.#loader.create(create, settings, { initialize, excludeTurns });
     });
   }
 
@@ -208,9 +221,10 @@ class RegistryThreadManager implements ThreadManager {
     checkCallOptions("read", options);
     const { includeTurns = false } = options;
     return await this.#calls.run("read", id, async () => {
-      const handle = this.get(id);
-      if (handle !== undefined) {
-        const { thread } = handle.snapshot();
+      const loaded = this.#registry.find(id);
+      if (loaded !== undefined && isUsable(loaded.thread)) {
+        if (includeTurns) await loaded.thread.log.readWhole();
+        const { thread } = loaded.handle.snapshot();
         return includeTurns ? thread : { ...thread, turns: [] };
       }
       const { store } = this.#environment;
@@ -275,6 +289,14 @@ class RegistryThreadManager implements ThreadManager {
   async #guarded<Answer>(name: string, threadId: string, call: () => Promise<Answer>): Promise<Answer> {
     return await this.#calls.run(name, threadId, () => this.#loader.guarded(threadId, call));
   }
+}
+
+/** Default false. `invalid_argument` unless it is true, false or left out. */
+function isFlagSet(name: string, flag: unknown): boolean {
+  if (flag !== undefined && typeof flag !== "boolean") {
+    throw rejection("invalid_argument", `${name} must be true or false`, { member: name });
+  }
+  return flag ?? false;
 }
 
 /** Members that are undefined say nothing, and must not hide a default. */

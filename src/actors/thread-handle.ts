@@ -56,7 +56,7 @@ export interface ThreadSnapshot {
   readonly state: LiveThreadState;
   /** Records folded so far; equals the log's length. */
   readonly nextOrdinal: number;
-  /** The protocol's Thread, turns filled, the running turn last. */
+  /** The protocol's Thread, turns filled, the running turn last. Of old ones only outlines where `excludeTurns` was asked for. */
   readonly thread: Thread;
   readonly activeTurnId: string | null;
   /** Why the thread is `failed`; null otherwise. */

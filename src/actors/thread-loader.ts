@@ -26,6 +26,13 @@ export interface ThreadLoaderParts {
 /** What belongs to a thread's making, behind its opening. */
 export type Initialize = (thread: LiveThread) => Promise<void>;
 
+/** How a new thread is loaded. */
+export interface CreateOptions {
+  readonly initialize?: Initialize;
+  /** As in ResumeOptions. */
+  readonly excludeTurns?: boolean | undefined;
+}
+
 export class ThreadLoader {
   readonly #parts: ThreadLoaderParts;
   readonly #gate = new ThreadGate();
@@ -48,14 +55,15 @@ export class ThreadLoader {
   async create(
     create: CreateThreadParams,
     settings: Partial<TurnSettings>,
-    initialize?: Initialize,
+    options: CreateOptions = {},
   ): Promise<ThreadHandle> {
+    const { initialize, excludeTurns = false } = options;
     const { environment, calls } = this.#parts;
     calls.requireOpen();
     const opened = await environment.store.createThread(create);
     const { writer } = opened;
     const { threadId } = writer;
-    const origin = { type: "new", params: { ...create, threadId }, opened } as const;
+    const origin = { type: "new", params: { ...create, threadId }, opened, excludeTurns } as const;
     try {
       return await this.guarded(threadId, () => this.load(origin, settings, initialize));
     } catch (error) {

@@ -4,8 +4,12 @@
  * or another caller of the store recorded is folded exactly once and in order, and a gap is read from
  * the log.
  *
+ * A thread whose turns nobody asked for is folded from its window on. Where only the whole log tells what
+ * the thread is, that is read instead, then or later; nobody sees a conversation that says so of itself.
+ *
  * Invariants
- *   L1  `conversation` holds the records 0 … nextOrdinal - 1 of the log, each stepped once.
+ *   L1  `conversation` holds the records up to nextOrdinal - 1 of the log, from 0 or from the window on,
+ *       each stepped once.
  *   L2  When `append` resolves, its records are durable and folded.
  *   L3  A writer that was acquired is released, whatever becomes of the opening.
  */
@@ -22,13 +26,20 @@ import {
   type StoreEvent,
   type ThreadWriter,
 } from "../store/index.ts";
-import { type Conversation, emptyConversation, stepConversation } from "./conversation.ts";
+import {
+  type Conversation,
+  conversationAt,
+  emptyConversation,
+  needsWholeLog,
+  stepConversation,
+} from "./conversation.ts";
 import type { ThreadEnvironment } from "./thread-environment.ts";
 
 /** Where a thread comes from. A new one was created in the store already: only the store knows which ids are free. */
-export type ThreadOrigin =
+export type ThreadOrigin = { readonly excludeTurns?: boolean } & (
   | { readonly type: "new"; readonly params: NewThreadParams; readonly opened: OpenedThread | null }
-  | { readonly type: "stored"; readonly params: ResumeThreadParams };
+  | { readonly type: "stored"; readonly params: ResumeThreadParams }
+);
 
 type NewThreadParams = CreateThreadParams & { readonly threadId: string };
 
@@ -38,6 +49,8 @@ export class ThreadLog {
   #origin: ThreadOrigin;
   #writer: ThreadWriter | null = null;
   #conversation: Conversation = emptyConversation();
+  /** Nobody asked for the turns before the window. */
+  #excludesTurns: boolean;
   /** Who the thread is before its first record exists. */
   #unrecorded: ThreadMetadata | null = null;
   #path: string | null = null;
@@ -50,6 +63,7 @@ export class ThreadLog {
   constructor(environment: ThreadEnvironment, origin: ThreadOrigin) {
     this.#environment = environment;
     this.#origin = origin;
+    this.#excludesTurns = origin.excludeTurns ?? false;
     this.threadId = origin.params.threadId;
   }
 
@@ -86,6 +100,22 @@ export class ThreadLog {
   async append(items: readonly AppendableItem[]): Promise<void> {
     const { nextOrdinal } = await this.#startAppend(items);
     while (this.#conversation.nextOrdinal < nextOrdinal) await this.#catchUp();
+  }
+
+  /** Reads what was left out, if it was. Rejects as `loadHistory` does, and then nothing has changed. */
+  async readWhole(): Promise<void> {
+    while (this.#conversation.firstOrdinal > 0) {
+      this.#reading ??= this.#readOn(LOG_START, null);
+      await this.#reading;
+    }
+    this.#excludesTurns = false;
+  }
+
+  /** Reads the whole log if only that tells what the thread will be with these items. Rejects as `readWhole`. */
+  async prepareFor(items: readonly AppendableItem[]): Promise<void> {
+    const { nextOrdinal } = this.#conversation;
+    const records = items.map((item, index) => ({ ordinal: nextOrdinal + index, timestamp: null, item }));
+    if (needsWholeLog(stepAll(this.#conversation, records))) await this.readWhole();
   }
 
   /** Makes the thread visible in lists. */
@@ -200,13 +230,15 @@ export class ThreadLog {
     this.#announcedOrdinal = Math.max(this.#announcedOrdinal, last.ordinal + 1);
     // Who reads now sees these too: it goes on until it has what was announced.
     if (this.#reading !== null) return;
-    if (first.ordinal > this.#conversation.nextOrdinal) {
+    const isGap = first.ordinal > this.#conversation.nextOrdinal;
+    const next = isGap ? null : stepAll(this.#conversation, records);
+    if (next === null || needsWholeLog(next)) {
       const { logger } = this.#environment;
       const { threadId } = this;
       this.#catchUp().catch((error: unknown) => logger.error({ error, threadId }, "could not read on"));
       return;
     }
-    this.#conversation = stepAll(this.#conversation, records);
+    this.#conversation = next;
     this.#recorded();
   }
 
@@ -219,36 +251,49 @@ export class ThreadLog {
 
   /** Reads on from what is folded, once for all who wait. */
   #catchUp(): Promise<void> {
-    this.#reading ??= this.#readOn(this.#conversation, null);
+    this.#reading ??= this.#readOn(beginAt(this.#conversation), null);
     return this.#reading;
   }
 
   #replay(signal: AbortSignal): Promise<void> {
-    this.#reading = this.#readOn(emptyConversation(), signal);
+    this.#reading = this.#readOn(this.#excludesTurns ? this.#window() : LOG_START, signal);
     return this.#reading;
   }
 
-  /** Folds the log behind `from` and puts the outcome in place, in one step with the last page. */
-  async #readOn(from: Conversation, signal: AbortSignal | null): Promise<void> {
-    const { store } = this.#environment;
-    const { threadId } = this;
-    let conversation = from;
-    let hint: string | undefined;
+  async #window(): Promise<LogBegin> {
+    const window = await this.#environment.store.loadWindow(this.threadId);
+    if (window === null) return LOG_START;
+    const { endOrdinal, hint } = window;
+    return { conversation: conversationAt(window), endOrdinal, hint };
+  }
+
+  /** Folds the log behind a place and puts the outcome in place, in one step with the last page. */
+  async #readOn(place: LogBegin | Promise<LogBegin>, signal: AbortSignal | null): Promise<void> {
     try {
-      for (;;) {
-        const { nextOrdinal } = conversation;
-        const asked = { threadId, from: nextOrdinal, ...(hint === undefined ? {} : { hint }) };
-        const page = await store.loadHistory(asked);
-        signal?.throwIfAborted();
-        conversation = stepAll(conversation, page.records);
-        hint = page.hint;
-        if (page.isEnd && conversation.nextOrdinal >= this.#announcedOrdinal) break;
-        if (page.records.length === 0) throw this.#missingBehind(nextOrdinal);
-      }
+      const begin = await place;
+      let conversation = await this.#fold(begin, signal);
+      const isShort = conversation.nextOrdinal < begin.endOrdinal;
+      if (isShort || needsWholeLog(conversation)) conversation = await this.#fold(LOG_START, signal);
       this.#conversation = conversation;
       if (conversation.nextOrdinal > 0) this.#recorded();
     } finally {
       this.#reading = null;
+    }
+  }
+
+  async #fold(begin: LogBegin, signal: AbortSignal | null): Promise<Conversation> {
+    const { store } = this.#environment;
+    const { threadId } = this;
+    let { conversation, hint } = begin;
+    for (;;) {
+      const { nextOrdinal } = conversation;
+      const asked = { threadId, from: nextOrdinal, ...(hint === undefined ? {} : { hint }) };
+      const page = await store.loadHistory(asked);
+      signal?.throwIfAborted();
+      conversation = stepAll(conversation, page.records);
+      hint = page.hint;
+      if (page.isEnd && conversation.nextOrdinal >= this.#announcedOrdinal) return conversation;
+      if (page.records.length === 0) throw this.#missingBehind(nextOrdinal);
     }
   }
 
@@ -259,6 +304,20 @@ export class ThreadLog {
     });
   }
 }
+
+/** Where a replay begins. */
+interface LogBegin {
+  readonly conversation: Conversation;
+  /** The log is this long at least. */
+  readonly endOrdinal: number;
+  readonly hint: string | undefined;
+}
+
+function beginAt(conversation: Conversation): LogBegin {
+  return { conversation, endOrdinal: conversation.nextOrdinal, hint: undefined };
+}
+
+const LOG_START: LogBegin = Object.freeze(beginAt(emptyConversation()));
 
 /** Steps what comes next; what was stepped before is passed over (L1). */
 function stepAll(from: Conversation, records: readonly RolloutRecord[]): Conversation {

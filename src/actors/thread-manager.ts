@@ -19,6 +19,17 @@ export interface StartThreadParams extends Partial<NewThreadMetadata> {
   readonly instructions?: string;
 }
 
+/** How a stored thread is loaded: with which settings of its next turn, and with how much of its turns. */
+export interface ResumeOptions extends TurnOptions {
+  /**
+   * Don't read what only old turns' items are in: where the store knows the thread's window (loadWindow), the
+   * log is read from there on. A snapshot then lists the turns before the window without items
+   * (`itemsView: "notLoaded"`) and the others in full. All else is as without it; what turns out to need the
+   * whole log (a rollback past the compaction the window begins with) reads it then. Default false.
+   */
+  readonly excludeTurns?: boolean;
+}
+
 /** A review that was started. */
 export interface StartedReview {
   readonly turn: StartedTurn;
@@ -36,8 +47,11 @@ export interface ReviewOptions {
 export interface ThreadManager {
   /** Makes and loads a thread. Nothing is stored before its first turn (or materialize). */
   start(params?: StartThreadParams): Promise<ThreadHandle>;
-  /** Loads a stored thread, archived or not. A loaded one is returned as it is, and `overrides` are ignored. */
-  resume(threadId: string, overrides?: TurnOptions): Promise<ThreadHandle>;
+  /**
+   * Loads a stored thread, archived or not. A loaded one is returned as it is, and `overrides` are ignored; one
+   * that was loaded without its old turns' items gets them, unless they are left out here too.
+   */
+  resume(threadId: string, overrides?: ResumeOptions): Promise<ThreadHandle>;
   /** Loads exactly this file. `unsupported` where threads have none, `invalid_argument` when the thread is loaded from another. */
   resumeByPath(rolloutPath: string, overrides?: TurnOptions): Promise<ThreadHandle>;
   /** Makes a new thread that knows this history; it is stored at once, and has no turns. */
@@ -63,7 +77,7 @@ export interface ThreadManager {
   /** Unloads and removes the log for good. A thread that was never stored is just unloaded. */
   delete(threadId: string): Promise<void>;
   updateMetadata(threadId: string, patch: ThreadMetadataPatch): Promise<StoredThread>;
-  /** The thread as it is now: live where it is loaded, else as stored. */
+  /** The thread as it is now: live where it is loaded, else as stored. Turns have all their items. */
   read(threadId: string, options?: { readonly includeTurns?: boolean }): Promise<Thread>;
   /**
    * Unloads everything, within a bounded time. Calls under way end first, or are refused with

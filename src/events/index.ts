@@ -13,7 +13,13 @@ export {
   type FoldStates,
 } from "./fold-scanner.ts";
 export { type Lineage, lineageFold } from "./folds/lineage-fold.ts";
-export { modelContextFold, modelContextOf, type ModelContextState } from "./folds/model-context-fold.ts";
+export {
+  isContextRead,
+  modelContextFold,
+  modelContextOf,
+  type ModelContextState,
+  modelContextStateAt,
+} from "./folds/model-context-fold.ts";
 export {
   beginsTurn,
   gitOfMeta,
@@ -29,6 +35,7 @@ export {
   tokenUsageFold,
   tokenUsageOf,
   type TokenUsageState,
+  type ToldUsage,
   usageTurnIdOf,
 } from "./folds/token-usage-fold.ts";
 export {

@@ -15,6 +15,8 @@ export interface Epoch {
   readonly base: readonly ResponseItem[];
   /** The history that was replaced; null in the first epoch. */
   readonly before: History | null;
+  /** It stands on history that was not read: what the model saw then is not known here. */
+  readonly isUnread?: true;
 }
 
 export interface History {
@@ -27,6 +29,11 @@ export interface History {
 /** A history with nothing in it. */
 export function emptyHistory(): History {
   return { epoch: { base: [], before: null }, items: emptyList(), userTurns: emptyList() };
+}
+
+/** A history whose beginning stands in a part of the log that was not read. */
+export function unreadHistory(): History {
+  return { ...emptyHistory(), epoch: { base: [], before: null, isUnread: true } };
 }
 
 /** The history with one more item, which may begin a user turn. */
@@ -43,7 +50,10 @@ export function historyAppend(history: History, item: ResponseItem, beginsTurn: 
 export function historyCompact(history: History, compacted: Compacted): History {
   const { replacement_history } = compacted;
   const base = replacement_history ?? rebuiltBase(history, compacted.message);
-  return { epoch: { base, before: history }, items: emptyList(), userTurns: emptyList() };
+  const epoch: Epoch = { base, before: history };
+  // One that is rebuilt from what was not read is no better known.
+  const isUnread = history.epoch.isUnread === true && (replacement_history ?? null) === null;
+  return { epoch: isUnread ? { ...epoch, isUnread } : epoch, items: emptyList(), userTurns: emptyList() };
 }
 
 /** The items the model sees, oldest first. */
@@ -126,6 +136,7 @@ export type SavedHistory = readonly {
   readonly base: readonly ResponseItem[];
   readonly items: readonly ResponseItem[];
   readonly userTurns: readonly number[];
+  readonly isUnread?: true;
 }[];
 
 /** A place in a history: which epoch, and how many items and user turns of it. */
@@ -144,14 +155,15 @@ export function saveHistory(history: History): SavedHistory {
     base: epoch.base,
     items: listValues(items),
     userTurns: listValues(userTurns),
+    ...(epoch.isUnread === true ? { isUnread: true } : {}),
   }));
 }
 
 /** Loads a saved history. */
 export function loadHistory(saved: SavedHistory): History {
   let history: History | null = null;
-  for (const { base, items, userTurns } of saved) {
-    history = { epoch: { base, before: history }, items: listOf(items), userTurns: listOf(userTurns) };
+  for (const { base, items, userTurns, ...unread } of saved) {
+    history = { epoch: { base, before: history, ...unread }, items: listOf(items), userTurns: listOf(userTurns) };
   }
   return history ?? emptyHistory();
 }

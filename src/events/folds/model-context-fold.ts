@@ -25,6 +25,7 @@ import {
   type SavedPlace,
   saveHistory,
   savePlace,
+  unreadHistory,
 } from "./context-history.ts";
 import { TRACK_EVENT_KINDS } from "./track-needs.ts";
 import {
@@ -36,6 +37,7 @@ import {
   trackSkipped,
   type TurnTrack,
 } from "./turn-track.ts";
+import { type TurnsPlace, turnsStateAt } from "./turns-window.ts";
 import { isUserTurnMessage } from "./user-turn.ts";
 
 /** State of the fold; read it with `modelContextOf`. */
@@ -159,6 +161,22 @@ function load(saved: SavedModelContext): ModelContextState {
     inputBegin: saved.inputBegin === null ? null : loadPlace(chain, saved.inputBegin),
     hasUserMessage: saved.hasUserMessage,
   };
+}
+
+/**
+ * The state at a place inside the log, nothing read of what stands before it. It goes on as one that saw
+ * every record, but for what the model saw there: `isContextRead` says whether that matters now.
+ */
+export function modelContextStateAt(place: TurnsPlace): ModelContextState {
+  const { track } = turnsStateAt(place);
+  const history = unreadHistory();
+  const begins = listOf(place.entries.map(() => history));
+  return { track, history, begins, inputBegin: null, hasUserMessage: false };
+}
+
+/** Whether all that the model would see was read. Not so at a place, from the first recorded compaction behind it on. */
+export function isContextRead({ history }: ModelContextState): boolean {
+  return history.epoch.isUnread !== true;
 }
 
 /** The items the model would see, oldest first. */
