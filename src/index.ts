@@ -4,7 +4,7 @@
  * made. Nothing that isn't named here is promised to stay.
  */
 // The runtime: openRuntime, and what it hands out.
-export { openRuntime } from "./runtime/index.ts";
+export { openRuntime, openStateDb, openStateDbReadOnly, rebuildStateDb } from "./runtime/index.ts";
 export type {
   Runtime,
   RuntimeFeed,
@@ -59,6 +59,19 @@ export type {
   RuntimeFeedEvent,
   RuntimeFeedOptions,
 } from "./streams/index.ts";
+
+// The state DB: rows folded from the logs of a home.
+export type {
+  FillReport,
+  FoldProgress,
+  LeaseHolder,
+  RebuildOptions,
+  SetAside,
+  StateDb,
+  StateDbOpening,
+  StateDbOptions,
+  SyncReport,
+} from "./projections/index.ts";
 
 // Stores: the port and its adapters.
 export { nodeFileSystem, openLocalThreadStore, repairHome, verifyHome } from "./store/local/index.ts";

@@ -60,7 +60,12 @@ export async function foldFile(
   return context.access.open(entry.path, async (rollout) => {
     const goesOn = known !== undefined && (await stillFits(context.files, rollout, known.row));
     if (!goesOn && (await readHead(context.files, rollout)) === undefined) {
-      return { ...(await described(context, { rollout, entry, endOffset: 0 })), changes: null, isWhole: true, bytes: 0 };
+      return {
+        ...(await described(context, { rollout, entry, endOffset: 0 })),
+        changes: null,
+        isWhole: true,
+        bytes: 0,
+      };
     }
     const base = goesOn ? known.base : null;
     const read = async (fold: RolloutFold, isStrict: boolean): Promise<number> =>

@@ -8,12 +8,7 @@
  *    folded while the file is locked.
  */
 import { type Clock, type Logger } from "../base/index.ts";
-import {
-  createRolloutAccess,
-  createSessionIndex,
-  type FileSystem,
-  type HomePaths,
-} from "../store/local/index.ts";
+import { createRolloutAccess, createSessionIndex, type FileSystem, type HomePaths } from "../store/local/index.ts";
 import { retryBusy } from "./busy-retry.ts";
 import { foldFile } from "./file-fold.ts";
 import type { FoldPool } from "./fold-pool.ts";

@@ -4,13 +4,7 @@
  * that thread's event loop for the time of the writing. Which threads run it is the workers room's matter.
  */
 import { isSkeinError, systemClock } from "../base/index.ts";
-import {
-  createRolloutAccess,
-  homePaths,
-  mapBounded,
-  nodeFileSystem,
-  type RolloutEntry,
-} from "../store/local/index.ts";
+import { createRolloutAccess, homePaths, mapBounded, nodeFileSystem, type RolloutEntry } from "../store/local/index.ts";
 import { type FileFoldContext, foldFile, type FoldedFile, pathInHome } from "./file-fold.ts";
 import { type HomeSurvey, surveyHome } from "./home-survey.ts";
 import { retryBusy } from "./busy-retry.ts";
@@ -29,7 +23,7 @@ export interface FoldTask {
   readonly generation: number | null;
   /** Checked in the transaction that writes; null where no lease is needed. */
   readonly lease: LeaseClaim | null;
-  readonly entries: readonly RolloutEntry[];
+  readonly entries: readonly (RolloutEntry & { readonly size: number })[];
 }
 
 /** What became of one file. */
@@ -52,6 +46,8 @@ export interface SurveyTask {
   readonly dbPath: string;
   readonly home: string;
   readonly generation: number | null;
+  /** Files that the rows know: how much there is to look at. */
+  readonly filesKnown: number;
 }
 
 /** Threads that fold. */
@@ -75,7 +71,7 @@ export async function runFoldTask(task: FoldTask, signal?: AbortSignal): Promise
   try {
     const tables = taskTables(db, task);
     const context = foldContext(task.home);
-    let pending = [...task.entries];
+    let pending: readonly RolloutEntry[] = task.entries;
     const done: FoldedEntry[] = [];
     // Files whose rows another process wrote meanwhile are looked at once more; what then races is left to the next sweep.
     for (let round = 0; round < 3 && pending.length > 0; round += 1) {
@@ -98,7 +94,10 @@ export async function runFoldTask(task: FoldTask, signal?: AbortSignal): Promise
 /** Looks at the home's files beside the rows. */
 export async function runSurveyTask(task: SurveyTask): Promise<HomeSurvey> {
   const db = openConnection(task.dbPath, { mode: "read-only", busyTimeoutMs: WORKER_BUSY_MS });
-  let rows: { readonly files: readonly FileRow[]; readonly quarantined: readonly (QuarantinedFile & { path: string })[] };
+  let rows: {
+    readonly files: readonly FileRow[];
+    readonly quarantined: readonly (QuarantinedFile & { path: string })[];
+  };
   try {
     const { rollouts } = taskTables(db, task);
     rows = db.transaction(() => ({ files: rollouts.files(), quarantined: rollouts.quarantined() }))();

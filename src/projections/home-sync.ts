@@ -64,7 +64,8 @@ const TASK_BYTES_MAX = 8 * 1024 * 1024;
 /** Does it once. Faults of the disk and of SQLite; `lease_lost`; the signal's reason. */
 export async function syncHome(context: HomeSyncContext): Promise<SyncReport> {
   const { pool, dbPath, paths, generation, signal } = context;
-  const survey = await pool.survey({ dbPath, home: paths.home, generation }, signal);
+  const filesKnown = context.tables().rollouts.count();
+  const survey = await pool.survey({ dbPath, home: paths.home, generation, filesKnown }, signal);
   signal?.throwIfAborted();
   const changed = survey.changed.filter(({ path }) => !context.isFollowed(path));
   if (survey.moved.length > 0) await applyMoves(context, survey);
@@ -153,8 +154,8 @@ async function foldTask(context: HomeSyncContext, entries: readonly SizedEntry[]
   }
 }
 
-function entryOf({ path, name, archived }: RolloutEntry): RolloutEntry {
-  return { path, name, archived };
+function entryOf({ path, name, archived, size }: SizedEntry): SizedEntry {
+  return { path, name, archived, size };
 }
 
 /** Tries each file that failed once more, by itself; those that fail again are put into quarantine. */

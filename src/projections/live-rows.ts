@@ -87,7 +87,9 @@ export class LiveRows {
   /** Resolves when all that was appended before stands in the rows, or is left to the next sweep. */
   async settle(threadId?: string): Promise<void> {
     for (let round = 0; round < 3; round += 1) {
-      const wanted = [...this.#followed.values()].filter((live) => threadId === undefined || live.threadId === threadId);
+      const wanted = [...this.#followed.values()].filter(
+        (live) => threadId === undefined || live.threadId === threadId,
+      );
       await Promise.all(wanted.map((live) => live.loaded));
       if (this.#dirty.size === 0) return;
       await retryBusy(this.#context.clock, () => this.#flush());
@@ -165,7 +167,8 @@ export class LiveRows {
     for (const { changes, hints, isSameMetadata } of live.unwritten) {
       const same = isSameMetadata && id !== undefined ? { sameMetadataAs: id } : {};
       id = rollouts.write({ place, hints, changes, isWhole: false, ...same });
-      if (isSameMetadata && changes.state.metadata.createdAtMs > 0) threads.touch(live.threadId, id, changes.state.metadata);
+      if (isSameMetadata && changes.state.metadata.createdAtMs > 0)
+        threads.touch(live.threadId, id, changes.state.metadata);
       else threads.refresh(live.threadId);
     }
     return () => live.written(endOffset);

@@ -204,6 +204,11 @@ export class RolloutStore {
     );
   }
 
+  /** How many files the rows know. */
+  count(): number {
+    return this.#sql.get<{ files: number }>("SELECT count(*) AS files FROM rollouts_#")?.files ?? 0;
+  }
+
   /** What the rows say of every file. */
   files(): readonly FileRow[] {
     return this.#sql.all(

@@ -63,7 +63,8 @@ export function writeFolded(tables: Tables, { path, row, folded }: FoldWrite): R
     if (now !== undefined) rollouts.remove(now.id);
   } else {
     const { place, hints, changes, isWhole } = folded;
-    const id = changes === null ? rollouts.writeNoThread(place, hints) : rollouts.write({ place, hints, changes, isWhole });
+    const id =
+      changes === null ? rollouts.writeNoThread(place, hints) : rollouts.write({ place, hints, changes, isWhole });
     rollouts.endQuarantine(path);
     const written = rollouts.byId(id);
     for (const threadId of new Set([now?.threadId, written?.threadId])) if (threadId) threads.refresh(threadId);

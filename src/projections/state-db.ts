@@ -283,10 +283,17 @@ export class SqliteStateDb implements StateDb {
     const [stat, row] = [await files.stat(entry.path), this.#tables.get().rollouts.byPath(path)];
     const behind = (stat?.size ?? 0) - (row?.inode === stat?.inode ? (row?.state.endOffset ?? 0) : 0);
     if (behind > INLINE_BYTES_MAX) {
-      const task = { dbPath: this.path, home: paths.home, generation: null, lease: null, entries: [entry] };
+      const task = {
+        dbPath: this.path,
+        home: paths.home,
+        generation: null,
+        lease: null,
+        entries: [{ ...entry, size: stat?.size ?? 0 }],
+      };
       const { files: done } = await pool.fold(task, this.#ending.signal);
       const failure = done[0]?.failure;
-      if (failure) throw fault("rollout_unreadable", failure.reason, { data: { path: entry.path, code: failure.code } });
+      if (failure)
+        throw fault("rollout_unreadable", failure.reason, { data: { path: entry.path, code: failure.code } });
     }
     return (await syncFile(this.#sync, entry)).row;
   }

@@ -165,7 +165,10 @@ export function currentTableSet(db: Database): TableSet | undefined {
 }
 
 /** Makes the tables of a new set. Call it inside a transaction. */
-export function createTableSet(db: Database, set: { readonly state: TableSetState; readonly madeAtMs: number }): number {
+export function createTableSet(
+  db: Database,
+  set: { readonly state: TableSetState; readonly madeAtMs: number },
+): number {
   const { state, madeAtMs } = set;
   const newest = listTableSets(db).at(-1)?.generation ?? 0;
   const generation = newest + 1;

@@ -42,7 +42,9 @@ export function searchTexts(
   const found = search.isRare() ? search.allThreads() : null;
   const rows = lists.flatMap((archived) => {
     const wanted = { ...pageOf(params), archived };
-    return found === null ? search.threadsInOrder(tables, wanted) : found.filter((thread) => thread.archived === archived);
+    return found === null
+      ? search.threadsInOrder(tables, wanted)
+      : found.filter((thread) => thread.archived === archived);
   });
   // Both lists are one here: which of them a thread is in was looked at above.
   const page = pageThreads(
@@ -117,10 +119,7 @@ class TextSearch {
   }
 
   /** The threads with the term behind a cursor, newest first: one page of them and one more. */
-  threadsInOrder(
-    tables: SearchTables,
-    params: PageParams & { readonly archived: boolean },
-  ): readonly FoundThread[] {
+  threadsInOrder(tables: SearchTables, params: PageParams & { readonly archived: boolean }): readonly FoundThread[] {
     const found: FoundThread[] = [];
     const wanted = (params.limit ?? 25) + 1;
     let { cursor } = params;

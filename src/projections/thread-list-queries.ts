@@ -3,7 +3,14 @@
  * that has changed since the walk began was sorted then; those are given apart (`newer`), for who can read
  * that from the log. Filters, order and cursors are list-page.ts's.
  */
-import { type ListCandidates, type ListCut, listCutOf, type ListThreadsParams, type SortKey, type StoredThread } from "../store/index.ts";
+import {
+  type ListCandidates,
+  type ListCut,
+  listCutOf,
+  type ListThreadsParams,
+  type SortKey,
+  type StoredThread,
+} from "../store/index.ts";
 import type { RolloutStore } from "./rollout-store.ts";
 import type { SetStatements, SqlValue } from "./set-statements.ts";
 import type { ThreadRows } from "./thread-rows.ts";

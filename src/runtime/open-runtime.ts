@@ -37,8 +37,10 @@ import type {
   ThreadStore,
 } from "../store/index.ts";
 import { createFeedHub, type FeedHub, type RuntimeFeedOptions } from "../streams/index.ts";
+import type { StateDb } from "../projections/index.ts";
 import { lifecycleEventOf } from "./lifecycle-events.ts";
 import type { Runtime, RuntimeFeed } from "./runtime.ts";
+import { openStateDb } from "./state-db.ts";
 import { checkRuntimeOptions, type RuntimeOptions } from "./runtime-options.ts";
 import {
   openThreadFeed,
@@ -54,22 +56,33 @@ import {
  */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
   checkRuntimeOptions(options);
-  const store = options.store ?? (await openHome(options));
-  const isOwnStore = options.store === undefined;
+  const { stateDb } = options;
+  const ownStateDb = stateDb === true ? await openOwnStateDb(options) : null;
   try {
-    return new StoreRuntime({ store, isOwnStore, options });
+    const store = options.store ?? (await openHome(options, ownStateDb ?? (stateDb === true ? undefined : stateDb)));
+    return new StoreRuntime({ store, isOwnStore: options.store === undefined, ownStateDb, options });
   } catch (error) {
-    if (isOwnStore) await store.close();
+    await ownStateDb?.close();
     throw error;
   }
 }
 
+async function openOwnStateDb({ home = "", clock, ids, logger }: RuntimeOptions): Promise<StateDb> {
+  return await openStateDb({
+    home,
+    ...(clock === undefined ? {} : { clock }),
+    ...(ids === undefined ? {} : { ids }),
+    ...(logger === undefined ? {} : { logger }),
+  });
+}
+
 /** Loaded when a home is opened: a runtime on another store needs none of it. */
-async function openHome(options: RuntimeOptions): Promise<ThreadStore> {
+async function openHome(options: RuntimeOptions, stateDb: StateDb | undefined): Promise<ThreadStore> {
   const { openLocalThreadStore } = await import("../store/local/index.ts");
   const { home = "", durability, clock, ids, logger } = options;
   return await openLocalThreadStore({
     home,
+    ...(stateDb === undefined ? {} : { stateDb }),
     ...(durability === undefined ? {} : { durability }),
     ...(clock === undefined ? {} : { clock }),
     ...(ids === undefined ? {} : { ids }),
@@ -81,6 +94,8 @@ interface RuntimeParts {
   readonly store: ThreadStore;
   /** Whether the runtime opened the store, and so closes it. */
   readonly isOwnStore: boolean;
+  /** The state DB that the runtime opened, and so closes; null where there is none, or another's. */
+  readonly ownStateDb: StateDb | null;
   readonly options: RuntimeOptions;
 }
 
@@ -88,6 +103,7 @@ class StoreRuntime implements Runtime {
   readonly store: ThreadStore;
   readonly manager: ThreadManager;
   readonly #isOwnStore: boolean;
+  readonly #ownStateDb: StateDb | null;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #hub: FeedHub<Signal>;
@@ -95,10 +111,11 @@ class StoreRuntime implements Runtime {
   readonly #threads = new WeakMap<ThreadHandle, RuntimeThread>();
   #closing: Promise<ShutdownReport> | undefined;
 
-  constructor({ store, isOwnStore, options }: RuntimeParts) {
+  constructor({ store, isOwnStore, ownStateDb, options }: RuntimeParts) {
     const { agent = echoAgent(), clock, ids, logger, cwd, model, originator, idleUnloadMs } = options;
     this.store = store;
     this.#isOwnStore = isOwnStore;
+    this.#ownStateDb = ownStateDb;
     this.#clock = clock ?? systemClock;
     this.#logger = logger ?? silentLogger;
     const hub = createFeedHub<Signal>({
@@ -226,7 +243,7 @@ class StoreRuntime implements Runtime {
 
   /** Says whether the store was closed in time; one that goes on closing is left behind. Rejects with its fault. */
   async #closeStore(leftMs: number): Promise<boolean> {
-    const closing = this.store.close();
+    const closing = this.store.close().finally(() => this.#ownStateDb?.close());
     if (await withinTime(closing, this.#clock, leftMs)) {
       await closing;
       return true;

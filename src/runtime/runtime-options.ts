@@ -6,6 +6,7 @@ import { z } from "zod";
 
 import type { Agent } from "../actors/index.ts";
 import { type Clock, type IdSource, type Logger, rejection } from "../base/index.ts";
+import type { StateDb } from "../projections/index.ts";
 import type { ThreadStore } from "../store/index.ts";
 
 /** What `openRuntime` takes. */
@@ -17,6 +18,12 @@ export interface RuntimeOptions {
    * closes it: `close()` of the runtime only lets go of its threads.
    */
   readonly store?: ThreadStore;
+  /**
+   * The home's state DB: lists, search, turn pages and resume then cost what is asked for, and each thread has
+   * one writer among all processes. `true`: the runtime opens one (filling its rows first, where that is due)
+   * and closes it; or one that was opened before, which stays its opener's. Default: none, all is read from files.
+   */
+  readonly stateDb?: StateDb | true;
   /** Who answers. Default `echoAgent()`: offline and deterministic. */
   readonly agent?: Agent;
   /** What an acknowledgement means in a home: survives a power cut (`fsync`, default) or a killed process (`os`). */
@@ -58,6 +65,7 @@ const schema = z
   .strictObject({
     home: text.optional(),
     store: port("createThread", "appendItems", "loadHistory", "close").optional(),
+    stateDb: z.union([z.literal(true), port("refresh", "list", "search", "follow", "close")]).optional(),
     agent: port("run").optional(),
     durability: z.enum(["fsync", "os"]).optional(),
     cwd: text.optional(),
@@ -74,6 +82,10 @@ const schema = z
   .refine(({ store, durability }) => store === undefined || durability === undefined, {
     error: "`durability` is for a home; a store has its own",
     path: ["durability"],
+  })
+  .refine(({ store, stateDb }) => store === undefined || stateDb === undefined, {
+    error: "`stateDb` is for a home; a store is given its own",
+    path: ["stateDb"],
   });
 
 /** Refuses options that can't work, with `invalid_argument` that names each. */

@@ -26,5 +26,7 @@ export function windowFromRows(indexed: IndexedThread): ThreadWindow | null {
 
 function entryOf({ turn, startOrdinal, endOrdinal, itemCount }: IndexedTurn): TurnEntry {
   const shown: TurnEntry = { turn: { ...turn, items: [], itemsView: "full" }, startOrdinal, endOrdinal };
-  return itemCount === 0 ? shown : { ...shown, turn: { ...shown.turn, itemsView: "notLoaded" }, hiddenItems: itemCount };
+  return itemCount === 0
+    ? shown
+    : { ...shown, turn: { ...shown.turn, itemsView: "notLoaded" }, hiddenItems: itemCount };
 }

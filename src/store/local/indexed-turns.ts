@@ -113,11 +113,7 @@ function checkItemAnchor({ anchor, begin, turnId, cursor }: ItemAnchor): void {
   if (!isThere || (turnId !== undefined && begin.turn.id !== turnId)) throw anchorGone(cursor);
 }
 
-function fromAnchor(
-  ordered: readonly PlacedItem[],
-  anchor: TurnAnchor | null,
-  cursor: string,
-): readonly PlacedItem[] {
+function fromAnchor(ordered: readonly PlacedItem[], anchor: TurnAnchor | null, cursor: string): readonly PlacedItem[] {
   const index = ordered.findIndex(({ itemIndex }) => itemIndex === anchor?.itemIndex);
   if (index < 0) throw anchorGone(cursor);
   return ordered.slice(anchor?.includeAnchor === true ? index : index + 1);
@@ -192,7 +188,11 @@ export async function readTurnItems(source: IndexedRollout, turn: IndexedTurn): 
 }
 
 /** The turn's items behind a record that names it after it was closed. */
-function withLate({ turn, endOrdinal }: IndexedTurn, items: readonly ThreadItem[], record: RolloutRecord): ThreadItem[] {
+function withLate(
+  { turn, endOrdinal }: IndexedTurn,
+  items: readonly ThreadItem[],
+  record: RolloutRecord,
+): ThreadItem[] {
   const entry = { turn: { ...turn, items }, startOrdinal: 0, endOrdinal };
   const state = turnsStateAt({
     nextOrdinal: record.ordinal,

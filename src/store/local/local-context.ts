@@ -97,7 +97,9 @@ export async function withThread<Value>(
   if (writers.isUnwritten(threadId)) throw threadNotFound(threadId);
   for (let attempt = 0; attempt < MOVES_MAX; attempt += 1) {
     const entry = await lookup.require(threadId);
-    const answer = await access.open(entry.path, async (rollout) => ({ value: await use(rollout, { ...entry, threadId }) }));
+    const answer = await access.open(entry.path, async (rollout) => ({
+      value: await use(rollout, { ...entry, threadId }),
+    }));
     if (answer !== undefined) return answer.value;
     lookup.forget(threadId);
   }

@@ -1,0 +1,21 @@
+/**
+ * projections: the state DB. Rows folded from logs, the leases that processes of one home share, and what
+ * asks the rows. It implements the store's ThreadIndex; threads that fold come in as a pool (workers).
+ */
+export {
+  type FoldPool,
+  type FoldReport,
+  type FoldTask,
+  runFoldTask,
+  runSurveyTask,
+  type SurveyTask,
+} from "./fold-pool.ts";
+export type { FillReport } from "./fill-set.ts";
+export type { FoldProgress, SyncReport } from "./home-sync.ts";
+export type { HomeSurvey } from "./home-survey.ts";
+export { createInlinePool } from "./inline-pool.ts";
+export type { LeaseHolder } from "./lease-rows.ts";
+export { openStateDbReadOnlyWith, openStateDbWith, type RebuildOptions, rebuildStateDbWith } from "./open-state-db.ts";
+export type { StateDb, StateDbOpening } from "./state-db.ts";
+export { type SetAside, STATE_DB_FILE_NAME } from "./state-db-file.ts";
+export type { StateDbOptions } from "./state-db-options.ts";

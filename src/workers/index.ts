@@ -1,0 +1,4 @@
+/**
+ * workers: the pool of threads that fold rollouts into the state DB's rows.
+ */
+export { createFoldPool, type FoldPoolOptions } from "./piscina-pool.ts";

@@ -1,0 +1,87 @@
+/**
+ * The pool of worker threads: a bounded number, each with bounded memory, started when there is work for them
+ * and ended when there is none. Small work is done where it is asked for, as a thread's start costs more.
+ *
+ * A worker that dies takes its task with it, and no other; who asked is told by a rejection.
+ */
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+
+import { Piscina } from "piscina";
+
+import {
+  type FoldPool,
+  type FoldReport,
+  type FoldTask,
+  type HomeSurvey,
+  runFoldTask,
+  runSurveyTask,
+  type SurveyTask,
+} from "../projections/index.ts";
+
+/** How a pool is made. */
+export interface FoldPoolOptions {
+  /** Threads at most, 1 or more. Default: one a core, 4 at most. */
+  readonly workers?: number;
+}
+
+const WORKERS_MAX = 4;
+/** What a fold of the largest rollouts needs, and far less than would hurt a machine that runs agents. */
+const WORKER_HEAP_MB = 768;
+const IDLE_MS = 2_000;
+/** A task that is running when the pool is closed has this long to end by itself. */
+const CLOSE_MS = 10_000;
+/** Work up to here is done without a thread. */
+const INLINE_BYTES_MAX = 256 * 1024;
+const INLINE_FILES_MAX = 256;
+
+/** Makes a pool; no thread is started before there is work for one. */
+export function createFoldPool({ workers }: FoldPoolOptions = {}): FoldPool {
+  return new PiscinaPool(workers ?? Math.min(WORKERS_MAX, availableParallelism()));
+}
+
+class PiscinaPool implements FoldPool {
+  readonly size: number;
+  #threads: Piscina | null = null;
+  #isClosed = false;
+
+  constructor(size: number) {
+    this.size = size;
+  }
+
+  survey(task: SurveyTask): Promise<HomeSurvey> {
+    if (task.filesKnown > 0 && task.filesKnown <= INLINE_FILES_MAX) return runSurveyTask(task);
+    return this.#run("survey", task);
+  }
+
+  fold(task: FoldTask): Promise<FoldReport> {
+    const bytes = task.entries.reduce((sum, { size }) => sum + size, 0);
+    return bytes <= INLINE_BYTES_MAX ? runFoldTask(task) : this.#run("fold", task);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    const threads = this.#threads;
+    this.#threads = null;
+    await threads?.close();
+  }
+
+  /** Runs a task by its name in the worker's module, which says what it answers. */
+  #run<Answer>(name: string, task: object): Promise<Answer> {
+    if (this.#isClosed) return Promise.reject(new Error("the pool of workers was closed"));
+    this.#threads ??= new Piscina({
+      filename: fileURLToPath(workerUrl()),
+      minThreads: 0,
+      maxThreads: this.size,
+      idleTimeout: IDLE_MS,
+      closeTimeout: CLOSE_MS,
+      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
+    });
+    return this.#threads.run(task, { name }) as Promise<Answer>;
+  }
+}
+
+/** The worker's module as it stands beside this one: source, or built. */
+function workerUrl(): URL {
+  return new URL(import.meta.url.endsWith(".ts") ? "./fold-worker.ts" : "./fold-worker.js", import.meta.url);
+}
