@@ -3,6 +3,7 @@
  * bytes of a log with everything that can be wrong with it.
  */
 export { arbBatch, arbBatches, arbTurnEvents } from "./append-arbitraries.ts";
+export { arbCompactedLog } from "./compacted-log-arbitraries.ts";
 export { arbHistory, type ArbHistoryOptions } from "./history-arbitraries.ts";
 export { arbLog, arbOddLine, type ArbLogOptions, type LogBytes } from "./log-arbitraries.ts";
 export { arbText, arbUnknownMembers } from "./payload-arbitraries.ts";
