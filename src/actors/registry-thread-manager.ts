@@ -20,7 +20,14 @@ import type { TurnSettings } from "./agent.ts";
 import { checkCallOptions } from "./call-options.ts";
 import { CallsInFlight } from "./calls-in-flight.ts";
 import { visibleTurns } from "./conversation.ts";
-import { forkEndItems, forkMetadata, forkPointOf, type ForkThreadParams, readConversation, readForkSource } from "./fork-thread.ts";
+import {
+  forkEndItems,
+  forkMetadata,
+  forkPointOf,
+  type ForkThreadParams,
+  readConversation,
+  readForkSource,
+} from "./fork-thread.ts";
 import type { LiveThread } from "./live-thread.ts";
 import { checkResponseItems, checkSettings } from "./live-thread-handle.ts";
 import { environmentOf, newMetadata, tellSafely, type ThreadManagerOptions } from "./manager-options.ts";
@@ -30,7 +37,13 @@ import { type ShutdownOptions, type ShutdownReport, shutdownThreads, shutdownTim
 import type { ThreadEnvironment } from "./thread-environment.ts";
 import type { ReviewTarget, ThreadHandle, ThreadSnapshot, TurnOptions } from "./thread-handle.ts";
 import { ThreadLoader } from "./thread-loader.ts";
-import type { ResumeOptions, ReviewOptions, StartedReview, StartThreadParams, ThreadManager } from "./thread-manager.ts";
+import type {
+  ResumeOptions,
+  ReviewOptions,
+  StartedReview,
+  StartThreadParams,
+  ThreadManager,
+} from "./thread-manager.ts";
 import { isUsable, requireThreadId, ThreadRegistry } from "./thread-registry.ts";
 
 /** Makes a manager over a store and an agent. */

@@ -15,6 +15,7 @@ import { listLaws } from "./laws/list-laws.ts";
 import { metadataLaws } from "./laws/metadata-laws.ts";
 import { searchLaws } from "./laws/search-laws.ts";
 import { turnPageLaws } from "./laws/turn-page-laws.ts";
+import { windowLaws } from "./laws/window-laws.ts";
 import type { StoreLaw } from "./store-law.ts";
 
 /** All laws, in the order they are best read. */
@@ -28,6 +29,7 @@ export const storeLaws: readonly StoreLaw[] = Object.freeze([
   ...listFilterLaws,
   ...searchLaws,
   ...turnPageLaws,
+  ...windowLaws,
   ...forkLaws,
   ...archiveLaws,
   ...badInputLaws,

@@ -11,6 +11,7 @@ import { fixtureWithBug } from "./planted-bug.ts";
 import { listAndSearchBugs } from "./planted-list-bugs.ts";
 import { readBugs } from "./planted-read-bugs.ts";
 import { threadBugs } from "./planted-thread-bugs.ts";
+import { windowBugs } from "./planted-window-bugs.ts";
 import { writeBugs } from "./planted-write-bugs.ts";
 
 const settings = fc.readConfigureGlobal();
@@ -19,7 +20,7 @@ const settings = fc.readConfigureGlobal();
 beforeAll(() => fc.configureGlobal({ ...settings, seed: 20_260_115, endOnFailure: true }));
 afterAll(() => fc.configureGlobal(settings));
 
-const bugs = [...writeBugs, ...readBugs, ...listAndSearchBugs, ...threadBugs];
+const bugs = [...writeBugs, ...readBugs, ...listAndSearchBugs, ...threadBugs, ...windowBugs];
 
 describe("the store laws", () => {
   for (const bug of bugs) {

@@ -53,6 +53,7 @@ function callsOn(store: ThreadStore, threadId: string): readonly (() => Promise<
   return [
     () => store.resumeThread({ threadId }),
     () => store.loadHistory({ threadId }),
+    () => store.loadWindow(threadId),
     () => store.readThread({ threadId }),
     () => store.listTurns({ threadId }),
     () => store.listItems({ threadId }),
