@@ -38,6 +38,8 @@ export function openConnection(path: string, options: ConnectionOptions): Sqlite
     db.pragma("trusted_schema = off");
     db.pragma("foreign_keys = off");
     db.pragma(`cache_size = -${CACHE_KIB}`);
+    // Else each statement that may be undone makes a file for that: 0.4 ms an upsert.
+    db.pragma("temp_store = memory");
     options.admit?.(db);
     if (!readonly) {
       db.pragma("journal_mode = wal");

@@ -11,6 +11,7 @@ import Database from "better-sqlite3";
 import { type Clock, fault } from "../base/index.ts";
 import { waitUntil } from "./busy-retry.ts";
 import { isBusy, type SqliteDatabase } from "./sqlite-connection.ts";
+import { sqliteFault } from "./sqlite-fault.ts";
 
 /** Which state DB, and how long other processes are waited for. */
 export interface GuardOptions {
@@ -28,7 +29,11 @@ export class StateDbGuard {
   /** Opens the lock file, and makes it where there is none. Nothing is held yet. */
   constructor(options: GuardOptions) {
     this.#options = options;
-    this.#db = new Database(`${options.path}.lock`, { timeout: 0 });
+    try {
+      this.#db = new Database(lockFileOf(options), { timeout: 0 });
+    } catch (error) {
+      throw this.#faultOf(error);
+    }
   }
 
   /** Whether no other process has the state DB open for writing, or opens it. */
@@ -78,12 +83,20 @@ export class StateDbGuard {
     } catch (error) {
       this.#release();
       if (isBusy(error)) return false;
-      throw error;
+      throw this.#faultOf(error);
     }
+  }
+
+  #faultOf(error: unknown): unknown {
+    return sqliteFault(error, { attempted: "lock the state DB", path: lockFileOf(this.#options) });
   }
 
   #release(): void {
     if (this.#db.inTransaction) this.#db.exec("ROLLBACK");
     this.#isAlone = false;
   }
+}
+
+function lockFileOf({ path }: GuardOptions): string {
+  return `${path}.lock`;
 }

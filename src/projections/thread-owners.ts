@@ -173,7 +173,8 @@ class SqliteThreadOwners implements ThreadOwners {
     this.#timer?.cancel();
     this.#owned.clear();
     const { clock, logger, identity, db } = this.#options;
-    if (!db.open) return;
+    // Who never beat has no rows; its connection may be one that only reads.
+    if (!db.open || this.#beatMs === Number.NEGATIVE_INFINITY) return;
     try {
       const work = (): void => this.#rows.removeProcess(identity.ownerId);
       await retryBusy(clock, work, { waitMaxMs: RELEASE_WAIT_MAX_MS });

@@ -9,6 +9,7 @@ import { createIdSource, isSkeinError, silentLogger, systemClock } from "../../s
 import type { Lease } from "../../src/projections/held-lease.ts";
 import { createProcessIdentity } from "../../src/projections/process-identity.ts";
 import { createLeases } from "../../src/projections/sqlite-lease.ts";
+import { openConnection } from "../../src/projections/sqlite-connection.ts";
 import { openStateDbFile, type StateDbFile } from "../../src/projections/state-db-file.ts";
 import { SYSTEM_TABLES_SQL } from "../../src/projections/system-tables.ts";
 import { createThreadOwners } from "../../src/projections/thread-owners.ts";
@@ -18,9 +19,9 @@ const identity = createProcessIdentity({ ids: createIdSource(), clock: systemClo
 const common = { clock: systemClock, logger: silentLogger, identity, ttlMs: Number(ttlText) };
 
 let file: StateDbFile | undefined;
-const open = async (): Promise<StateDbFile> => {
+const open = async (mode: "read-write" | "read-only" = "read-write"): Promise<StateDbFile> => {
   const migrations = [{ version: 1, up: SYSTEM_TABLES_SQL }];
-  file ??= await openStateDbFile({ path, mode: "read-write", migrations, clock: systemClock, logger: silentLogger });
+  file ??= await openStateDbFile({ path, mode, migrations, clock: systemClock, logger: silentLogger });
   return file;
 };
 const leases = async (): Promise<ReturnType<typeof createLeases>> => {
@@ -61,10 +62,22 @@ async function race(rounds: number): Promise<void> {
   }
 }
 
+/** From root to a user whom permissions concern; who is no root stays who they are. */
+function becomeNobody(): void {
+  // The driver's binary is loaded by who may still read it.
+  openConnection(":memory:", { mode: "read-write" }).close();
+  if (process.getuid?.() === 0) process.setuid?.(65_534);
+}
+
 async function obey(command: string, argument: string): Promise<unknown> {
   switch (command) {
     case "open":
       return { setAside: (await open()).setAside?.path ?? null, wasUnclean: (await open()).wasUnclean };
+    case "read":
+      return { versionBefore: (await open("read-only")).versionBefore };
+    case "become-nobody":
+      becomeNobody();
+      return "nobody";
     case "lease":
       lease = await (await leases()).acquire("backfill", { waitMaxMs: Number(argument) });
       return lease.token;

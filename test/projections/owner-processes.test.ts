@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -218,5 +218,49 @@ describe("a file", () => {
     expect(readdirSync(folder).filter((name) => name.includes("damaged"))).toEqual([]);
     await living.kill();
     expect(await opening).toMatchObject({ done: { setAside: expect.stringContaining("damaged") as unknown } });
+  });
+});
+
+describe("a file that permissions keep from us is permission_denied, and stays as it is", () => {
+  const denied = { failed: { code: "permission_denied" } };
+
+  /** A sound file, closed, and a process that is not root. */
+  async function createNobody(): Promise<Child> {
+    const owner = new Child(LONG_TTL_MS);
+    await owner.ask("write kept");
+    await owner.end();
+    const nobody = new Child(LONG_TTL_MS);
+    await nobody.ask("become-nobody");
+    return nobody;
+  }
+
+  afterEach(() => chmodSync(folder, 0o700));
+
+  test("in a folder that may not be written, for a file that is there", async () => {
+    const nobody = await createNobody();
+    chmodSync(folder, 0o555);
+    expect(await nobody.ask("open")).toMatchObject(denied);
+    expect(await nobody.ask("read")).toMatchObject(denied);
+    chmodSync(folder, 0o700);
+    expect(writtenNotes()).toEqual(["kept"]);
+  });
+
+  test("in a folder that may not be written, for a file that would be made", async () => {
+    const nobody = new Child(LONG_TTL_MS);
+    await nobody.ask("become-nobody");
+    chmodSync(folder, 0o555);
+    expect(await nobody.ask("open")).toMatchObject(denied);
+    expect(readdirSync(folder)).toEqual([]);
+  });
+
+  test("for a file that may not be read", async () => {
+    const nobody = await createNobody();
+    chmodSync(dbPath(), 0o000);
+    rmSync(`${dbPath()}.lock`);
+    chmodSync(folder, 0o777);
+    expect(await nobody.ask("open")).toMatchObject(denied);
+    expect(await nobody.ask("read")).toMatchObject(denied);
+    chmodSync(dbPath(), 0o600);
+    expect(writtenNotes()).toEqual(["kept"]);
   });
 });

@@ -1,5 +1,6 @@
 /**
- * Who a process is, and when another can prove it gone; and which file systems are another machine's too.
+ * Who a process is, and when another can prove it gone; and which file systems are another machine's too. The
+ * kernel's answers are files of the test, where the real ones would be too hard to bring about.
  */
 import { spawnSync } from "node:child_process";
 import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";

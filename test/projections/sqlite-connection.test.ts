@@ -1,5 +1,6 @@
 /**
- * One connection's settings, waiting for a lock, and what SQLite's errors become.
+ * One connection's settings, waiting for a lock, and what SQLite's errors become. The errors are SQLite's own,
+ * each brought about by what it stands for.
  */
 import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -320,6 +320,12 @@ describe("what the disk says", () => {
     expect(statSync(path).isDirectory()).toBe(true);
   });
 
+  test("a lock file that is none is named", async () => {
+    const path = createPath();
+    writeFileSync(`${path}.lock`, "no lock".repeat(1_000));
+    await expect(openFile(path)).rejects.toMatchObject({ code: "state_db_unusable", data: { path: `${path}.lock` } });
+  });
+
   test("a lock that another holds too long is state_db_busy", async () => {
     const path = createPath();
     await writeSoundFile(path);

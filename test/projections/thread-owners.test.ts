@@ -8,7 +8,7 @@ import { describe, expect, test } from "vitest";
 
 import { isSkeinError, type Logger, silentLogger } from "../../src/base/index.ts";
 import type { ProcessIdentity } from "../../src/projections/process-identity.ts";
-import type { SqliteDatabase } from "../../src/projections/sqlite-connection.ts";
+import { openConnection, type SqliteDatabase } from "../../src/projections/sqlite-connection.ts";
 import { createThreadOwners, type ThreadOwners } from "../../src/projections/thread-owners.ts";
 import { createManualClock, type ManualClock } from "../../src/testing/index.ts";
 import {
@@ -365,6 +365,18 @@ describe("giving back", () => {
     await a.owners.release(THREAD);
     await a.owners.close();
   });
+});
+
+test("over a connection that only reads, it reports, and closing it is no trouble", async () => {
+  const { logger, warnings } = createWarnings();
+  const { world, a } = createPair();
+  await a.owners.acquire(THREAD);
+  const db = openConnection(a.db.name, { mode: "read-only" });
+  const owners = createThreadOwners({ db, clock: world, identity: createIdentity(world), logger });
+  expect(owners.ownerOf(THREAD)?.ownerId).toBe(a.identity.ownerId);
+  await owners.close();
+  db.close();
+  expect(warnings).toEqual([]);
 });
 
 test("the report lists every owned thread with its owner, and no more than asked for", async () => {
