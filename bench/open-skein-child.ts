@@ -5,15 +5,16 @@
  */
 import { type SkeinBuild, openSkein } from "./open-skein.ts";
 
-function say(step: string, found: object = {}): void {
+function say(step: string): void {
   const { user, system } = process.cpuUsage();
   const peakMb = process.resourceUsage().maxRSS / 1_000;
-  process.stdout.write(`${JSON.stringify({ step, cpuMs: (user + system) / 1_000, peakMb, ...found })}\n`);
+  process.stdout.write(`${JSON.stringify({ step, cpuMs: (user + system) / 1_000, peakMb })}\n`);
 }
 
-const [home = "", build = "src"] = process.argv.slice(2);
-const skein = await openSkein({ home, build: build as SkeinBuild, onLoaded: () => say("loaded") });
-say("open", { hasStateDb: skein.hasStateDb });
+const [home = "", build = "src", from = "state-db"] = process.argv.slice(2);
+const hasStateDb = from === "state-db";
+const skein = await openSkein({ home, build: build as SkeinBuild, hasStateDb, onLoaded: () => say("loaded") });
+say("open");
 await skein.runtime.listThreads({ limit: 25 });
 say("listed");
 await skein.close();

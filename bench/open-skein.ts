@@ -1,7 +1,7 @@
 /**
- * How the benches open Skein on a home: with its state DB, where this Skein has one. It is the only place
- * that knows how; what is measured goes through the runtime. `build` says which Skein: the sources, or
- * dist/, which starts without stripping types from every file.
+ * How the state bench opens Skein on a home: with its state DB, or without one to see what it is worth. It
+ * is the only place that knows how; what is measured goes through the runtime. `build` says which Skein:
+ * the sources, or dist/, which starts without stripping types from every file.
  */
 import { globSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -15,13 +15,7 @@ export type SkeinBuild = "src" | "dist";
 /** An opened home. Closing it closes all that was opened. */
 export interface OpenedSkein {
   readonly runtime: Skein.Runtime;
-  readonly hasStateDb: boolean;
   close(): Promise<void>;
-}
-
-/** What a Skein with a state DB has beyond one without; both can be measured. */
-interface StateDbDoor {
-  readonly openStateDb?: (options: { readonly home: string }) => Promise<{ close(): unknown }>;
 }
 
 const DOORS = { src: "../src/index.ts", dist: "../dist/index.js" } as const;
@@ -31,20 +25,21 @@ const STATE_DB_FILES = /^skein\.sqlite/;
 export interface OpenSkeinOptions {
   readonly home: string;
   readonly build: SkeinBuild;
+  /** False: all from the files. */
+  readonly hasStateDb: boolean;
   onLoaded?(): void;
 }
 
 /** Opens the home: with the state DB filled, so that what comes after it is at its full speed. */
-export async function openSkein({ home, build, onLoaded }: OpenSkeinOptions): Promise<OpenedSkein> {
+export async function openSkein({ home, build, hasStateDb, onLoaded }: OpenSkeinOptions): Promise<OpenedSkein> {
   const door: string = DOORS[build];
-  const skein = (await import(door)) as typeof Skein & StateDbDoor;
+  const skein = (await import(door)) as typeof Skein;
   onLoaded?.();
-  const stateDb = await skein.openStateDb?.({ home });
+  const stateDb = hasStateDb ? await skein.openStateDb({ home }) : undefined;
   const withStateDb = stateDb === undefined ? {} : { stateDb };
   const runtime = await skein.openRuntime({ home, ...withStateDb });
   return {
     runtime,
-    hasStateDb: stateDb !== undefined,
     close: async () => {
       await runtime.close();
       await stateDb?.close();

@@ -27,25 +27,35 @@ export interface SkeinProcessRun {
   readonly open: SkeinStep;
   readonly listed: SkeinStep;
   readonly closed: SkeinStep;
-  /** It opened a state DB, filling it where there was none. */
-  readonly hasStateDb: boolean;
 }
 
 /** How it is run. */
 export interface SkeinProcessOptions {
   readonly home: string;
   readonly build: SkeinBuild;
+  readonly hasStateDb: boolean;
   readonly msMax: number;
   /** Told of the process, which whoever ends the bench early has to kill. */
   onSpawn?(child: ChildProcess): void;
 }
 
+const COMPLAINT_CHARS_MAX = 2_000;
 const CHILD = fileURLToPath(new URL("open-skein-child.ts", import.meta.url));
+
+/** The line of what a dying process says that names its error. */
+function errorLine(complaint: string): string {
+  return complaint.split("\n").find((line) => /^\w*Error\b/.test(line)) ?? complaint.trim().slice(0, 200);
+}
 
 /** Runs the process to its end. */
 export async function runSkeinProcess(options: SkeinProcessOptions): Promise<SkeinProcessRun> {
   const beganMs = systemClock.monotonicMs();
-  const child = spawn(process.execPath, [CHILD, options.home, options.build], { stdio: ["ignore", "pipe", "inherit"] });
+  const args = [CHILD, options.home, options.build, options.hasStateDb ? "state-db" : "files"];
+  const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "pipe"] });
+  let complaint = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaint = (complaint + text).slice(0, COMPLAINT_CHARS_MAX);
+  });
   options.onSpawn?.(child);
   const timer = systemClock.setTimer(options.msMax, () => child.kill("SIGKILL"));
   const exited = new Promise<string>((resolve) => {
@@ -53,18 +63,16 @@ export async function runSkeinProcess(options: SkeinProcessOptions): Promise<Ske
     child.once("exit", (code, signal) => resolve(String(signal ?? code)));
   });
   const steps = new Map<string, SkeinStep>();
-  let hasStateDb = false;
   for await (const line of createInterface({ input: child.stdout })) {
-    const said = JSON.parse(line) as SkeinStep & { readonly step: string; readonly hasStateDb?: boolean };
-    const { step, cpuMs, peakMb } = said;
-    hasStateDb ||= said.hasStateDb === true;
+    const { step, cpuMs, peakMb } = JSON.parse(line) as SkeinStep & { readonly step: string };
     steps.set(step, { ms: systemClock.monotonicMs() - beganMs, cpuMs, peakMb });
   }
   const ending = await exited;
   timer.cancel();
   const stepOf = (name: string): SkeinStep => {
     const step = steps.get(name);
-    if (step === undefined) throw new Error(`Skein's process ended (${ending}) before it was ${name}`);
+    if (step === undefined)
+      throw new Error(`Skein's process ended (${ending}) before it was ${name}: ${errorLine(complaint)}`);
     return step;
   };
   return {
@@ -72,6 +80,5 @@ export async function runSkeinProcess(options: SkeinProcessOptions): Promise<Ske
     open: stepOf("open"),
     listed: stepOf("listed"),
     closed: stepOf("closed"),
-    hasStateDb,
   };
 }

@@ -8,7 +8,8 @@ import { appendFileSync } from "node:fs";
 
 import { systemClock } from "../src/base/index.ts";
 import { encodeLine, type Json } from "../src/events/index.ts";
-import type { ForkThreadParams, ListThreadsParams, ListThreadsResult, Runtime, TurnOptions } from "../src/index.ts";
+import type { ListThreadsParams, ListThreadsResult, Runtime } from "../src/index.ts";
+import type { ResumeOptions } from "../src/actors/index.ts";
 import type { CodexProcess } from "./codex-process.ts";
 import { HOME_ANSWER_WORD, HOME_PREVIEW_WORD, HOME_PROVIDER, type HomeThread } from "./home-generator.ts";
 import type { CodexSide, SkeinSide } from "./state-db-sides.ts";
@@ -24,8 +25,6 @@ export interface Timed {
   readonly peakMb?: number | null;
   /** Until the modules of such a process were there. */
   readonly loadMs?: number;
-  /** Why it can't be compared. */
-  readonly note?: string;
 }
 
 /** What the peer's time is to be divided by, or the CPU that Skein may use. */
@@ -44,8 +43,6 @@ export interface Operation {
 
 type Result = Readonly<Record<string, unknown>>;
 type Page = { readonly data: readonly { readonly id: string }[] };
-/** What a resume or a fork takes beside its other options: the answer holds no turns. */
-type WithoutTurns = { readonly excludeTurns?: boolean };
 type Seer<Value> = (value: Value) => Json;
 type Call = (runtime: Runtime, run: number) => Promise<Timed>;
 
@@ -75,13 +72,11 @@ const turnsOf = (result: Result): number => threadOf(result).turns.length;
 
 /** Starts with and without a database. */
 export function startOperations(what: string, isGoal: { readonly cold: boolean; readonly warm: boolean }): Operation[] {
-  const see = null;
   const skeinStart = async (side: SkeinSide, isCold: boolean, step: "open" | "listed"): Promise<Timed> => {
     const run = await side.runProcess(isCold);
     // What an opening leaves to be done later is done by the end.
     const { cpuMs, peakMb } = step === "open" ? run.open : run.closed;
-    const note = run.hasStateDb ? {} : { note: "Skein: has no state DB, so nothing was opened or filled" };
-    return { ms: run[step].ms, seen: see, cpuMs, peakMb, loadMs: run.loaded.ms, ...note };
+    return { ms: run[step].ms, seen: null, cpuMs, peakMb, loadMs: run.loaded.ms };
   };
   const codexStart = async (side: CodexSide, isListed: boolean): Promise<Timed> => {
     const startMs = await side.start();
@@ -89,7 +84,7 @@ export function startOperations(what: string, isGoal: { readonly cold: boolean; 
     const list = isListed ? (await peer.request("thread/list", { limit: 25 })).ms : 0;
     const [cpuMs, peakMb] = [peer.cpuMs(), peer.peakMb()];
     await side.close();
-    return { ms: startMs + list, seen: see, cpuMs, peakMb };
+    return { ms: startMs + list, seen: null, cpuMs, peakMb };
   };
   return [
     {
@@ -125,7 +120,7 @@ const DEFAULTS: ListThreadsParams = { limit: 25, modelProviders: [HOME_PROVIDER]
 interface ListCase {
   readonly name: string;
   readonly goal: Goal | null;
-  readonly skein: ListThreadsParams & { readonly useStateDbOnly?: boolean };
+  readonly skein: ListThreadsParams;
   readonly codex: object;
   readonly pages?: number;
 }
@@ -317,7 +312,7 @@ export function resumeOperations(index: number, what: string): Operation[] {
     goal: excludeTurns ? atLeast(100) : null,
     skein: async (side) => {
       const runtime = await side.reopen();
-      const options: TurnOptions & WithoutTurns = excludeTurns ? { excludeTurns } : {};
+      const options: ResumeOptions = { excludeTurns };
       return timed(
         () => runtime.resumeThread(bigId(side, index), options),
         (thread) => (excludeTurns ? thread.id : thread.snapshot().thread.turns.length),
@@ -341,9 +336,8 @@ export function writeOperations(index: number, what: string): Operation[] {
     skein: async (side, run) => {
       const runtime = await (run === 0 ? side.reopen() : side.open());
       let forkId = "";
-      const options: ForkThreadParams & WithoutTurns = excludeTurns ? { excludeTurns } : {};
       const forked = await timed(
-        () => runtime.forkThread(bigId(side, index), options),
+        () => runtime.forkThread(bigId(side, index), { excludeTurns }),
         (thread) => {
           forkId = thread.id;
           return excludeTurns ? null : thread.snapshot().thread.turns.length;

@@ -20,18 +20,18 @@ const CODEX_DB_FILES = /^(state|logs)_\d+\.sqlite/;
 /** Skein and its home. */
 export class SkeinSide {
   readonly home: GeneratedHome;
-  readonly #build: SkeinBuild;
+  readonly #how: { readonly build: SkeinBuild; readonly hasStateDb: boolean };
   #opened: OpenedSkein | null = null;
   #child: ChildProcess | null = null;
 
-  constructor(home: GeneratedHome, build: SkeinBuild) {
+  constructor(home: GeneratedHome, how: { readonly build: SkeinBuild; readonly hasStateDb: boolean }) {
     this.home = home;
-    this.#build = build;
+    this.#how = how;
   }
 
   /** The runtime on the home, opened where it isn't. */
   async open(): Promise<Runtime> {
-    this.#opened ??= await openSkein({ home: this.home.home, build: this.#build });
+    this.#opened ??= await openSkein({ home: this.home.home, ...this.#how });
     return this.#opened.runtime;
   }
 
@@ -47,7 +47,7 @@ export class SkeinSide {
     const { home } = this.home;
     if (isCold) removeStateDb(home);
     const onSpawn = (child: ChildProcess): void => void (this.#child = child);
-    return runSkeinProcess({ home, build: this.#build, msMax: START_MS_MAX, onSpawn });
+    return runSkeinProcess({ home, ...this.#how, msMax: START_MS_MAX, onSpawn });
   }
 
   async close(): Promise<void> {

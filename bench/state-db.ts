@@ -4,9 +4,9 @@
  * peer can't be installed, or with --no-peer, Skein alone is measured and there are no ratios.
  *
  *   node bench/state-db.ts [--threads 200|2000|20000] [--big-mb 200] [--seed 7] [--runs 7] [--minutes 45]
- *                          [--only WORDS] [--no-peer] [--quick] [--json]
+ *                          [--only WORDS] [--no-peer] [--files] [--quick] [--json]
  *
- * Runs of the two sides alternate; a figure is the median of its runs, and `first` is the run before them, the
+ * --files opens Skein without its state DB. Runs of the two sides alternate; a figure is the median of its runs, and `first` is the run before them, the
  * first after an opening. Files are in the page cache on both sides. Homes are in the temporary folder and
  * are removed at the end.
  */
@@ -49,6 +49,8 @@ export interface StateBenchOptions {
   /** Null: without the peer. */
   readonly peer: CodexSideOptions | null;
   readonly build: SkeinBuild;
+  /** False: Skein reads everything from the files; its opens are not judged then. */
+  readonly hasStateDb: boolean;
   onRow?(row: StateBenchRow): void;
 }
 
@@ -72,13 +74,13 @@ interface Part {
   operations(home: GeneratedHome): readonly Operation[];
 }
 
-function manyThreads({ threads, seed }: StateBenchOptions): Part {
+function manyThreads({ threads, seed, hasStateDb }: StateBenchOptions): Part {
   const mb = HOME_MB[threads];
   const what = `${threads} threads`;
   return {
     shape: { threads, bytes: mb === undefined ? threads * AVERAGE_THREAD_BYTES : mb * 1e6, seed },
     operations: (home) => [
-      ...startOperations(what, { cold: threads === 2_000, warm: threads === 20_000 }),
+      ...startOperations(what, { cold: hasStateDb && threads === 2_000, warm: hasStateDb && threads === 20_000 }),
       ...listOperations(home.threads, threads >= 2_000),
       freshnessOperation(),
     ],
@@ -110,11 +112,11 @@ export async function benchStateDb(options: StateBenchOptions, root: string): Pr
   for (const part of [manyThreads(options), ...(options.bigMb > 0 ? [largeThreads(options)] : [])]) {
     const homes = mkdtempSync(join(root, "home-"));
     const home = generateHome(join(homes, "skein"), part.shape);
-    const { peer, build, only } = options;
+    const { peer, build, hasStateDb, only } = options;
     const isMeasured = ({ name, skein }: Operation): boolean =>
       name.includes(only) && (skein !== undefined || peer !== null);
     const operations = part.operations(home).filter(isMeasured);
-    const skein = new SkeinSide(home, build);
+    const skein = new SkeinSide(home, { build, hasStateDb });
     const codex = peer === null ? null : new CodexSide(generateHome(join(homes, "codex"), part.shape), peer);
     const kill = (): void => {
       skein.kill();
@@ -197,7 +199,6 @@ class SideRuns {
     try {
       const timed = await this.#start(run);
       if (timed === undefined) return;
-      if (timed.note !== undefined) this.notes.add(timed.note);
       if (run === 0) this.first = timed;
       else this.runs.push(timed);
     } catch (error) {
@@ -216,6 +217,7 @@ const OPTIONS = {
   minutes: { type: "string", default: "45" },
   only: { type: "string", default: "" },
   "no-peer": { type: "boolean", default: false },
+  files: { type: "boolean", default: false },
   quick: { type: "boolean", default: false },
   json: { type: "boolean", default: false },
 } as const;
@@ -250,8 +252,15 @@ async function main(): Promise<void> {
     only: values.only,
     peer: program === null || model === null ? null : { program, baseUrl: model.baseUrl },
     build: freshestBuild(),
+    hasStateDb: !values.files,
   };
-  const where = { node: process.version, cores: availableParallelism(), build: options.build, ...size(options) };
+  const where = {
+    node: process.version,
+    cores: availableParallelism(),
+    build: options.build,
+    hasStateDb: options.hasStateDb,
+    ...size(options),
+  };
   if (!json) console.log(headOf(where, program !== null));
   const onRow = json ? {} : { onRow: (row: StateBenchRow): void => console.log(tableLine(row)) };
   const rows = await benchStateDb({ ...options, ...onRow }, root);
@@ -264,6 +273,7 @@ type Where = Pick<StateBenchOptions, "threads" | "bigMb" | "seed" | "runs"> & {
   readonly node: string;
   readonly cores: number;
   readonly build: SkeinBuild;
+  readonly hasStateDb: boolean;
 };
 
 function size({
@@ -275,13 +285,13 @@ function size({
   return { threads, bigMb, seed, runs };
 }
 
-function headOf({ node, cores, build, threads, bigMb, seed, runs }: Where, hasPeer: boolean): string {
+function headOf({ node, cores, build, hasStateDb, threads, bigMb, seed, runs }: Where, hasPeer: boolean): string {
   const homes = `${threads} threads${bigMb > 0 ? `; large threads up to ${bigMb} MB` : ""}, seed ${seed}`;
   const peer = hasPeer
     ? `Against codex ${CODEX_VERSION}, over its standard input and output, to the last byte of the answer; Skein in this process.`
     : "Without the peer: no ratios.";
   return [
-    `Homes: ${homes}. Skein from ${build}, Node ${node}, ${cores} cores. Medians of ${runs} runs, ${DEAR_RUNS_MAX} of what is dear.`,
+    `Homes: ${homes}. Skein from ${build}${hasStateDb ? "" : ", without its state DB"}, Node ${node}, ${cores} cores. Medians of ${runs} runs, ${DEAR_RUNS_MAX} of what is dear.`,
     peer,
     "Opens are processes of their own on both sides: from the spawn until they serve. A list after it: to its answer; Skein's CPU to its end.",
     "",
