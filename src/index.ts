@@ -28,6 +28,7 @@ export type {
   LiveThreadState,
   RecordedRequest,
   ResponsesAgentOptions,
+  ResumeOptions,
   ReviewOptions,
   ReviewTarget,
   ScriptedAgent,

@@ -16,6 +16,7 @@ import type { Lease } from "./held-lease.ts";
 import { checkLeaseToken } from "./lease-rows.ts";
 import { type FoldProgress, syncHome, type SyncReport } from "./home-sync.ts";
 import { syncNames } from "./name-sync.ts";
+import { withTextIndex } from "./rollout-store.ts";
 import { writeFolded } from "./rollout-sync.ts";
 import { openConnection, type SqliteDatabase } from "./sqlite-connection.ts";
 import {
@@ -119,7 +120,8 @@ class SetFiller {
       generation,
       tables: () => tables,
       write,
-      lease,
+      // As plain data: it crosses to the workers.
+      lease: { name: lease.name, token: lease.token },
       signal,
       isFollowed: () => false,
       onProgress: (progress) => this.#tell(generation, progress),
@@ -175,7 +177,8 @@ class SetFiller {
       const row = to.rollouts.byPath(path);
       const known = row === undefined ? undefined : { row, base: to.rollouts.baseOf(row) };
       try {
-        writeFolded(to, { path, row, folded: await foldFile(context, entry, { known }) });
+        const folded = await foldFile(context, entry, { known });
+        withTextIndex(to.sql, (index) => writeFolded(to, { path, row, folded }, index));
       } catch (error) {
         logger.warn({ error, path }, "a rollout that changed during a rebuild is left to the next sweep");
       }

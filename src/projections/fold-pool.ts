@@ -9,7 +9,7 @@ import { type FileFoldContext, foldFile, type FoldedFile, pathInHome } from "./f
 import { type HomeSurvey, surveyHome } from "./home-survey.ts";
 import { retryBusy } from "./busy-retry.ts";
 import { checkLeaseToken, type LeaseClaim } from "./lease-rows.ts";
-import type { FileRow, QuarantinedFile } from "./rollout-store.ts";
+import { type FileRow, type QuarantinedFile, withTextIndex } from "./rollout-store.ts";
 import { failureOf, type FoldFailure, type FoldWrite, writeFolded } from "./rollout-sync.ts";
 import { openConnection, type SqliteDatabase } from "./sqlite-connection.ts";
 import { currentTableSet } from "./table-set.ts";
@@ -147,9 +147,11 @@ async function writeAll(
   const work = db.transaction(() => {
     if (task.lease !== null) checkLeaseToken(db, task.lease);
     const raced = new Set<RolloutEntry>();
-    for (const { entry, write } of folded) {
-      if (write !== null && writeFolded(tables, write) === "raced") raced.add(entry);
-    }
+    withTextIndex(tables.sql, (index) => {
+      for (const { entry, write } of folded) {
+        if (write !== null && writeFolded(tables, write, index) === "raced") raced.add(entry);
+      }
+    });
     return raced;
   });
   return retryBusy(systemClock, () => work.immediate());

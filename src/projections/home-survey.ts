@@ -79,7 +79,8 @@ export async function surveyHome(files: FileSystem, paths: HomePaths, rows: Surv
   };
 }
 
-function isAsKnown(row: Pick<FileRow, "inode" | "size" | "modifiedNs">, stat: FileStat): boolean {
+/** Whether a file is, by its stat, as it was when its row was written. */
+export function isAsKnown(row: Pick<FileRow, "inode" | "size" | "modifiedNs">, stat: FileStat): boolean {
   if (row.inode !== stat.inode || row.size !== stat.size) return false;
   return row.modifiedNs === null || row.modifiedNs === String(stat.modifiedNs);
 }

@@ -13,6 +13,7 @@ import type { FoldedEntry, FoldPool } from "./fold-pool.ts";
 import type { HomeSurvey } from "./home-survey.ts";
 import type { LeaseClaim } from "./lease-rows.ts";
 import { failureOf, type FoldFailure } from "./rollout-sync.ts";
+import { withTextIndex } from "./rollout-store.ts";
 import type { Tables } from "./tables.ts";
 
 /** How far it is. */
@@ -186,9 +187,9 @@ async function quarantine(context: HomeSyncContext, entry: RolloutEntry, failure
   const path = pathInHome(paths, entry.path);
   logger.warn({ path: entry.path, ...failure }, "a rollout could not be folded and is in quarantine");
   await context.write(() => {
-    const { rollouts, threads } = context.tables();
+    const { sql, rollouts, threads } = context.tables();
     const row = rollouts.byPath(path);
-    if (row !== undefined) rollouts.remove(row.id);
+    if (row !== undefined) withTextIndex(sql, (index) => rollouts.remove(row.id, index));
     rollouts.quarantine(path, file);
     if (row?.threadId) threads.refresh(row.threadId);
   });
@@ -213,10 +214,10 @@ async function removeGone(context: HomeSyncContext, gone: HomeSurvey["gone"]): P
   for (const { id, path, threadId, inode } of gone) {
     if ((await files.stat(`${paths.home}/${path}`)) !== undefined) continue;
     await context.write(() => {
-      const { rollouts, threads } = context.tables();
+      const { sql, rollouts, threads } = context.tables();
       const row = rollouts.byId(id);
       if (row === undefined || row.path !== path || row.inode !== inode) return;
-      rollouts.remove(id);
+      withTextIndex(sql, (index) => rollouts.remove(id, index));
       if (threadId !== null) threads.refresh(threadId);
     });
   }

@@ -14,7 +14,7 @@ import { nextBusyDelayMs, retryBusy } from "./busy-retry.ts";
 import { pathInHome } from "./file-fold.ts";
 import { LiveRollout } from "./live-rollout.ts";
 import { RolloutFold } from "./rollout-fold.ts";
-import type { RolloutRow } from "./rollout-store.ts";
+import { type RolloutRow, type TextIndexChanges, withTextIndex } from "./rollout-store.ts";
 import type { SyncContext } from "./rollout-sync.ts";
 import { isBusy } from "./sqlite-connection.ts";
 
@@ -131,7 +131,10 @@ export class LiveRows {
     if (whole.length > 0) {
       const outcomes: (() => void)[] = [];
       this.#context.writeNow(() => {
-        for (const live of whole) outcomes.push(this.#write(live));
+        const { sql } = this.#context.sync.tables();
+        withTextIndex(sql, (index) => {
+          for (const live of whole) outcomes.push(this.#write(live, index));
+        });
       });
       for (const settle of outcomes) settle();
     }
@@ -149,7 +152,7 @@ export class LiveRows {
   }
 
   /** Writes one rollout's changes; answers what to do once the transaction stands. */
-  #write(live: LiveRollout): () => void {
+  #write(live: LiveRollout, index: TextIndexChanges): () => void {
     const { sync } = this.#context;
     const { rollouts, threads } = sync.tables();
     const newest = live.unwritten.at(-1);
@@ -166,7 +169,7 @@ export class LiveRows {
     let id = now?.id;
     for (const { changes, hints, isSameMetadata } of live.unwritten) {
       const same = isSameMetadata && id !== undefined ? { sameMetadataAs: id } : {};
-      id = rollouts.write({ place, hints, changes, isWhole: false, ...same });
+      id = rollouts.write({ place, hints, changes, isWhole: false, ...same }, index);
       if (isSameMetadata && changes.state.metadata.createdAtMs > 0)
         threads.touch(live.threadId, id, changes.state.metadata);
       else threads.refresh(live.threadId);

@@ -92,6 +92,39 @@ export function textIdsOf(rolloutId: number): { readonly from: number; readonly 
   return { from, to: from + TEXT_ORDINALS_MAX + 1 };
 }
 
+/**
+ * Changes of the full-text index, kept to the end of a transaction. Between other statements they would cost
+ * twenty times as much: each statement that may be undone makes the index write out what it has.
+ */
+export class TextIndexChanges {
+  readonly #changes: { readonly id: number; readonly text: string | null }[] = [];
+
+  add(id: number, text: string): void {
+    this.#changes.push({ id, text });
+  }
+
+  remove(id: number): void {
+    this.#changes.push({ id, text: null });
+  }
+
+  /** Makes the changes, in their order. The last thing in a transaction. */
+  apply(sql: SetStatements): void {
+    for (const { id, text } of this.#changes.splice(0)) {
+      if (text === null) sql.run("DELETE FROM texts_fts_# WHERE rowid = ?", id);
+      // The tokenizer ends a text at a NUL.
+      else sql.run("INSERT INTO texts_fts_# (rowid, text) VALUES (?, ?)", id, text.replaceAll("\0", "\uFFFD"));
+    }
+  }
+}
+
+/** Runs what changes rows, and then the changes of the full-text index that it noted. Inside a transaction. */
+export function withTextIndex<Value>(sql: SetStatements, work: (index: TextIndexChanges) => Value): Value {
+  const index = new TextIndexChanges();
+  const value = work(index);
+  index.apply(sql);
+  return value;
+}
+
 export class RolloutStore {
   readonly #sql: SetStatements;
 
@@ -131,11 +164,11 @@ export class RolloutStore {
     return { state: row.state, entries: rows.map(entryOf) };
   }
 
-  /** Writes what changed of a rollout; answers its row id. */
-  write({ place, hints, changes, isWhole, sameMetadataAs }: RolloutWrite): number {
+  /** Writes what changed of a rollout; answers its row id. What changes in the full-text index is noted in `index`. */
+  write({ place, hints, changes, isWhole, sameMetadataAs }: RolloutWrite, index: TextIndexChanges): number {
     const id = sameMetadataAs ?? this.#writeRollout(place, hints, changes.state);
     if (sameMetadataAs !== undefined) this.#moveOn(id, hints, changes.state);
-    if (isWhole) this.#clearRows(id);
+    if (isWhole) this.#clearRows(id, index);
     for (const turn of changes.turns) this.#writeTurn(id, turn);
     for (const [start, outcome] of changes.outcomes) {
       this.#sql.run(
@@ -159,20 +192,20 @@ export class RolloutStore {
         start,
       );
     }
-    for (const { fromStart, by } of changes.drops) this.#drop(id, fromStart, by);
+    for (const drop of changes.drops) this.#drop(id, drop, index);
     for (const { ordinal, turnStart, text } of changes.texts) {
-      if (ordinal < TEXT_ORDINALS_MAX) this.#writeText(textIdsOf(id).from + ordinal, turnStart, text);
+      if (ordinal < TEXT_ORDINALS_MAX) this.#writeText({ textId: textIdsOf(id).from + ordinal, turnStart, text }, index);
     }
     return id;
   }
 
   /** Notes a file that holds no thread, so that it is not looked into again before it changes. */
-  writeNoThread(place: RolloutPlaceRow, hints: FileHints): number {
+  writeNoThread({ place, hints }: Pick<RolloutWrite, "place" | "hints">, index: TextIndexChanges): number {
     const mark = { ordinal: 0, offset: 0, index: 0, item: 1, isUnverified: false };
     const metadata = threadMetadataFold.initial();
     const nothing = { nextOrdinal: 0, endOffset: 0, metadata, usage: emptyUsage(), compaction: null, mark };
     const id = this.#writeRollout(place, hints, nothing);
-    this.#clearRows(id);
+    this.#clearRows(id, index);
     return id;
   }
 
@@ -217,8 +250,8 @@ export class RolloutStore {
   }
 
   /** Forgets a rollout: its file is gone or holds no thread any more. */
-  remove(id: number): void {
-    this.#clearRows(id);
+  remove(id: number, index: TextIndexChanges): void {
+    this.#clearRows(id, index);
     this.#sql.run("DELETE FROM rollouts_# WHERE id = ?", id);
   }
 
@@ -336,7 +369,7 @@ export class RolloutStore {
   }
 
   /** What was dropped is not shown and not found any more. */
-  #drop(id: number, fromStart: number, by: number): void {
+  #drop(id: number, { fromStart, by }: RowChanges["drops"][number], index: TextIndexChanges): void {
     this.#sql.run(
       "UPDATE turns_# SET dropped_by = ? WHERE rollout_id = ? AND start_ordinal >= ? AND start_ordinal < ? AND dropped_by IS NULL",
       by,
@@ -352,26 +385,27 @@ export class RolloutStore {
       fromStart,
       by,
     );
-    for (const text of dropped) this.#removeText(text.id);
+    for (const text of dropped) this.#removeText(text.id, index);
   }
 
-  #writeText(textId: number, turnStart: number, text: string): void {
+  #writeText(
+    { textId, turnStart, text }: { readonly textId: number; readonly turnStart: number; readonly text: string },
+    index: TextIndexChanges,
+  ): void {
     const changes = this.#sql.run("INSERT OR IGNORE INTO texts_# VALUES (?, ?, ?)", textId, turnStart, text);
-    // The tokenizer ends a text at a NUL.
-    const searchable = text.replaceAll("\0", "\uFFFD");
-    if (changes > 0) this.#sql.run("INSERT INTO texts_fts_# (rowid, text) VALUES (?, ?)", textId, searchable);
+    if (changes > 0) index.add(textId, text);
   }
 
-  #removeText(textId: number): void {
-    this.#sql.run("DELETE FROM texts_fts_# WHERE rowid = ?", textId);
+  #removeText(textId: number, index: TextIndexChanges): void {
     this.#sql.run("DELETE FROM texts_# WHERE id = ?", textId);
+    index.remove(textId);
   }
 
-  #clearRows(id: number): void {
+  #clearRows(id: number, index: TextIndexChanges): void {
     this.#sql.run("DELETE FROM turns_# WHERE rollout_id = ?", id);
     const { from, to } = textIdsOf(id);
     for (const text of this.#sql.all<{ id: number }>("SELECT id FROM texts_# WHERE id >= ? AND id < ?", from, to)) {
-      this.#removeText(text.id);
+      this.#removeText(text.id, index);
     }
   }
 }

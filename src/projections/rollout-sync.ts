@@ -6,7 +6,7 @@
 import { fault, faultFromSystem, isSkeinError } from "../base/index.ts";
 import type { RolloutEntry } from "../store/local/index.ts";
 import { type FileFoldContext, foldFile, type FoldedFile, pathInHome } from "./file-fold.ts";
-import type { RolloutRow } from "./rollout-store.ts";
+import { type RolloutRow, type TextIndexChanges, withTextIndex } from "./rollout-store.ts";
 import type { Tables } from "./tables.ts";
 
 /** What syncing needs. */
@@ -37,7 +37,10 @@ export async function syncFile(context: SyncContext, entry: RolloutEntry): Promi
     const known = row === undefined ? undefined : { row, base: tables.rollouts.baseOf(row) };
     const folded = await foldFile(context, entry, { known, signal: context.signal });
     bytes += folded?.bytes ?? 0;
-    const written = await context.write(() => writeFolded(context.tables(), { path, row, folded }));
+    const written = await context.write(() => {
+      const now = context.tables();
+      return withTextIndex(now.sql, (index) => writeFolded(now, { path, row, folded }, index));
+    });
     if (written !== "raced") return { bytes, row: written };
   }
   throw fault("state_db_busy", `the rows of ${entry.path} kept changing while it was folded`, {
@@ -55,16 +58,21 @@ export interface FoldWrite {
 }
 
 /** Writes one folded file, unless its rows are other ones by now. Inside a transaction. */
-export function writeFolded(tables: Tables, { path, row, folded }: FoldWrite): RolloutRow | undefined | "raced" {
-  const { rollouts, threads } = tables;
+export function writeFolded(
+  { rollouts, threads }: Tables,
+  { path, row, folded }: FoldWrite,
+  index: TextIndexChanges,
+): RolloutRow | undefined | "raced" {
   const now = rollouts.byPath(path);
   if (!isSame(now, row)) return "raced";
   if (folded === undefined) {
-    if (now !== undefined) rollouts.remove(now.id);
+    if (now !== undefined) rollouts.remove(now.id, index);
   } else {
     const { place, hints, changes, isWhole } = folded;
     const id =
-      changes === null ? rollouts.writeNoThread(place, hints) : rollouts.write({ place, hints, changes, isWhole });
+      changes === null
+        ? rollouts.writeNoThread({ place, hints }, index)
+        : rollouts.write({ place, hints, changes, isWhole }, index);
     rollouts.endQuarantine(path);
     const written = rollouts.byId(id);
     for (const threadId of new Set([now?.threadId, written?.threadId])) if (threadId) threads.refresh(threadId);

@@ -31,11 +31,12 @@ import {
 import { retryBusy } from "./busy-retry.ts";
 import { pathInHome } from "./file-fold.ts";
 import type { FoldPool } from "./fold-pool.ts";
+import { isAsKnown } from "./home-survey.ts";
 import { type HomeSyncContext, syncHome, type SyncReport } from "./home-sync.ts";
 import { indexedTurns } from "./indexed-turns.ts";
 import { LiveRows } from "./live-rows.ts";
 import { syncNames } from "./name-sync.ts";
-import type { RolloutRow } from "./rollout-store.ts";
+import { type RolloutRow, withTextIndex } from "./rollout-store.ts";
 import { type SyncContext, syncFile } from "./rollout-sync.ts";
 import { isSqliteError, sqliteFault } from "./sqlite-fault.ts";
 import type { SetAside, StateDbFile } from "./state-db-file.ts";
@@ -169,12 +170,12 @@ export class SqliteStateDb implements StateDb {
   moved(threadId: string, place: IndexedPlace): void {
     this.#live.moved(threadId, place.path);
     this.#soon("move a thread's rows", () => {
-      const { rollouts, threads } = this.#tables.get();
+      const { sql, rollouts, threads } = this.#tables.get();
       const path = pathInHome(this.#parts.paths, place.path);
       const row = threads.rolloutOf(threadId);
       if (row === undefined || row.path === path) return;
       const other = rollouts.byPath(path);
-      if (other !== undefined) rollouts.remove(other.id);
+      if (other !== undefined) withTextIndex(sql, (index) => rollouts.remove(other.id, index));
       rollouts.touch(row.id, { path, archived: place.archived }, { ...row, modifiedNs: null });
       threads.refresh(threadId);
     });
@@ -182,8 +183,10 @@ export class SqliteStateDb implements StateDb {
 
   removed(threadId: string): void {
     this.#soon("remove a thread's rows", () => {
-      const { rollouts, threads } = this.#tables.get();
-      for (const row of rollouts.ofThread(threadId)) rollouts.remove(row.id);
+      const { sql, rollouts, threads } = this.#tables.get();
+      withTextIndex(sql, (index) => {
+        for (const row of rollouts.ofThread(threadId)) rollouts.remove(row.id, index);
+      });
       threads.refresh(threadId);
     });
   }
@@ -281,6 +284,7 @@ export class SqliteStateDb implements StateDb {
     const { files, paths, pool } = this.#parts;
     const path = pathInHome(paths, entry.path);
     const [stat, row] = [await files.stat(entry.path), this.#tables.get().rollouts.byPath(path)];
+    if (row !== undefined && stat !== undefined && isAsKnown(row, stat)) return row;
     const behind = (stat?.size ?? 0) - (row?.inode === stat?.inode ? (row?.state.endOffset ?? 0) : 0);
     if (behind > INLINE_BYTES_MAX) {
       const task = {

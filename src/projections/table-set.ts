@@ -150,6 +150,8 @@ const SET_TABLES = [
   "index_state",
 ] as const;
 
+const FTS_HASH_BYTES = 16 * 1024 * 1024;
+
 /** All sets, oldest first. */
 export function listTableSets(db: Database): readonly TableSet[] {
   return db
@@ -173,6 +175,8 @@ export function createTableSet(
   const newest = listTableSets(db).at(-1)?.generation ?? 0;
   const generation = newest + 1;
   db.exec(setTables(generation));
+  // What a transaction adds is sorted in memory up to here: fewer, larger runs to merge.
+  db.exec(`INSERT INTO texts_fts_${generation} (texts_fts_${generation}, rank) VALUES ('hashsize', ${FTS_HASH_BYTES})`);
   db.prepare("INSERT INTO table_sets VALUES (?, ?, ?, ?)").run(generation, PROJECTION_VERSION, state, madeAtMs);
   return generation;
 }

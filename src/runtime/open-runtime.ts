@@ -9,6 +9,7 @@ import {
   echoAgent,
   type ForkThreadParams,
   type ManagerEvent,
+  type ResumeOptions,
   type ReviewOptions,
   type ReviewTarget,
   type ShutdownOptions,
@@ -145,7 +146,7 @@ class StoreRuntime implements Runtime {
     return this.#handOut(await this.manager.start(params));
   }
 
-  async resumeThread(threadId: string, overrides?: TurnOptions): Promise<RuntimeThread> {
+  async resumeThread(threadId: string, overrides?: ResumeOptions): Promise<RuntimeThread> {
     return this.#handOut(await this.manager.resume(threadId, overrides));
   }
 

@@ -8,6 +8,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type {
   ForkThreadParams,
+  ResumeOptions,
   ReviewOptions,
   ReviewTarget,
   ShutdownOptions,
@@ -47,7 +48,7 @@ export interface Runtime extends AsyncDisposable {
   /** Makes and loads a thread. Nothing is stored before its first turn (or `materialize`). `thread_exists`. */
   startThread(params?: StartThreadParams): Promise<RuntimeThread>;
   /** Loads a stored thread, archived or not; a loaded one is returned as it is, and `overrides` are ignored. `thread_not_found`. */
-  resumeThread(threadId: string, overrides?: TurnOptions): Promise<RuntimeThread>;
+  resumeThread(threadId: string, overrides?: ResumeOptions): Promise<RuntimeThread>;
   /** Loads exactly this rollout file. `unsupported` on a store without files. */
   resumeThreadByPath(rolloutPath: string, overrides?: TurnOptions): Promise<RuntimeThread>;
   /** Makes a thread whose model context is this history. It is stored at once, and has no turns. */

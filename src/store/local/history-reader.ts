@@ -53,8 +53,13 @@ export async function readHistory(
   // A record without newline ends one byte behind the file: such a place can't be told from a bad one.
   const isHintable = records.length > 0 && endOffset <= rollout.stat.size;
   const nextOrdinal = from + records.length;
-  const hint = encodeCursor({ f: rollout.stat.inode, o: nextOrdinal, b: endOffset });
+  const hint = historyHint(rollout, { ordinal: nextOrdinal, offset: endOffset });
   return { records, nextOrdinal, isEnd: !hasMore, ...(isHintable ? { hint } : {}) };
+}
+
+/** The hint that names a place of this file. */
+export function historyHint({ stat }: ReadableRollout, { ordinal, offset }: LogPlace): string {
+  return encodeCursor({ f: stat.inode, o: ordinal, b: offset });
 }
 
 async function startOf(files: FileSystem, rollout: ReadableRollout, { from, hint }: HistoryRange): Promise<LogPlace> {

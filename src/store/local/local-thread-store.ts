@@ -21,6 +21,7 @@ import type * as port from "../thread-store.ts";
 import { moveToArchive, moveToSessions } from "./archive-mover.ts";
 import { attempt, createLocalContext, type LocalContext, withThread } from "./local-context.ts";
 import { checkHome, localSettings, type LocalThreadStoreOptions } from "./local-options.ts";
+import type { ThreadWindow } from "../thread-window.ts";
 import { updateMetadata } from "./metadata-updater.ts";
 import type { RolloutWriter } from "./rollout-writer.ts";
 import { removeThread, requireArchived, requireLive } from "./thread-removal.ts";
@@ -32,6 +33,7 @@ import {
   readThread,
   readThreadByPath,
   readTurnPage,
+  readWindow,
   rolloutPathOf,
 } from "./thread-reader.ts";
 import { writerClosed } from "../writer-faults.ts";
@@ -141,10 +143,10 @@ class FileThreadStore implements LocalThreadStore {
     return attempt("read a history", () => readHistoryPage(context, params));
   }
 
-  async loadWindow(id: string): Promise<null> {
+  async loadWindow(id: string): Promise<ThreadWindow | null> {
     const context = this.#open();
     const threadId = requireThreadId(id);
-    return attempt("read a window", () => withThread(context, threadId, () => Promise.resolve(null)));
+    return attempt("read a window", () => readWindow(context, threadId));
   }
 
   async readThread(params: port.ReadThreadParams): Promise<port.StoredThread> {

@@ -19,9 +19,11 @@ import type {
   StoredThread,
 } from "../thread-store.ts";
 import type { IndexedThread } from "../thread-index.ts";
+import type { ThreadWindow } from "../thread-window.ts";
+import { windowFromRows } from "../window-from-rows.ts";
 import { pageItems, pageTurns } from "../turn-page.ts";
 import { readMetadata, readTurns } from "./fold-rollout.ts";
-import { readHistory } from "./history-reader.ts";
+import { historyHint, readHistory } from "./history-reader.ts";
 import { pageItemsByRows, pageTurnsByRows } from "./indexed-turns.ts";
 import { type LocalContext, withThread } from "./local-context.ts";
 import { notARollout, type ReadableRollout } from "./rollout-access.ts";
@@ -83,6 +85,19 @@ export async function readItemPage(context: LocalContext, params: ListItemsParam
     const indexed = await readIndexed(context, rollout, entry);
     if (indexed === undefined) return pageItems(await readTurns(context.files, rollout), params);
     return pageItemsByRows({ files: context.files, rollout, turns: indexed.turns }, params);
+  });
+}
+
+/** Where a thread's log may be read from, by the rows. Null without a state DB, or where they know no such place. */
+export async function readWindow(context: LocalContext, threadId: string): Promise<ThreadWindow | null> {
+  return withThread(context, threadId, async (rollout, entry) => {
+    const indexed = await readIndexed(context, rollout, entry);
+    const window = indexed === undefined ? null : windowFromRows(indexed);
+    if (indexed === undefined || window === null) return null;
+    const { nextOrdinal } = window.place;
+    const [first] = indexed.turns.range({ direction: "asc", limit: 1, behind: nextOrdinal, isInclusive: true });
+    if (typeof first?.startOffset !== "number") return window;
+    return { ...window, hint: historyHint(rollout, { ordinal: nextOrdinal, offset: first.startOffset }) };
   });
 }
 
