@@ -43,12 +43,45 @@ export interface SurveyedRows {
 
 const STATS_AT_ONCE = 16;
 
-/** Compares files and rows. Files in quarantine count as seen as long as they are as they were. */
+/** Compares all of a home's files and rows. */
 export async function surveyHome(files: FileSystem, paths: HomePaths, rows: SurveyedRows): Promise<HomeSurvey> {
+  return compareFiles({ files, paths, rows }, await walkHome(files, paths));
+}
+
+/** Compares the files at these paths with their rows; what else there is has not changed. */
+export async function surveyPaths(
+  context: { readonly files: FileSystem; readonly paths: HomePaths; readonly rows: SurveyedRows },
+  changed: readonly string[],
+): Promise<HomeSurvey> {
+  const { files, paths } = context;
+  const folders = new Map<string, readonly string[]>();
+  const entries: RolloutEntry[] = [];
+  for (const path of changed) {
+    const folder = path.slice(0, path.lastIndexOf("/"));
+    const name = path.slice(folder.length + 1);
+    if (!name.endsWith(".jsonl")) continue;
+    // As a walk would see it: a link is no rollout.
+    const names = folders.get(folder) ?? (await fileNames(files, folder));
+    folders.set(folder, names);
+    if (names.includes(name)) entries.push({ path, name, archived: path.startsWith(`${paths.archived}/`) });
+  }
+  return compareFiles(context, entries);
+}
+
+async function fileNames(files: FileSystem, folder: string): Promise<readonly string[]> {
+  if ((await files.stat(folder))?.kind !== "directory") return [];
+  return (await files.readDirectory(folder)).filter(({ kind }) => kind === "file").map(({ name }) => name);
+}
+
+/** Files in quarantine count as seen as long as they are as they were. */
+async function compareFiles(
+  context: { readonly files: FileSystem; readonly paths: HomePaths; readonly rows: SurveyedRows },
+  entries: readonly RolloutEntry[],
+): Promise<HomeSurvey> {
+  const { files, paths, rows } = context;
   const byPath = new Map(rows.files.map((row) => [row.path, row]));
   const byInode = new Map(rows.files.map((row) => [row.inode, row]));
   const poisoned = new Map(rows.quarantined.map((row) => [row.path, row]));
-  const entries = await walkHome(files, paths);
   const seen = new Set<number>();
   const changed: ChangedFile[] = [];
   const moved: MovedFile[] = [];

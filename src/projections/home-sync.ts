@@ -10,7 +10,7 @@ import { type Clock, fault, type Logger } from "../base/index.ts";
 import { type FileSystem, type HomePaths, type RolloutEntry } from "../store/local/index.ts";
 import { pathInHome } from "./file-fold.ts";
 import type { FoldedEntry, FoldPool } from "./fold-pool.ts";
-import type { HomeSurvey } from "./home-survey.ts";
+import { type HomeSurvey, surveyPaths } from "./home-survey.ts";
 import type { LeaseClaim } from "./lease-rows.ts";
 import { failureOf, type FoldFailure } from "./rollout-sync.ts";
 import { withTextIndex } from "./rollout-store.ts";
@@ -47,6 +47,8 @@ export interface HomeSyncContext {
   /** Files whose rows are kept current otherwise: those with an open writer of this process. */
   isFollowed(path: string): boolean;
   readonly onProgress?: ((progress: FoldProgress) => void) | undefined;
+  /** Only these absolute paths may have changed; null: look at all. */
+  readonly changedPaths?: readonly string[] | null;
 }
 
 /** What a sync found and did. */
@@ -64,9 +66,8 @@ const TASK_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Does it once. Faults of the disk and of SQLite; `lease_lost`; the signal's reason. */
 export async function syncHome(context: HomeSyncContext): Promise<SyncReport> {
-  const { pool, dbPath, paths, generation, signal } = context;
-  const filesKnown = context.tables().rollouts.count();
-  const survey = await pool.survey({ dbPath, home: paths.home, generation, filesKnown }, signal);
+  const { paths, signal } = context;
+  const survey = await surveyOf(context);
   signal?.throwIfAborted();
   const changed = survey.changed.filter(({ path }) => !context.isFollowed(path));
   if (survey.moved.length > 0) await applyMoves(context, survey);
@@ -83,6 +84,18 @@ export async function syncHome(context: HomeSyncContext): Promise<SyncReport> {
     removed: removed.length,
     quarantined,
   };
+}
+
+async function surveyOf(context: HomeSyncContext): Promise<HomeSurvey> {
+  const { pool, dbPath, files, paths, generation, changedPaths, signal } = context;
+  const { rollouts } = context.tables();
+  if (changedPaths === null || changedPaths === undefined) {
+    return pool.survey({ dbPath, home: paths.home, generation, filesKnown: rollouts.count() }, signal);
+  }
+  const unfollowed = changedPaths.filter((path) => !context.isFollowed(path));
+  const wanted = unfollowed.map((path) => pathInHome(paths, path));
+  const rows = { files: rollouts.filesAt(wanted), quarantined: rollouts.quarantined() };
+  return surveyPaths({ files, paths, rows }, unfollowed);
 }
 
 interface Meter {

@@ -12,6 +12,7 @@ export {
 } from "./fold-pool.ts";
 export type { FillReport } from "./fill-set.ts";
 export type { FoldProgress, SyncReport } from "./home-sync.ts";
+export type { HomeWatcher, StartHomeWatcher } from "./home-watcher.ts";
 export type { HomeSurvey } from "./home-survey.ts";
 export { createInlinePool } from "./inline-pool.ts";
 export type { LeaseHolder } from "./lease-rows.ts";

@@ -12,6 +12,7 @@ import { createIdSource, faultFromSystem, silentLogger, systemClock } from "../b
 import { type HomePaths, homePaths, nodeFileSystem } from "../store/local/index.ts";
 import { fillSet, type FillReport } from "./fill-set.ts";
 import type { FoldPool } from "./fold-pool.ts";
+import type { StartHomeWatcher } from "./home-watcher.ts";
 import { createProcessIdentity } from "./process-identity.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { createLeases, type Leases } from "./sqlite-lease.ts";
@@ -57,14 +58,18 @@ async function openParts(options: StateDbOptions, mode: "read-write" | "read-onl
  * Opens a home's state DB, filling its rows first where that is due. `backfill_running` when another process
  * still fills them after `waitMaxMs`; `state_db_newer`, `state_db_unusable`, `permission_denied`, disk faults.
  */
-export async function openStateDbWith(options: StateDbOptions, pool: FoldPool): Promise<StateDb> {
+export async function openStateDbWith(
+  options: StateDbOptions,
+  pool: FoldPool,
+  startWatcher: StartHomeWatcher | null = null,
+): Promise<StateDb> {
   const { clock = systemClock, logger = silentLogger } = options;
   const { file, paths, leases, owners } = await openParts(options, "read-write");
   try {
     const filled = await fillWhereDue({ options, pool, file, paths, leases });
     const opening = { setAside: file.setAside, filled };
-    const parts = { file, files: nodeFileSystem, paths, pool, owners, clock, logger, opening, isReadOnly: false };
-    return new SqliteStateDb(parts);
+    const own = { file, paths, owners, opening, isReadOnly: false, startWatcher };
+    return new SqliteStateDb({ ...own, files: nodeFileSystem, pool, clock, logger });
   } catch (error) {
     await owners.close();
     file.close();
@@ -77,8 +82,8 @@ export async function openStateDbReadOnlyWith(options: StateDbOptions, pool: Fol
   const { clock = systemClock, logger = silentLogger } = options;
   const { file, paths, owners } = await openParts(options, "read-only");
   const opening = { setAside: null, filled: null };
-  const parts = { file, files: nodeFileSystem, paths, pool, owners, clock, logger, opening, isReadOnly: true };
-  return new SqliteStateDb(parts);
+  const own = { file, paths, owners, opening, isReadOnly: true, startWatcher: null };
+  return new SqliteStateDb({ ...own, files: nodeFileSystem, pool, clock, logger });
 }
 
 /** How a home's rows are folded again. */

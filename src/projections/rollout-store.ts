@@ -242,6 +242,15 @@ export class RolloutStore {
     return this.#sql.get<{ files: number }>("SELECT count(*) AS files FROM rollouts_#")?.files ?? 0;
   }
 
+  /** What the rows say of the files at these paths. */
+  filesAt(paths: readonly string[]): readonly FileRow[] {
+    return this.#sql.all(
+      `SELECT id, path, inode, size, modified_ns AS modifiedNs, thread_id AS threadId FROM rollouts_#
+       WHERE path IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(paths),
+    );
+  }
+
   /** What the rows say of every file. */
   files(): readonly FileRow[] {
     return this.#sql.all(

@@ -32,6 +32,8 @@ import { retryBusy } from "./busy-retry.ts";
 import { pathInHome } from "./file-fold.ts";
 import type { FoldPool } from "./fold-pool.ts";
 import { isAsKnown } from "./home-survey.ts";
+import { HomeFreshness } from "./home-freshness.ts";
+import type { StartHomeWatcher } from "./home-watcher.ts";
 import { type HomeSyncContext, syncHome, type SyncReport } from "./home-sync.ts";
 import { indexedTurns } from "./indexed-turns.ts";
 import { LiveRows } from "./live-rows.ts";
@@ -77,8 +79,12 @@ export interface StateDbParts {
   readonly opening: StateDbOpening;
   /** Reads only: never sweeps, follows or owns. */
   readonly isReadOnly: boolean;
+  /** Watches the home, so that sweeps look at what changed; null: each looks at all files. */
+  readonly startWatcher: StartHomeWatcher | null;
 }
 
+/** How often the file is told that all was looked at, where nothing changed, milliseconds. */
+const NOTE_EVERY_MS = 1_000;
 /** A stretch this long is folded in the pool: here it would stop the event loop. */
 const INLINE_BYTES_MAX = 1024 * 1024;
 
@@ -92,6 +98,10 @@ export class SqliteStateDb implements StateDb {
   readonly #sync: SyncContext;
   readonly #live: LiveRows;
   readonly #names: SessionIndex;
+  readonly #freshness: HomeFreshness;
+  /** When the newest sweep of this process began; and the newest that the file was told of. */
+  #sweptAtMs = 0;
+  #notedAtMs = 0;
   #sweeping: Promise<SyncReport> | null = null;
   #nextSweep: Promise<SyncReport> | null = null;
   /** Ends sweeps when the handle is closed. */
@@ -106,6 +116,7 @@ export class SqliteStateDb implements StateDb {
     this.#parts = parts;
     this.#tables = new CurrentTables(file.db, paths);
     this.#names = createSessionIndex({ files, paths, clock, logger });
+    this.#freshness = new HomeFreshness({ home: paths.home, start: parts.startWatcher, clock, logger });
     this.#sync = {
       files,
       paths,
@@ -207,7 +218,7 @@ export class SqliteStateDb implements StateDb {
       const { sql } = this.#tables.get();
       const sweptAtMs = sql.get<{ at: number }>("SELECT swept_at_ms AS at FROM index_state_#")?.at ?? 0;
       const left = sql.get<{ files: number }>("SELECT count(*) AS files FROM quarantine_#")?.files ?? 0;
-      return { isComplete: left === 0, asOfMs: isLooking ? askedMs : sweptAtMs };
+      return { isComplete: left === 0, asOfMs: isLooking ? askedMs : Math.max(sweptAtMs, this.#sweptAtMs) };
     });
   }
 
@@ -237,9 +248,14 @@ export class SqliteStateDb implements StateDb {
 
   #beginSweep(): Promise<SyncReport> {
     this.#nextSweep = null;
-    const sweeping = this.#guarded(() => this.#sweepOnce()).finally(() => {
-      if (this.#sweeping === sweeping) this.#sweeping = null;
-    });
+    const sweeping = this.#guarded(() => this.#sweepOnce())
+      .catch((error: unknown) => {
+        this.#freshness.failed();
+        throw error;
+      })
+      .finally(() => {
+        if (this.#sweeping === sweeping) this.#sweeping = null;
+      });
     this.#sweeping = sweeping;
     return sweeping;
   }
@@ -247,11 +263,19 @@ export class SqliteStateDb implements StateDb {
   async #sweepOnce(): Promise<SyncReport> {
     const begunMs = this.#parts.clock.nowMs();
     const followed = this.#live.followedPaths();
-    const report = await syncHome(this.#syncContext((path) => followed.has(path) || this.#live.isFollowed(path)));
+    const { paths: changedPaths, swept } = await this.#freshness.changedPaths();
+    const isFollowed = (path: string): boolean => followed.has(path) || this.#live.isFollowed(path);
+    const report = await syncHome({ ...this.#syncContext(isFollowed), changedPaths });
+    swept();
     await this.#syncNames();
-    await this.#write(() => {
-      this.#tables.get().sql.run("UPDATE index_state_# SET swept_at_ms = max(swept_at_ms, ?)", begunMs);
-    });
+    this.#sweptAtMs = begunMs;
+    // Written now and then: a list should not have to write.
+    if (report.folded + report.moved + report.removed > 0 || begunMs - this.#notedAtMs > NOTE_EVERY_MS) {
+      this.#notedAtMs = begunMs;
+      await this.#write(() => {
+        this.#tables.get().sql.run("UPDATE index_state_# SET swept_at_ms = max(swept_at_ms, ?)", begunMs);
+      });
+    }
     return report;
   }
 
@@ -362,6 +386,7 @@ export class SqliteStateDb implements StateDb {
     }
     this.#ending.abort(this.#closed());
     await this.#sweeping?.catch((error: unknown) => logger.debug({ error }, "a sweep was ended by closing"));
+    await this.#freshness.close();
     await owners.close();
     await pool.close();
     file.close();

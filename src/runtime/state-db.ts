@@ -12,9 +12,9 @@ import type { FillReport, RebuildOptions, StateDb, StateDbOptions } from "../pro
  * `state_db_unusable`, `state_db_busy`, `permission_denied`, `disk_full`, `io_error`, `invalid_argument`.
  */
 export async function openStateDb(options: StateDbOptions): Promise<StateDb> {
-  const [{ openStateDbWith }, pool] = await parts(options);
+  const [{ openStateDbWith }, pool, startHomeWatcher] = await parts(options);
   try {
-    return await openStateDbWith(options, pool);
+    return await openStateDbWith(options, pool, startHomeWatcher);
   } catch (error) {
     await pool.close();
     throw error;
@@ -37,16 +37,17 @@ export async function rebuildStateDb(options: RebuildOptions): Promise<FillRepor
   }
 }
 
+type Projections = typeof import("../projections/index.ts");
+type Workers = typeof import("../workers/index.ts");
+
 /** Loaded when a state DB is opened: a program without one needs neither SQLite nor threads. */
 async function parts(
   options: Pick<StateDbOptions, "workers">,
-): Promise<
-  readonly [typeof import("../projections/index.ts"), ReturnType<typeof import("../workers/index.ts").createFoldPool>]
-> {
-  const [projections, { createFoldPool }] = await Promise.all([
+): Promise<readonly [Projections, ReturnType<Workers["createFoldPool"]>, Workers["startHomeWatcher"]]> {
+  const [projections, { createFoldPool, startHomeWatcher }] = await Promise.all([
     import("../projections/index.ts"),
     import("../workers/index.ts"),
   ]);
   const { workers } = options ?? {};
-  return [projections, createFoldPool(workers === undefined ? {} : { workers })];
+  return [projections, createFoldPool(workers === undefined ? {} : { workers }), startHomeWatcher];
 }
