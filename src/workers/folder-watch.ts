@@ -7,7 +7,7 @@
  * 2. The kernel drops notices when its queue is full and does not say so here. A burst that long counts as lost.
  * 3. What can't be watched is told as "anything may have changed", for good.
  */
-import { existsSync, type FSWatcher, readdirSync, watch } from "node:fs";
+import { type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import { join } from "node:path";
 
 /** Notices in one turn of the loop past which some may have been dropped: half of what the kernel keeps by default. */
@@ -22,6 +22,8 @@ export class FolderWatch {
   readonly #home: string;
   readonly #watchers = new Map<string, FSWatcher>();
   readonly #changed = new Set<string>();
+  /** Which folder each rollout folder was; undefined where there was none. */
+  readonly #roots = new Map<string, bigint | undefined>();
   #burst = 0;
   #isBurstCounted = false;
   /** Anything may have changed. */
@@ -60,7 +62,11 @@ export class FolderWatch {
   #watchRoots(): void {
     for (const name of ROLLOUT_FOLDERS) {
       const folder = join(this.#home, name);
-      if (existsSync(folder)) this.#watchFolder(folder, 0);
+      const inode = statSync(folder, { bigint: true, throwIfNoEntry: false })?.ino;
+      // Nobody watches the home itself: that a folder was moved away, or replaced, is only seen here.
+      if (this.#roots.get(name) !== inode) this.#forget(folder);
+      this.#roots.set(name, inode);
+      if (inode !== undefined) this.#watchFolder(folder, 0);
     }
   }
 
