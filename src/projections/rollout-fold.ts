@@ -58,6 +58,8 @@ export const ROLLOUT_NEEDS = Object.freeze([
 
 /** Closed turns that keep their items: enough for what tools say late, few enough for any rollout. */
 const TURNS_WITH_ITEMS = 32;
+/** Standing compactions that are remembered. */
+const COMPACTIONS_MAX = 16;
 /** Closed turns between two clearances. */
 const CLEAR_EVERY_TURNS = 256;
 
@@ -105,6 +107,9 @@ export class RolloutFold {
     this.#metadata = base?.state.metadata ?? threadMetadataFold.initial();
     this.#usage = base?.state.usage ?? emptyUsage();
     this.#compaction = base?.state.compaction ?? null;
+    // Those behind the mark are met again.
+    while (this.#compaction !== null && this.#compaction.ordinal >= mark.ordinal)
+      this.#compaction = this.#compaction.before;
     this.#nextOrdinal = mark.ordinal;
     this.#endOffset = mark.offset;
   }
@@ -250,7 +255,8 @@ export class RolloutFold {
     }
     this.#drops.push({ fromStart, by });
     this.#texts = this.#texts.filter(({ turnStart }) => turnStart < fromStart);
-    if (this.#compaction !== null && this.#compaction.turnStart >= fromStart) this.#compaction = null;
+    while (this.#compaction !== null && this.#compaction.turnStart >= fromStart)
+      this.#compaction = this.#compaction.before;
   }
 
   #noteEvent(record: RolloutRecord): void {
@@ -258,15 +264,18 @@ export class RolloutFold {
     const { pending } = this.#turns;
     if (item.type === "compacted" && pending !== null) {
       const isWhole = Array.isArray(item.payload.replacement_history);
-      this.#compaction = { ordinal, turnStart: pending.startOrdinal, isWhole };
+      const before = newestCompactions(this.#compaction, COMPACTIONS_MAX - 1);
+      this.#compaction = { ordinal, turnStart: pending.startOrdinal, isWhole, before };
     }
     if (item.type !== "event_msg") return;
     const { payload } = item;
     if (payload.type === "token_count") {
+      const before = this.#usage.usage;
       this.#usage = stepUsage(this.#usage, this.#turns.track, payload);
       const { starts } = this.#turns.track;
       const turn = starts.backing[starts.length - 1];
-      if (starts.length > 0 && turn !== undefined && this.#usage.usage !== null) {
+      // One without numbers tells a turn nothing: what was told before it is not known behind a mark.
+      if (starts.length > 0 && turn !== undefined && this.#usage.usage !== null && this.#usage.usage !== before) {
         this.#usages.set(turn.startOrdinal, this.#usage.usage);
       }
     } else if ((payload.type === "user_message" || payload.type === "agent_message") && pending !== null) {
@@ -307,6 +316,12 @@ export class RolloutFold {
     if (oldest === undefined || oldest.turn.items.length === 0) return;
     this.#turns = withoutClosedItems(this.#turns, TURNS_WITH_ITEMS);
   }
+}
+
+/** The newest of a row of compactions. */
+function newestCompactions(compaction: CompactionMark | null, most: number): CompactionMark | null {
+  if (compaction === null || most === 0) return null;
+  return { ...compaction, before: newestCompactions(compaction.before, most - 1) };
 }
 
 function isRollback({ item }: RolloutRecord): boolean {

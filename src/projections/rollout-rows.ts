@@ -65,6 +65,8 @@ export interface CompactionMark {
   readonly turnStart: number;
   /** It recorded the history it leaves; else that is rebuilt from what was before. */
   readonly isWhole: boolean;
+  /** The one before it that stands, for when this one is rolled back; only so many are remembered. */
+  readonly before: CompactionMark | null;
 }
 
 /** Usage as it was last told, and whose turn it was. */
