@@ -16,7 +16,7 @@ import type { Lease } from "./held-lease.ts";
 import { checkLeaseToken } from "./lease-rows.ts";
 import { type FoldProgress, syncHome, type SyncReport } from "./home-sync.ts";
 import { syncNames } from "./name-sync.ts";
-import { withTextIndex } from "./rollout-store.ts";
+import { withTextIndex } from "./text-index.ts";
 import { writeFolded } from "./rollout-sync.ts";
 import { openConnection, type SqliteDatabase } from "./sqlite-connection.ts";
 import {

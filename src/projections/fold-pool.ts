@@ -9,7 +9,8 @@ import { type FileFoldContext, foldFile, type FoldedFile, pathInHome } from "./f
 import { type HomeSurvey, surveyHome } from "./home-survey.ts";
 import { retryBusy } from "./busy-retry.ts";
 import { checkLeaseToken, type LeaseClaim } from "./lease-rows.ts";
-import { type FileRow, type QuarantinedFile, withTextIndex } from "./rollout-store.ts";
+import type { FileRow, QuarantinedFile } from "./rollout-store.ts";
+import { withTextIndex } from "./text-index.ts";
 import { failureOf, type FoldFailure, type FoldWrite, writeFolded } from "./rollout-sync.ts";
 import { openConnection, type SqliteDatabase } from "./sqlite-connection.ts";
 import { currentTableSet } from "./table-set.ts";

@@ -71,7 +71,8 @@ export class HomeFreshness {
         else if (this.#isClosed) await watcher.close();
         else this.#watcher = watcher;
       },
-      (error: unknown) => logger.warn({ error, home }, "the home's watcher did not start: each list looks at all files"),
+      (error: unknown) =>
+        logger.warn({ error, home }, "the home's watcher did not start: each list looks at all files"),
     );
   }
 }

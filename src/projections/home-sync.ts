@@ -13,7 +13,7 @@ import type { FoldedEntry, FoldPool } from "./fold-pool.ts";
 import { type HomeSurvey, surveyPaths } from "./home-survey.ts";
 import type { LeaseClaim } from "./lease-rows.ts";
 import { failureOf, type FoldFailure } from "./rollout-sync.ts";
-import { withTextIndex } from "./rollout-store.ts";
+import { withTextIndex } from "./text-index.ts";
 import type { Tables } from "./tables.ts";
 
 /** How far it is. */

@@ -14,7 +14,8 @@ import { nextBusyDelayMs, retryBusy } from "./busy-retry.ts";
 import { pathInHome } from "./file-fold.ts";
 import { LiveRollout } from "./live-rollout.ts";
 import { RolloutFold } from "./rollout-fold.ts";
-import { type RolloutRow, type TextIndexChanges, withTextIndex } from "./rollout-store.ts";
+import type { RolloutRow } from "./rollout-store.ts";
+import { type TextIndexChanges, withTextIndex } from "./text-index.ts";
 import type { SyncContext } from "./rollout-sync.ts";
 import { isBusy } from "./sqlite-connection.ts";
 

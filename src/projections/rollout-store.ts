@@ -3,35 +3,15 @@
  * Every method is called inside the caller's transaction; none begins one. Statements are prepared once,
  * as preparing costs more than running them.
  */
-import { emptyUsage, type ThreadMetadata, threadMetadataFold } from "../events/index.ts";
+import { emptyUsage, threadMetadataFold } from "../events/index.ts";
 import type { FoldBase } from "./rollout-fold.ts";
-import type { CompactionMark, FoldMark, RolloutState, RowChanges, TurnRow, UsageRow } from "./rollout-rows.ts";
+import { type FileHints, type RawRollout, type RolloutPlaceRow, type RolloutRow, toRow } from "./rollout-row.ts";
+import type { RolloutState, RowChanges, TurnRow } from "./rollout-rows.ts";
 import type { SetStatements } from "./set-statements.ts";
+import type { TextIndexChanges } from "./text-index.ts";
 import { entryOf, type RawTurn } from "./turn-rows.ts";
 
-/** How a file was when it was folded: hints that are checked before they are believed. */
-export interface FileHints {
-  readonly inode: string;
-  readonly size: number;
-  /** Nanoseconds since the epoch as text; null right after an append of this process, which did not look. */
-  readonly modifiedNs: string | null;
-  /** Digest of the last bytes in front of the end that was folded. */
-  readonly tailCheck: string;
-}
-
-/** Where a rollout stands in its home. */
-export interface RolloutPlaceRow {
-  /** Relative to the home, so that a home can be moved. */
-  readonly path: string;
-  readonly archived: boolean;
-}
-
-/** One rollout as its rows know it. */
-export interface RolloutRow extends RolloutPlaceRow, FileHints {
-  readonly id: number;
-  readonly threadId: string | null;
-  readonly state: RolloutState;
-}
+export type { FileHints, RolloutPlaceRow, RolloutRow } from "./rollout-row.ts";
 
 /** A file that could not be folded, as it was then. */
 export interface QuarantinedFile {
@@ -64,25 +44,6 @@ export interface RolloutWrite {
   readonly isWhole: boolean;
 }
 
-interface RawRollout {
-  readonly id: number;
-  readonly path: string;
-  readonly archived: number;
-  readonly inode: string;
-  readonly size: number;
-  readonly modified_ns: string | null;
-  readonly thread_id: string | null;
-  readonly next_ordinal: number;
-  readonly end_offset: number;
-  readonly tail_check: string;
-  readonly mark: string;
-  readonly metadata: string;
-  readonly updated_at_ms: number;
-  readonly recency_at_ms: number;
-  readonly usage: string;
-  readonly compaction: string | null;
-}
-
 /** Ordinals of one rollout that can have texts; rollouts beyond are searched no further. */
 const TEXT_ORDINALS_MAX = 2 ** 25 - 1;
 
@@ -90,39 +51,6 @@ const TEXT_ORDINALS_MAX = 2 ** 25 - 1;
 export function textIdsOf(rolloutId: number): { readonly from: number; readonly to: number } {
   const from = rolloutId * (TEXT_ORDINALS_MAX + 1);
   return { from, to: from + TEXT_ORDINALS_MAX + 1 };
-}
-
-/**
- * Changes of the full-text index, kept to the end of a transaction. Between other statements they would cost
- * twenty times as much: each statement that may be undone makes the index write out what it has.
- */
-export class TextIndexChanges {
-  readonly #changes: { readonly id: number; readonly text: string | null }[] = [];
-
-  add(id: number, text: string): void {
-    this.#changes.push({ id, text });
-  }
-
-  remove(id: number): void {
-    this.#changes.push({ id, text: null });
-  }
-
-  /** Makes the changes, in their order. The last thing in a transaction. */
-  apply(sql: SetStatements): void {
-    for (const { id, text } of this.#changes.splice(0)) {
-      if (text === null) sql.run("DELETE FROM texts_fts_# WHERE rowid = ?", id);
-      // The tokenizer ends a text at a NUL.
-      else sql.run("INSERT INTO texts_fts_# (rowid, text) VALUES (?, ?)", id, text.replaceAll("\0", "\uFFFD"));
-    }
-  }
-}
-
-/** Runs what changes rows, and then the changes of the full-text index that it noted. Inside a transaction. */
-export function withTextIndex<Value>(sql: SetStatements, work: (index: TextIndexChanges) => Value): Value {
-  const index = new TextIndexChanges();
-  const value = work(index);
-  index.apply(sql);
-  return value;
 }
 
 export class RolloutStore {
@@ -194,7 +122,8 @@ export class RolloutStore {
     }
     for (const drop of changes.drops) this.#drop(id, drop, index);
     for (const { ordinal, turnStart, text } of changes.texts) {
-      if (ordinal < TEXT_ORDINALS_MAX) this.#writeText({ textId: textIdsOf(id).from + ordinal, turnStart, text }, index);
+      if (ordinal < TEXT_ORDINALS_MAX)
+        this.#writeText({ textId: textIdsOf(id).from + ordinal, turnStart, text }, index);
     }
     return id;
   }
@@ -417,31 +346,4 @@ export class RolloutStore {
       this.#removeText(text.id, index);
     }
   }
-}
-
-function toRow(raw: RawRollout | undefined): RolloutRow | undefined {
-  if (raw === undefined) return undefined;
-  return {
-    id: raw.id,
-    path: raw.path,
-    archived: raw.archived === 1,
-    inode: raw.inode,
-    size: raw.size,
-    modifiedNs: raw.modified_ns,
-    tailCheck: raw.tail_check,
-    threadId: raw.thread_id,
-    // The columns are this class's own: what it wrote as JSON it reads as JSON.
-    state: {
-      nextOrdinal: raw.next_ordinal,
-      endOffset: raw.end_offset,
-      metadata: {
-        ...(JSON.parse(raw.metadata) as ThreadMetadata),
-        updatedAtMs: raw.updated_at_ms,
-        recencyAtMs: raw.recency_at_ms,
-      },
-      usage: JSON.parse(raw.usage) as UsageRow,
-      compaction: raw.compaction === null ? null : (JSON.parse(raw.compaction) as CompactionMark),
-      mark: JSON.parse(raw.mark) as FoldMark,
-    },
-  };
 }

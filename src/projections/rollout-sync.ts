@@ -6,7 +6,8 @@
 import { fault, faultFromSystem, isSkeinError } from "../base/index.ts";
 import type { RolloutEntry } from "../store/local/index.ts";
 import { type FileFoldContext, foldFile, type FoldedFile, pathInHome } from "./file-fold.ts";
-import { type RolloutRow, type TextIndexChanges, withTextIndex } from "./rollout-store.ts";
+import type { RolloutRow } from "./rollout-store.ts";
+import { type TextIndexChanges, withTextIndex } from "./text-index.ts";
 import type { Tables } from "./tables.ts";
 
 /** What syncing needs. */

@@ -38,7 +38,8 @@ import { type HomeSyncContext, syncHome, type SyncReport } from "./home-sync.ts"
 import { indexedTurns } from "./indexed-turns.ts";
 import { LiveRows } from "./live-rows.ts";
 import { syncNames } from "./name-sync.ts";
-import { type RolloutRow, withTextIndex } from "./rollout-store.ts";
+import type { RolloutRow } from "./rollout-store.ts";
+import { withTextIndex } from "./text-index.ts";
 import { type SyncContext, syncFile } from "./rollout-sync.ts";
 import { isSqliteError, sqliteFault } from "./sqlite-fault.ts";
 import type { SetAside, StateDbFile } from "./state-db-file.ts";

@@ -7,7 +7,7 @@ import { createLogScanner, type LineSpan, type RolloutRecord } from "../../src/e
 import { tailCheckOf } from "../../src/projections/file-fold.ts";
 import { ROLLOUT_NEEDS, RolloutFold } from "../../src/projections/rollout-fold.ts";
 import type { RowChanges } from "../../src/projections/rollout-rows.ts";
-import { withTextIndex } from "../../src/projections/rollout-store.ts";
+import { withTextIndex } from "../../src/projections/text-index.ts";
 import { openConnection, type SqliteDatabase } from "../../src/projections/sqlite-connection.ts";
 import { createTableSet, makeCurrent, TABLE_SETS_DDL } from "../../src/projections/table-set.ts";
 import { type Tables, tablesOf } from "../../src/projections/tables.ts";

@@ -25,6 +25,8 @@ export interface ForkCopy {
   readonly source: ReadableRollout;
   /** Records with a smaller ordinal are copied. */
   readonly endOrdinal: number;
+  /** Where that record begins, if somebody knows; else it is looked for. */
+  readonly endOffset?: number;
   /** The fork's own first line. */
   readonly metaLine: string;
   readonly path: string;
@@ -45,7 +47,11 @@ const NEWLINE = 0x0a;
 
 /** Writes the fork. `invalid_argument` when the cut is past the source's end; nothing is left then. */
 export async function copyFork(files: FileSystem, logger: Logger, fork: ForkCopy): Promise<ForkedFile> {
-  const cut = await findRecord(files, fork.source, fork.endOrdinal);
+  const { endOrdinal, endOffset } = fork;
+  const cut =
+    endOffset === undefined
+      ? await findRecord(files, fork.source, endOrdinal)
+      : { ordinal: endOrdinal, offset: endOffset };
   if (cut === undefined) {
     throw rejection("invalid_argument", `the source has no ${fork.endOrdinal} records to fork from`, {
       endOrdinal: fork.endOrdinal,

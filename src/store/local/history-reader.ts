@@ -58,7 +58,10 @@ export async function readHistory(
 }
 
 /** The hint that names a place of this file. */
-export function historyHint({ stat }: ReadableRollout, { ordinal, offset }: LogPlace): string {
+export function historyHint(
+  { stat }: { readonly stat: Pick<ReadableRollout["stat"], "inode"> },
+  { ordinal, offset }: LogPlace,
+): string {
   return encodeCursor({ f: stat.inode, o: ordinal, b: offset });
 }
 

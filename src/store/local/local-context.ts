@@ -9,6 +9,7 @@ import type { FileSystem } from "./file-system.ts";
 import { createKeyedLock, type KeyedLock } from "./keyed-lock.ts";
 import { createLineClock, type LineClock } from "../line-clock.ts";
 import type { ThreadIndex } from "../thread-index.ts";
+import type { ThreadWindow } from "../thread-window.ts";
 import type { LocalSettings } from "./local-options.ts";
 import { createOpenFileBudget } from "./open-file-budget.ts";
 import { createRolloutAccess, type ReadableRollout, type RolloutAccess, threadNotFound } from "./rollout-access.ts";
@@ -36,6 +37,8 @@ export interface LocalContext {
   readonly index: SessionIndex;
   /** What the state DB's rows say; null where the store has none. */
   readonly rows: ThreadIndex | null;
+  /** Windows of forks whose own rows are still being folded; each is asked for once. */
+  readonly forkWindows: Map<string, ThreadWindow>;
   readonly fileContext: RolloutFileContext;
   /** Told how many writers are open. */
   hintPool(openWriters: number): void;
@@ -66,6 +69,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
     facts,
     lookup,
     rows,
+    forkWindows: new Map(),
     index: createSessionIndex({ files, paths, clock, logger }),
     fileContext: {
       files,

@@ -90,10 +90,10 @@ class FileThreadStore implements LocalThreadStore {
       attempt(`resume thread ${threadId}`, async () => {
         await fenceOpenWriter(context, threadId);
         if (params.rolloutPath !== undefined) {
-          return openExisting(context, threadId, rolloutPathOf(context, params.rolloutPath));
+          return openExisting(context, threadId, { path: rolloutPathOf(context, params.rolloutPath) });
         }
         const { path } = await context.lookup.require(threadId);
-        return openExisting(context, threadId, path);
+        return openExisting(context, threadId, { path });
       }),
     );
   }

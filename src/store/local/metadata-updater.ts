@@ -60,7 +60,7 @@ async function withWriter(
     return;
   }
   const entry = await lookup.require(threadId);
-  const { writer: name } = await openExisting(context, threadId, entry.path);
+  const { writer: name } = await openExisting(context, threadId, { path: entry.path });
   const writer = writers.require(name);
   try {
     await use(writer);

@@ -5,7 +5,7 @@
 import { isAbsolute, join } from "node:path";
 
 import { fault } from "../../base/index.ts";
-import type { RolloutRecord } from "../../events/index.ts";
+import type { RolloutRecord, SessionMeta } from "../../events/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import { historyRange } from "../history-range.ts";
 import { storedThreadFrom } from "../stored-thread.ts";
@@ -23,12 +23,17 @@ import type { ThreadWindow } from "../thread-window.ts";
 import { windowFromRows } from "../window-from-rows.ts";
 import { pageItems, pageTurns } from "../turn-page.ts";
 import { readMetadata, readTurns } from "./fold-rollout.ts";
+import { windowOfFork } from "./fork-window.ts";
+import type { LogPlace } from "./offset-index.ts";
 import { historyHint, readHistory } from "./history-reader.ts";
 import { pageItemsByRows, pageTurnsByRows } from "./indexed-turns.ts";
 import { type LocalContext, withThread } from "./local-context.ts";
 import { notARollout, type ReadableRollout } from "./rollout-access.ts";
 import { withFileTimes } from "./rollout-facts.ts";
 import { readHead } from "./rollout-head.ts";
+
+/** Forks that were made and not yet loaded. */
+const FORK_WINDOWS_MAX = 64;
 
 /** A page of a thread's records. */
 export async function readHistoryPage(context: LocalContext, params: LoadHistoryParams): Promise<HistoryPage> {
@@ -90,15 +95,54 @@ export async function readItemPage(context: LocalContext, params: ListItemsParam
 
 /** Where a thread's log may be read from, by the rows. Null without a state DB, or where they know no such place. */
 export async function readWindow(context: LocalContext, threadId: string): Promise<ThreadWindow | null> {
+  const made = context.forkWindows.get(threadId);
+  context.forkWindows.delete(threadId);
+  if (made !== undefined) return made;
   return withThread(context, threadId, async (rollout, entry) => {
     const indexed = await readIndexed(context, rollout, entry);
-    const window = indexed === undefined ? null : windowFromRows(indexed);
-    if (indexed === undefined || window === null) return null;
-    const { nextOrdinal } = window.place;
-    const [first] = indexed.turns.range({ direction: "asc", limit: 1, behind: nextOrdinal, isInclusive: true });
-    if (typeof first?.startOffset !== "number") return window;
-    return { ...window, hint: historyHint(rollout, { ordinal: nextOrdinal, offset: first.startOffset }) };
+    return indexed === undefined ? null : windowOf(rollout, indexed);
   });
+}
+
+/** The window by rows, with the hint for its first record. */
+function windowOf(rollout: ReadableRollout, indexed: IndexedThread): ThreadWindow | null {
+  const window = windowFromRows(indexed);
+  if (window === null) return null;
+  const place = windowBegin(indexed, window);
+  return place === undefined ? window : { ...window, hint: historyHint(rollout, place) };
+}
+
+/** Where the window's first record begins, as far as the rows know. */
+function windowBegin({ turns }: IndexedThread, { place }: ThreadWindow): LogPlace | undefined {
+  const { nextOrdinal: ordinal } = place;
+  const [first] = turns.range({ direction: "asc", limit: 1, behind: ordinal, isInclusive: true });
+  return typeof first?.startOffset === "number" ? { ordinal, offset: first.startOffset } : undefined;
+}
+
+/**
+ * Keeps the window of a fork of a whole log, told from its source's rows (fork-window.ts): the fork's own are
+ * still to be folded. `shiftBytes`: how much farther in the fork's file the source's records stand.
+ */
+export async function keepForkWindow(
+  context: LocalContext,
+  source: { readonly rollout: ReadableRollout; readonly archived: boolean; readonly threadId: string },
+  fork: {
+    readonly meta: SessionMeta;
+    readonly endOrdinal: number;
+    readonly inode: string;
+    readonly shiftBytes: number;
+  },
+): Promise<void> {
+  const indexed = await readIndexed(context, source.rollout, source);
+  const window = indexed?.nextOrdinal === fork.endOrdinal ? windowFromRows(indexed) : null;
+  if (indexed === undefined || window === null) return;
+  const shifted = windowOfFork(window, { meta: fork.meta, source: indexed.metadata });
+  const begin = windowBegin(indexed, window);
+  if (shifted === null || begin === undefined || source.rollout.lacksNewline) return;
+  const place = { ordinal: begin.ordinal + 1, offset: begin.offset + fork.shiftBytes };
+  const hint = historyHint({ stat: { inode: fork.inode } }, place);
+  if (context.forkWindows.size >= FORK_WINDOWS_MAX) context.forkWindows.clear();
+  context.forkWindows.set(fork.meta.id, { ...shifted, hint });
 }
 
 /** What the rows say of an open rollout, if they can be brought up to it; without a state DB nothing. */

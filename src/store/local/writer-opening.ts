@@ -17,6 +17,7 @@ import type { IndexedFile } from "../thread-index.ts";
 import { attempt, type LocalContext, withThread } from "./local-context.ts";
 import { countRecords } from "./log-places.ts";
 import { createOffsetIndex } from "./offset-index.ts";
+import { keepForkWindow } from "./thread-reader.ts";
 import { notARollout, type ReadableRollout, threadNotFound } from "./rollout-access.ts";
 import { type ExistingRollout, refuseRivals, RolloutFile, type RolloutPlace } from "./rollout-file.ts";
 import { markCopied, readCopiedRecords, readHead } from "./rollout-head.ts";
@@ -58,16 +59,23 @@ export async function openFork(
   const meta = newSessionMeta({ threadId, createdAtMs, forkedFromId: sourceId }, metadata);
   if (params.threadId !== undefined) await refuseTakenId(context, threadId);
   const path = newRolloutPath(paths, threadId, createdAtMs);
-  await withThread(context, sourceId, (source) =>
-    attempt(`fork thread ${sourceId}`, () => {
+  await withThread(context, sourceId, (source, entry) =>
+    attempt(`fork thread ${sourceId}`, async () => {
       const line = encodeLine({ type: "session_meta", payload: meta }, new Date(createdAtMs).toISOString());
       const metaLine = markCopied(line, endOrdinal);
-      return copyFork(files, logger, { source, endOrdinal, metaLine, path, isSynced });
+      const { path: sourcePath, stat, end } = source;
+      const { archived } = entry;
+      const file = { threadId: sourceId, path: sourcePath, archived, inode: stat.inode, end };
+      // The rows may know that this is the whole log: then nothing has to be counted.
+      const known = context.rows?.nextOrdinalOf(file) === endOrdinal ? { endOffset: end } : {};
+      const { inode } = await copyFork(files, logger, { source, endOrdinal, metaLine, path, isSynced, ...known });
+      const own = { meta, endOrdinal, inode, shiftBytes: Buffer.byteLength(metaLine) };
+      await keepForkWindow(context, { ...entry, rollout: source }, own);
     }),
   );
   if (params.threadId !== undefined) await undoRivalled(context, { threadId, path });
   context.lookup.remember(threadId, { path, name: path.slice(path.lastIndexOf("/") + 1), archived: false });
-  const answer = await openExisting(context, threadId, path);
+  const answer = await openExisting(context, threadId, { path, nextOrdinal: endOrdinal + 1 });
   context.events.tell({ type: "created", threadId });
   return answer;
 }
@@ -82,23 +90,31 @@ async function undoRivalled({ files, fileContext }: LocalContext, own: RolloutPl
   }
 }
 
-/** Opens a writer on a file that holds the thread. `rollout_unreadable`, `thread_not_found`. */
-export async function openExisting(context: LocalContext, threadId: string, path: string): Promise<OpenedThread> {
+/** Opens a writer on a file that holds the thread; `nextOrdinal`, if it is known, spares counting. `rollout_unreadable`, `thread_not_found`. */
+export async function openExisting(
+  context: LocalContext,
+  threadId: string,
+  file: { readonly path: string; readonly nextOrdinal?: number },
+): Promise<OpenedThread> {
   await context.rows?.claims.acquire(threadId);
   try {
-    return await openClaimed(context, threadId, path);
+    return await openClaimed(context, threadId, file);
   } catch (error) {
     context.rows?.claims.release(threadId);
     throw error;
   }
 }
 
-async function openClaimed(context: LocalContext, threadId: string, path: string): Promise<OpenedThread> {
+async function openClaimed(
+  context: LocalContext,
+  threadId: string,
+  { path, nextOrdinal: given }: { readonly path: string; readonly nextOrdinal?: number },
+): Promise<OpenedThread> {
   const archived = path.startsWith(`${context.paths.archived}/`);
   const read = await context.access.open(path, async (rollout) => {
     const { stat, end, tornBytes, lacksNewline } = rollout;
     const indexed: IndexedFile = { threadId, path, archived, inode: stat.inode, end };
-    const known = context.rows?.nextOrdinalOf(indexed);
+    const known = given ?? context.rows?.nextOrdinalOf(indexed);
     const { nextOrdinal, index } =
       known === undefined
         ? await countRecords(context.files, rollout)
