@@ -1,6 +1,7 @@
 /**
  * Fills a table set beside the one that is read, and puts it in its place. This is the first backfill, and
- * every rebuild: nobody sees a set before it is whole.
+ * every rebuild: nobody sees a set before it is whole, and whoever was appending meanwhile finds at the swap
+ * what it wrote.
  *
  * 1. Only the holder of the lease fills; every transaction checks its token.
  * 2. A set that was begun and not finished is gone on with, not begun again.
@@ -63,12 +64,12 @@ export async function fillSet(context: FillContext): Promise<FillReport> {
   try {
     const filler = new SetFiller(db, context);
     const generation = await filler.begin();
-    let report = await filler.fill(generation);
+    const report = await filler.fill(generation);
+    let folded = report.folded;
     for (let round = 1; ; round += 1) {
       const replaced = await filler.swap(generation, round >= ROUNDS_MAX);
-      if (replaced !== "behind") return { ...report, generation, replaced };
-      const more = await filler.fill(generation);
-      report = { ...report, folded: report.folded + more.folded, filesTotal: more.filesTotal };
+      if (replaced !== "behind") return { ...report, folded, generation, replaced };
+      folded += (await filler.fill(generation)).folded;
     }
   } finally {
     db.close();

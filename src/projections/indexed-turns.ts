@@ -1,5 +1,6 @@
 /**
- * A thread's turns by their rows, as the store's port wants them: outlines and places, no items.
+ * A thread's turns by their rows, as the store's port wants them: outlines and places, no items. What they
+ * hold is read from the log by who shows it.
  */
 import type { IndexedTurn, IndexedTurnRange, IndexedTurns } from "../store/index.ts";
 import type { SetStatements } from "./set-statements.ts";

@@ -198,8 +198,8 @@ export class LiveRows {
 
   /** Brings the rows up to the file, then the fold to where the rows end: the open turn is read again. */
   async #foldToRows(live: LiveRollout, entry: RolloutEntry): Promise<void> {
-    const { sync, catchUp } = this.#context;
-    const row = await catchUp(entry);
+    const { sync } = this.#context;
+    const row = await this.#context.catchUp(entry);
     if (row?.threadId !== live.threadId) {
       live.fallBehind();
       return;

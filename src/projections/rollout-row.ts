@@ -1,5 +1,6 @@
 /**
  * One rollout as its row in a set knows it: where the file stood, how it was, and the state of its folds.
+ * What a file looked like is a hint, to be checked before it is believed.
  */
 import type { ThreadMetadata } from "../events/index.ts";
 import type { CompactionMark, FoldMark, RolloutState, UsageRow } from "./rollout-rows.ts";

@@ -10,7 +10,7 @@ export type SqlValue = string | number | bigint | null;
 export class SetStatements {
   readonly db: Database;
   readonly generation: number;
-  readonly #statements = new Map<string, Statement<SqlValue[], unknown>>();
+  readonly #statements = new Map<string, Statement<SqlValue[]>>();
 
   constructor(db: Database, generation: number) {
     this.db = db;
@@ -36,10 +36,10 @@ export class SetStatements {
     return this.#statement(sql).run(...values).changes;
   }
 
-  #statement(sql: string): Statement<SqlValue[], unknown> {
+  #statement(sql: string): Statement<SqlValue[]> {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
-    const prepared = this.db.prepare<SqlValue[], unknown>(sql.replaceAll("_#", `_${this.generation}`));
+    const prepared = this.db.prepare<SqlValue[]>(sql.replaceAll("_#", `_${this.generation}`));
     this.#statements.set(sql, prepared);
     return prepared;
   }

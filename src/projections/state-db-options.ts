@@ -1,5 +1,6 @@
 /**
- * What a state DB is opened with, its defaults and bounds. Checked once, where it is opened.
+ * What a state DB is opened with, its defaults and bounds. Checked once, where it is opened; what can't work
+ * is refused with the option's name.
  */
 import { type Clock, type IdSource, type Logger, rejection } from "../base/index.ts";
 import type { FoldProgress } from "./home-sync.ts";

@@ -41,8 +41,8 @@ CREATE TABLE backfill_state (
 ) STRICT;
 `;
 
-/** The tables of a set; N is its generation. */
-function setTables(n: number): string {
+/** Rollouts, and the threads that lists show; n is the set's generation. */
+function threadTables(n: number): string {
   return `
 CREATE TABLE rollouts_${n} (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -86,6 +86,12 @@ CREATE INDEX threads_${n}_recency ON threads_${n} (archived, recency_at_ms, thre
 CREATE INDEX threads_${n}_cwd ON threads_${n} (cwd, archived, updated_at_ms, thread_id);
 CREATE INDEX threads_${n}_parent ON threads_${n} (parent_thread_id) WHERE parent_thread_id IS NOT NULL;
 CREATE INDEX threads_${n}_forked ON threads_${n} (forked_from_id) WHERE forked_from_id IS NOT NULL;
+`;
+}
+
+/** What is in a thread, the names, and what could not be folded. */
+function contentTables(n: number): string {
+  return `
 CREATE TABLE names_${n} (
   thread_id TEXT PRIMARY KEY,
   name TEXT
@@ -174,7 +180,7 @@ export function createTableSet(
   const { state, madeAtMs } = set;
   const newest = listTableSets(db).at(-1)?.generation ?? 0;
   const generation = newest + 1;
-  db.exec(setTables(generation));
+  db.exec(threadTables(generation) + contentTables(generation));
   // What a transaction adds is sorted in memory up to here: fewer, larger runs to merge.
   db.exec(`INSERT INTO texts_fts_${generation} (texts_fts_${generation}, rank) VALUES ('hashsize', ${FTS_HASH_BYTES})`);
   db.prepare("INSERT INTO table_sets VALUES (?, ?, ?, ?)").run(generation, PROJECTION_VERSION, state, madeAtMs);

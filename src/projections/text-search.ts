@@ -163,7 +163,7 @@ class TextSearch {
 
 /** The triples of a term, all of which a text with it has; null when it is too short for one. */
 function matchOf(query: string): string | null {
-  const letters = [...query.replaceAll("\0", "\uFFFD")];
+  const letters = Array.from(query.replaceAll("\0", "\uFFFD"));
   if (letters.length < 3) return null;
   const triples = letters.slice(0, -2).map((_, at) => letters.slice(at, at + 3).join(""));
   const wanted = [...new Set(triples)].slice(0, TRIPLES_MAX);

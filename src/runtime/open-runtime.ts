@@ -244,13 +244,22 @@ class StoreRuntime implements Runtime {
 
   /** Says whether the store was closed in time; one that goes on closing is left behind. Rejects with its fault. */
   async #closeStore(leftMs: number): Promise<boolean> {
-    const closing = this.store.close().finally(() => this.#ownStateDb?.close());
+    const closing = this.#closeParts();
     if (await withinTime(closing, this.#clock, leftMs)) {
       await closing;
       return true;
     }
     closing.catch((error: unknown) => this.#logger.error({ error }, "a store that was left behind failed to close"));
     return false;
+  }
+
+  /** The state DB after the store, which writes to it until it is closed. */
+  async #closeParts(): Promise<void> {
+    try {
+      await this.store.close();
+    } finally {
+      await this.#ownStateDb?.close();
+    }
   }
 
   #handOut(handle: ThreadHandle): RuntimeThread {

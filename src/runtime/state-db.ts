@@ -2,7 +2,15 @@
  * openStateDb as the package offers it: the gate of projections with the threads of workers. The state DB's
  * life belongs to who opens it: once a process, handed on to the store or the runtime, closed after them.
  */
-import type { FillReport, RebuildOptions, StateDb, StateDbOptions } from "../projections/index.ts";
+import type * as Projections from "../projections/index.ts";
+import type {
+  FillReport,
+  FoldPool,
+  RebuildOptions,
+  StartHomeWatcher,
+  StateDb,
+  StateDbOptions,
+} from "../projections/index.ts";
 
 /**
  * Opens a home's state DB: makes or migrates its file (`skein.sqlite` beside `sessions/`), and returns when
@@ -37,13 +45,10 @@ export async function rebuildStateDb(options: RebuildOptions): Promise<FillRepor
   }
 }
 
-type Projections = typeof import("../projections/index.ts");
-type Workers = typeof import("../workers/index.ts");
-
 /** Loaded when a state DB is opened: a program without one needs neither SQLite nor threads. */
 async function parts(
   options: Pick<StateDbOptions, "workers">,
-): Promise<readonly [Projections, ReturnType<Workers["createFoldPool"]>, Workers["startHomeWatcher"]]> {
+): Promise<readonly [typeof Projections, FoldPool, StartHomeWatcher]> {
   const [projections, { createFoldPool, startHomeWatcher }] = await Promise.all([
     import("../projections/index.ts"),
     import("../workers/index.ts"),

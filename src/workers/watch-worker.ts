@@ -1,5 +1,6 @@
 /**
  * The thread of a home's watcher: it watches, and answers each question with what changed since the last.
+ * What it promises is folder-watch.ts's; this is only its entry.
  */
 import { parentPort, workerData } from "node:worker_threads";
 

@@ -37,7 +37,9 @@ type Deed =
   | { readonly type: "removeFolder" | "moveFolderOut"; readonly folder: string }
   | { readonly type: "ask" };
 
-const anyPath = fc.tuple(fc.constantFrom(...FOLDERS), fc.constantFrom(...NAMES)).map(([folder, name]) => `${folder}/${name}`);
+const anyPath = fc
+  .tuple(fc.constantFrom(...FOLDERS), fc.constantFrom(...NAMES))
+  .map(([folder, name]) => `${folder}/${name}`);
 const anyDeed: fc.Arbitrary<Deed> = fc.oneof(
   fc.record({ type: fc.constantFrom("write", "append", "touch", "delete"), path: anyPath }),
   fc.record({ type: fc.constant("move" as const), path: anyPath, to: anyPath }),
@@ -79,7 +81,9 @@ function perform(home: string, deed: Deed): readonly string[] {
       const folder = join(home, deed.folder);
       if (!existsSync(folder)) return [];
       const below = FOLDERS.filter((name) => name === deed.folder || name.startsWith(`${deed.folder}/`));
-      const files = below.flatMap((name) => NAMES.map((file) => join(home, name, file))).filter((path) => existsSync(path));
+      const files = below
+        .flatMap((name) => NAMES.map((file) => join(home, name, file)))
+        .filter((path) => existsSync(path));
       if (deed.type === "removeFolder") rmSync(folder, { recursive: true });
       else renameSync(folder, join(home, `out-${statSync(folder).ino}-${files.length}`));
       return files;

@@ -41,9 +41,9 @@ export interface RolloutWriterOptions {
   /** Keeps the state DB's rows up to what is written; null where there is none. */
   readonly follower: RolloutFollower | null;
   /** Throws when another process has taken the thread over. Called before each commit. */
-  checkClaim(): void;
+  readonly checkClaim: () => void;
   /** Gives the thread back to other processes. */
-  releaseClaim(): void;
+  readonly releaseClaim: () => void;
   /** Called once the file exists, before anybody is told. */
   onCreated(writer: RolloutWriter): void;
 }

@@ -1,6 +1,7 @@
 /**
  * The local store's reads of one thread: metadata, history, turns and items, straight from its file.
- * They need no writer and change nothing.
+ * They need no writer and change nothing. With a state DB, what its rows know is not read again, once they were
+ * brought up to where the file ends.
  */
 import { isAbsolute, join } from "node:path";
 
