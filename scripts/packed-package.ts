@@ -86,7 +86,12 @@ const CONSUMER_PROGRAM = `
 import * as skein from "skein";
 import * as testing from "skein/testing";
 
-const runtime = await skein.openRuntime({ home: process.argv[2] ?? ".skein", agent: skein.echoAgent() });
+const home = process.argv[2] ?? ".skein";
+const runtime = await skein.openRuntime({ home, agent: skein.echoAgent(), stateDb: true });
+const thread = await runtime.startThread({ cwd: "/" });
+await thread.run("a needle in the packed package");
+const found = await runtime.searchThreads({ query: "needle" });
+if (found.data[0]?.thread.id !== thread.id || !found.isComplete) throw new Error("the turn was not found");
 const open: typeof skein.openRuntime = skein.openRuntime;
 await runtime.close();
 console.log(JSON.stringify({ skein: Object.keys(skein), testing: Object.keys(testing), isFunction: typeof open }));

@@ -2,17 +2,17 @@
  * SQL over one table set: `name_#` stands for the set's own table. Every statement is prepared once and
  * kept, as preparing costs more than running. Nothing here begins a transaction.
  */
-import type { Database, Statement } from "better-sqlite3";
+import type { SqliteDatabase, SqliteStatement } from "./sqlite-database.ts";
 
 /** A value that is bound to a parameter. */
 export type SqlValue = string | number | bigint | null;
 
 export class SetStatements {
-  readonly db: Database;
+  readonly db: SqliteDatabase;
   readonly generation: number;
-  readonly #statements = new Map<string, Statement<SqlValue[]>>();
+  readonly #statements = new Map<string, SqliteStatement<SqlValue[]>>();
 
-  constructor(db: Database, generation: number) {
+  constructor(db: SqliteDatabase, generation: number) {
     this.db = db;
     this.generation = generation;
   }
@@ -36,7 +36,7 @@ export class SetStatements {
     return this.#statement(sql).run(...values).changes;
   }
 
-  #statement(sql: string): Statement<SqlValue[]> {
+  #statement(sql: string): SqliteStatement<SqlValue[]> {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
     const prepared = this.db.prepare<SqlValue[]>(sql.replaceAll("_#", `_${this.generation}`));

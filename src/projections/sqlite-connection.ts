@@ -7,9 +7,9 @@
 import Database from "better-sqlite3";
 
 import { assert, systemCode } from "../base/index.ts";
+import type { SqliteDatabase } from "./sqlite-database.ts";
 
-/** An open connection. For this room and its workers; the package's face names no type of the driver. */
-export type SqliteDatabase = Database.Database;
+export type { SqliteDatabase } from "./sqlite-database.ts";
 
 /** How a connection is opened. */
 export interface ConnectionOptions {
@@ -32,7 +32,7 @@ const WAL_BYTES_KEPT = 64 * 1024 * 1024;
 export function openConnection(path: string, options: ConnectionOptions): SqliteDatabase {
   const { mode, busyTimeoutMs = BUSY_TIMEOUT_MS } = options;
   const readonly = mode === "read-only";
-  const db = new Database(path, { readonly, fileMustExist: readonly, timeout: busyTimeoutMs });
+  const db = openDriver(path, { readonly, fileMustExist: readonly, timeout: busyTimeoutMs });
   try {
     assertVersion(db);
     db.pragma("trusted_schema = off");
@@ -51,6 +51,15 @@ export function openConnection(path: string, options: ConnectionOptions): Sqlite
     db.close();
     throw error;
   }
+}
+
+/** The driver's own connection, by the part of it that is used here. */
+export function openDriver(
+  path: string,
+  options: { readonly readonly?: boolean; readonly fileMustExist?: boolean; readonly timeout?: number } = {},
+): SqliteDatabase {
+  // The same methods; the driver's generics say less of what a statement is bound to than ours.
+  return new Database(path, options) as unknown as SqliteDatabase;
 }
 
 /** Whether an error says that another connection has the lock: the same call may work in a moment. */

@@ -6,11 +6,10 @@
  * It is an empty SQLite database, because SQLite's locks are the kernel's: they end with their process, and
  * none is ever stale. The lock file is never removed: two could then each lock one of their own.
  */
-import Database from "better-sqlite3";
 
 import { type Clock, fault } from "../base/index.ts";
 import { waitUntil } from "./busy-retry.ts";
-import { isBusy, type SqliteDatabase } from "./sqlite-connection.ts";
+import { isBusy, openDriver, type SqliteDatabase } from "./sqlite-connection.ts";
 import { sqliteFault } from "./sqlite-fault.ts";
 
 /** Which state DB, and how long other processes are waited for. */
@@ -30,7 +29,7 @@ export class StateDbGuard {
   constructor(options: GuardOptions) {
     this.#options = options;
     try {
-      this.#db = new Database(lockFileOf(options), { timeout: 0 });
+      this.#db = openDriver(lockFileOf(options), { timeout: 0 });
     } catch (error) {
       throw this.#faultOf(error);
     }

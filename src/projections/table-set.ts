@@ -5,7 +5,7 @@
  * A set belongs to one version of the projection. Raising PROJECTION_VERSION makes every home's rows be
  * folded again, once, by the next process that opens its state DB.
  */
-import type { Database } from "better-sqlite3";
+import type { SqliteDatabase } from "./sqlite-database.ts";
 
 /** Raised when the same log gives other rows than before. */
 export const PROJECTION_VERSION = 1;
@@ -159,7 +159,7 @@ const SET_TABLES = [
 const FTS_HASH_BYTES = 16 * 1024 * 1024;
 
 /** All sets, oldest first. */
-export function listTableSets(db: Database): readonly TableSet[] {
+export function listTableSets(db: SqliteDatabase): readonly TableSet[] {
   return db
     .prepare<[], TableSet>(
       "SELECT generation, version, state, made_at_ms AS madeAtMs FROM table_sets ORDER BY generation",
@@ -168,13 +168,13 @@ export function listTableSets(db: Database): readonly TableSet[] {
 }
 
 /** The set that is read, or undefined before the first one. */
-export function currentTableSet(db: Database): TableSet | undefined {
+export function currentTableSet(db: SqliteDatabase): TableSet | undefined {
   return listTableSets(db).find((set) => set.state === "current");
 }
 
 /** Makes the tables of a new set. Call it inside a transaction. */
 export function createTableSet(
-  db: Database,
+  db: SqliteDatabase,
   set: { readonly state: TableSetState; readonly madeAtMs: number },
 ): number {
   const { state, madeAtMs } = set;
@@ -188,14 +188,14 @@ export function createTableSet(
 }
 
 /** Removes a set and its tables. Call it inside a transaction. */
-export function dropTableSet(db: Database, generation: number): void {
+export function dropTableSet(db: SqliteDatabase, generation: number): void {
   for (const table of SET_TABLES) db.exec(`DROP TABLE IF EXISTS ${table}_${generation}`);
   db.prepare("DELETE FROM backfill_state WHERE generation = ?").run(generation);
   db.prepare("DELETE FROM table_sets WHERE generation = ?").run(generation);
 }
 
 /** Makes a set the one that is read; the one before is `old` then. Call it inside a transaction. */
-export function makeCurrent(db: Database, generation: number): void {
+export function makeCurrent(db: SqliteDatabase, generation: number): void {
   db.prepare("UPDATE table_sets SET state = 'old' WHERE state = 'current'").run();
   db.prepare("UPDATE table_sets SET state = 'current' WHERE generation = ?").run(generation);
 }
