@@ -4,7 +4,14 @@
  * made. Nothing that isn't named here is promised to stay.
  */
 // The runtime: openRuntime, and what it hands out.
-export { openRuntime, openStateDb, openStateDbReadOnly, rebuildStateDb } from "./runtime/index.ts";
+export {
+  openRuntime,
+  openStateDb,
+  openStateDbReadOnly,
+  readStateDbReport,
+  rebuildStateDb,
+  verifyProjections,
+} from "./runtime/index.ts";
 export type {
   Runtime,
   RuntimeFeed,
@@ -66,12 +73,19 @@ export type {
   FillReport,
   FoldProgress,
   LeaseHolder,
+  ProjectionOutcome,
+  ProjectionVerdict,
   RebuildOptions,
+  ReportedLag,
+  ReportedOwner,
   SetAside,
   StateDb,
   StateDbOpening,
   StateDbOptions,
+  StateDbReport,
   SyncReport,
+  VerifyProjectionsOptions,
+  VerifyProjectionsProgress,
 } from "./projections/index.ts";
 
 // Stores: the port and its adapters.

@@ -12,6 +12,8 @@ export interface CliContext {
   readonly home: string;
   /** The home was named by `--home`, so a missing one is a mistake and not a first start. */
   readonly isHomeGiven: boolean;
+  /** The state DB is used; false with `--no-db`. */
+  readonly usesStateDb: boolean;
   /** `--json`: data and errors as JSON. */
   readonly json: boolean;
   readonly stdin: NodeJS.ReadStream;

@@ -15,6 +15,8 @@ export interface GlobalOptions {
   readonly home?: string;
   readonly json?: boolean;
   readonly progress?: boolean;
+  /** False with `--no-db`. */
+  readonly db?: boolean;
   readonly log?: LogLevel;
 }
 
@@ -68,6 +70,7 @@ function createProgram(ask: Ask): Command {
       folderName,
     )
     .option("--json", "print JSON: data on standard output, errors on standard error")
+    .option("--no-db", "work on the files alone, without the home's state DB (skein.sqlite)")
     .option("--progress", "show progress also where standard error is no terminal")
     .addOption(
       new Option("--log <level>", "write log lines to standard error").choices(["error", "warn", "info", "debug"]),
@@ -129,10 +132,23 @@ function addReadingCommands(program: Command, ask: Ask): void {
       .option("--provider <name>", "only of this model provider (may be repeated)", collect)
       .option("--source <word>", "only from this source: cli, vscode, exec, subagent, … (may be repeated)", collect)
       .option("--search <text>", "only with this text in the name or the first message")
+      .option("--db-only", "answer at once from the state DB, without looking at the files first")
       .option("--parent <id>", "only threads that this one spawned")
       .option("--ancestor <id>", "only threads below this one, at any depth"),
     ask,
     async () => (await import("./commands/list-command.ts")).runList,
+  );
+  on(
+    program
+      .command("search")
+      .description("find text in names and messages, newest thread first")
+      .argument("<text>", "what to look for, literally; upper and lower case are the same")
+      .option("--archived", "only in archived threads")
+      .option("--live", "only in threads that are not archived")
+      .option("--limit <n>", "threads at most (1 to 1000, default 25)", parseCount)
+      .option("--cursor <text>", "go on where a page ended"),
+    ask,
+    async () => (await import("./commands/search-command.ts")).runSearch,
   );
   on(
     program
@@ -220,7 +236,10 @@ function addChangingCommands(program: Command, ask: Ask): void {
 
 function addCareCommands(program: Command, ask: Ask): void {
   on(
-    program.command("verify").description("read every thread and report torn or odd records; changes nothing"),
+    program
+      .command("verify")
+      .description("read every thread and report torn or odd records; changes nothing")
+      .option("--projections", "instead: whether the state DB's rows are what the logs give, thread by thread"),
     ask,
     async () => (await import("./commands/verify-command.ts")).runVerify,
   );
@@ -231,6 +250,23 @@ function addCareCommands(program: Command, ask: Ask): void {
       .option("--dry-run", "only say what would be done"),
     ask,
     async () => (await import("./commands/repair-command.ts")).runRepair,
+  );
+  on(
+    program
+      .command("rebuild")
+      .description("fold the state DB's rows again beside the old ones, and swap them in one step")
+      .option("--keep-old", "keep the tables that are replaced")
+      .option("--wait <seconds>", "how long to wait for another process that fills them (default 30)", parseCount),
+    ask,
+    async () => (await import("./commands/rebuild-command.ts")).runRebuild,
+  );
+  on(
+    program
+      .command("doctor")
+      .description("tell how the state DB is: who uses it, how far it is behind, what it could not read")
+      .option("--check", "look through the whole file for damage too"),
+    ask,
+    async () => (await import("./commands/doctor-command.ts")).runDoctor,
   );
 }
 

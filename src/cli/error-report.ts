@@ -41,7 +41,8 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   permission_denied: "check who owns the home and whether it can be written",
   home_unusable: "check the path given by --home or SKEIN_HOME",
   agent_failed: "the turn is recorded as failed; say it again to try again",
-  thread_owned_elsewhere: "end it there, or wait until that process is gone; its feed can be followed with `skein tail ID`",
+  thread_owned_elsewhere:
+    "end it there, or wait until that process is gone; its feed can be followed with `skein tail ID`",
   backfill_running: "wait for it, or end that process; `skein doctor` shows how far it is",
   lease_lost: "another process took over; the same command may work in a moment",
   state_db_busy: "another process keeps the state DB locked; try again, `skein doctor` shows who",

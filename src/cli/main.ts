@@ -38,6 +38,7 @@ async function createContext(options: GlobalOptions, out: Output, err: Output): 
   return {
     home: resolve(cwd, named === undefined || named === "" ? ".skein" : named),
     isHomeGiven: options.home !== undefined,
+    usesStateDb: options.db !== false,
     json: options.json === true,
     stdin: process.stdin,
     promptOutput: process.stderr,

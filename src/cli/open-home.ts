@@ -9,20 +9,33 @@ import { fault, systemCode } from "../base/index.ts";
 import type { Runtime, RuntimeOptions } from "../runtime/index.ts";
 import type { ThreadStore } from "../store/index.ts";
 import type { CliContext } from "./cli-context.ts";
+import { openCommandStateDb } from "./open-state-db.ts";
+
+/** How a command uses the state DB. */
+export interface HomeUse {
+  /** The command can't do without: why it can't be opened is an error then, and not a note. Default false. */
+  readonly needsStateDb?: boolean;
+}
 
 /** Opens the home's store, does the work, closes it. */
 export async function withHome<Result>(
   context: CliContext,
   work: (store: ThreadStore) => Promise<Result>,
+  use: HomeUse = {},
 ): Promise<Result> {
   await requireHome(context);
-  const { openLocalThreadStore } = await import("../store/local/index.ts");
-  const { home, clock, logger } = context;
-  const store = await openLocalThreadStore({ home, clock, logger });
+  const stateDb = await openCommandStateDb(context, use);
   try {
-    return await work(store);
+    const { openLocalThreadStore } = await import("../store/local/index.ts");
+    const { home, clock, logger } = context;
+    const store = await openLocalThreadStore({ home, clock, logger, ...(stateDb === undefined ? {} : { stateDb }) });
+    try {
+      return await work(store);
+    } finally {
+      await store.close();
+    }
   } finally {
-    await store.close();
+    await stateDb?.close();
   }
 }
 
@@ -40,13 +53,19 @@ export async function withRuntime<Result>(
 ): Promise<Result> {
   const { mayMakeHome = false, ...own } = options;
   if (!mayMakeHome) await requireHome(context);
-  const { openRuntime } = await import("../runtime/index.ts");
-  const { home, clock, logger, cwd } = context;
-  const runtime = await openRuntime({ home, clock, logger, cwd, ...own });
+  const stateDb = await openCommandStateDb(context, { mayMakeHome });
   try {
-    return await work(runtime);
+    const { openRuntime } = await import("../runtime/index.ts");
+    const { home, clock, logger, cwd } = context;
+    const db = stateDb === undefined ? {} : { stateDb };
+    const runtime = await openRuntime({ home, clock, logger, cwd, ...db, ...own });
+    try {
+      return await work(runtime);
+    } finally {
+      await runtime.close();
+    }
   } finally {
-    await runtime.close();
+    await stateDb?.close();
   }
 }
 

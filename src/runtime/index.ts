@@ -3,7 +3,7 @@
  * is all that most programs need.
  */
 export { openRuntime } from "./open-runtime.ts";
-export { openStateDb, openStateDbReadOnly, rebuildStateDb } from "./state-db.ts";
+export { openStateDb, openStateDbReadOnly, readStateDbReport, rebuildStateDb, verifyProjections } from "./state-db.ts";
 export type { Runtime, RuntimeFeed } from "./runtime.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
 export type { RuntimeThread, ThreadFeed, ThreadFeedOptions } from "./runtime-thread.ts";

@@ -6,10 +6,13 @@ import type * as Projections from "../projections/index.ts";
 import type {
   FillReport,
   FoldPool,
+  ProjectionVerdict,
   RebuildOptions,
   StartHomeWatcher,
   StateDb,
   StateDbOptions,
+  StateDbReport,
+  VerifyProjectionsOptions,
 } from "../projections/index.ts";
 
 /**
@@ -43,6 +46,27 @@ export async function rebuildStateDb(options: RebuildOptions): Promise<FillRepor
   } finally {
     await pool.close();
   }
+}
+
+/** Folds every log again and compares it with its rows, thread by thread; see ProjectionVerdict. As openStateDb. */
+export async function* verifyProjections(
+  options: VerifyProjectionsOptions,
+): AsyncGenerator<ProjectionVerdict, void, undefined> {
+  const [{ verifyProjectionsWith }, pool] = await parts(options);
+  try {
+    yield* verifyProjectionsWith(options, pool);
+  } finally {
+    await pool.close();
+  }
+}
+
+/** What a home's state DB says of itself; writes nothing, and never rejects for the file's sake. */
+export async function readStateDbReport(
+  home: string,
+  options?: { readonly checksIntegrity?: boolean },
+): Promise<StateDbReport> {
+  const projections = await import("../projections/index.ts");
+  return await projections.readStateDbReport(home, options);
 }
 
 /** Loaded when a state DB is opened: a program without one needs neither SQLite nor threads. */

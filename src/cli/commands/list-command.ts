@@ -34,12 +34,13 @@ interface ListOptions {
   readonly search?: string;
   readonly parent?: string;
   readonly ancestor?: string;
+  readonly dbOnly?: boolean;
 }
 
 /** Prints one page of threads. */
 export async function runList(context: CliContext, options: ListOptions): Promise<ExitCode> {
   if (options.limit === 0) throw rejection("invalid_argument", "--limit must be 1 or more", { limit: 0 });
-  return withHome(context, async (store) => {
+  const work = async (store: ThreadStore): Promise<ExitCode> => {
     const params = { ...toParams(context, options), ...(await lineageOf(context, store, options)) };
     const page = await withProgress(context, "list", () => store.listThreads(params));
     if (context.json) {
@@ -53,7 +54,8 @@ export async function runList(context: CliContext, options: ListOptions): Promis
       await note(context, "threads may be missing here: not everything could be read (see --log warn)");
     if (page.nextCursor !== null) await note(context, `more: add --cursor ${page.nextCursor}`);
     return EXIT.ok;
-  });
+  };
+  return withHome(context, work, { needsStateDb: options.dbOnly === true });
 }
 
 async function lineageOf(
@@ -68,7 +70,7 @@ async function lineageOf(
 }
 
 function toParams(context: CliContext, options: ListOptions): ListThreadsParams {
-  const { archived, limit, cursor, cwd, provider, source, search } = options;
+  const { archived, limit, cursor, cwd, provider, source, search, dbOnly } = options;
   return {
     sortKey: SORT_KEYS[options.sort],
     sortDirection: options.asc === true ? "asc" : "desc",
@@ -79,5 +81,6 @@ function toParams(context: CliContext, options: ListOptions): ListThreadsParams 
     ...(provider === undefined ? {} : { modelProviders: provider }),
     ...(source === undefined ? {} : { sources: source }),
     ...(search === undefined ? {} : { searchTerm: search }),
+    ...(dbOnly === undefined ? {} : { useStateDbOnly: dbOnly }),
   };
 }

@@ -23,8 +23,12 @@ interface VerifyReport {
 }
 
 /** Verifies the home. */
-export async function runVerify(context: CliContext): Promise<ExitCode> {
+export async function runVerify(
+  context: CliContext,
+  options: { readonly projections?: boolean } = {},
+): Promise<ExitCode> {
   await requireHome(context);
+  if (options.projections === true) return (await import("./verify-rows.ts")).verifyRows(context);
   const report = await readHome(context);
   const { findings, isClean } = report;
   if (context.json) await context.out.write(`${toJsonLine(report)}\n`);
