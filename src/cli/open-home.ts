@@ -9,19 +9,13 @@ import { fault, systemCode } from "../base/index.ts";
 import type { Runtime, RuntimeOptions } from "../runtime/index.ts";
 import type { ThreadStore } from "../store/index.ts";
 import type { CliContext } from "./cli-context.ts";
-import { openCommandStateDb } from "./open-state-db.ts";
-
-/** How a command uses the state DB. */
-export interface HomeUse {
-  /** The command can't do without: why it can't be opened is an error then, and not a note. Default false. */
-  readonly needsStateDb?: boolean;
-}
+import { openCommandStateDb, type StateDbUse } from "./open-state-db.ts";
 
 /** Opens the home's store, does the work, closes it. */
 export async function withHome<Result>(
   context: CliContext,
   work: (store: ThreadStore) => Promise<Result>,
-  use: HomeUse = {},
+  use: StateDbUse = {},
 ): Promise<Result> {
   await requireHome(context);
   const stateDb = await openCommandStateDb(context, use);
@@ -53,7 +47,7 @@ export async function withRuntime<Result>(
 ): Promise<Result> {
   const { mayMakeHome = false, ...own } = options;
   if (!mayMakeHome) await requireHome(context);
-  const stateDb = await openCommandStateDb(context, { mayMakeHome });
+  const stateDb = await openCommandStateDb(context, {});
   try {
     const { openRuntime } = await import("../runtime/index.ts");
     const { home, clock, logger, cwd } = context;

@@ -13,9 +13,8 @@ import type { Progress } from "./progress-bar.ts";
 
 /** How a command uses the state DB. */
 export interface StateDbUse {
+  /** Why it can't be opened is an error then, and not a note. Default false. */
   readonly needsStateDb?: boolean;
-  /** The home may be made for it. */
-  readonly mayMakeHome?: boolean;
 }
 
 /** Why a command may go on from the files. What is not here is a mistake, or the end. */
@@ -32,12 +31,13 @@ const PASSING: ReadonlySet<string> = new Set([
 
 /** Opens it; undefined with `--no-db`, for a home that isn't there, and where the files have to do. */
 export async function openCommandStateDb(context: CliContext, use: StateDbUse): Promise<StateDb | undefined> {
-  const { needsStateDb = false, mayMakeHome = false } = use;
+  const { needsStateDb = false } = use;
   if (!context.usesStateDb) {
     if (!needsStateDb) return undefined;
     throw fault("state_db_required", "this needs the state DB: leave out --no-db");
   }
-  if (!mayMakeHome && !(await isThere(context.home))) return undefined;
+  // A home that isn't there is made by what is stored in it; it gets its state DB with the next command.
+  if (!(await isThere(context.home))) return undefined;
   try {
     const { openStateDb } = await import("../runtime/index.ts");
     const stateDb = await withFilling(context, "fold", (options) => openStateDb(options));

@@ -96,8 +96,10 @@ describe("archive, unarchive and delete", () => {
 });
 
 describe("the home", () => {
-  it("holds nothing but sessions, the archive and the index", () => {
-    expect(readdirSync(place.home).toSorted()).toEqual(["archived_sessions", "session_index.jsonl", "sessions"]);
+  it("holds nothing but sessions, the archive, the index and the state DB", () => {
+    const stateDb = ["skein.sqlite", "skein.sqlite.lock"];
+    const rollouts = ["archived_sessions", "session_index.jsonl", "sessions"];
+    expect(readdirSync(place.home).toSorted()).toEqual([...rollouts, ...stateDb]);
     expect(readdirSync(join(place.home, "archived_sessions"))).toEqual([]);
   });
 });

@@ -90,15 +90,35 @@ describe("chat with a model", () => {
     expect(await modelsOf(id)).toBe("another");
   });
 
-  it("ends with 4 when another process took the thread meanwhile, and both see what was acknowledged", async () => {
+  it("refuses a thread that another process has, naming it, and lets it go when that process ends", async () => {
     const id = await place.startThread("first");
     const chat = startSkein(["chat", id], { cwd: place.cwd });
+    let stdout = "";
+    chat.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
+    chat.stdin?.write("mine\n");
+    await expect.poll(() => stdout, { timeout: 10_000 }).toBe("Echo: mine\n");
+    const refused = await place.skein(["chat", id], { input: "theirs" });
+    expect(refused).toMatchObject({ exitCode: 4, stdout: "" });
+    expect(refused.stderr).toMatch(/\[thread_owned_elsewhere\]\n {2}end it there/);
+    expect(refused.stderr).toContain(`process ${String(chat.pid)}`);
+    chat.stdin?.end("late\n");
+    expect(await once(chat, "close")).toEqual([0, null]);
+    expect(await place.skein(["chat", id], { input: "theirs" })).toMatchObject({ exitCode: 0 });
+    const { stdout: shown } = await place.skein(["show", id]);
+    const said = ["first", "mine", "late", "theirs"].map((text) => `  user    ${text}`);
+    expect(shown.match(/^ {2}user .*$/gm)).toEqual(said);
+  });
+
+  it("ends with 4 when another process took the thread meanwhile, and both see what was acknowledged", async () => {
+    const id = await place.startThread("first");
+    // Without the state DB nobody owns a thread: the later writer is known by the file alone.
+    const chat = startSkein(["chat", id, "--no-db"], { cwd: place.cwd });
     let [stdout, stderr] = ["", ""];
     chat.stdout?.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
     chat.stderr?.on("data", (chunk: Buffer) => (stderr += chunk.toString()));
     chat.stdin?.write("mine\n");
     await expect.poll(() => stdout, { timeout: 10_000 }).toBe("Echo: mine\n");
-    expect(await place.skein(["chat", id], { input: "theirs" })).toMatchObject({
+    expect(await place.skein(["chat", id, "--no-db"], { input: "theirs" })).toMatchObject({
       exitCode: 0,
       stdout: "Echo: theirs\n",
     });
