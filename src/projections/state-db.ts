@@ -44,6 +44,7 @@ import { type SyncContext, syncFile } from "./rollout-sync.ts";
 import { isSqliteError, sqliteFault } from "./sqlite-fault.ts";
 import type { SetAside, StateDbFile } from "./state-db-file.ts";
 import { CurrentTables } from "./tables.ts";
+import { claimsOf, NO_CLAIMS, NO_FOLLOWER } from "./thread-claims.ts";
 import { searchTexts } from "./text-search.ts";
 import { listCandidates } from "./thread-list-queries.ts";
 import type { ThreadOwners } from "./thread-owners.ts";
@@ -132,11 +133,7 @@ export class SqliteStateDb implements StateDb {
       writeNow: (work) => file.db.transaction(work).immediate(),
       catchUp: (entry) => this.#catchUp(entry),
     });
-    this.claims = {
-      acquire: async (threadId) => void (await owners.acquire(threadId)),
-      check: (threadId) => owners.check(threadId),
-      release: (threadId) => void owners.release(threadId),
-    };
+    this.claims = parts.isReadOnly ? NO_CLAIMS : claimsOf(owners);
   }
 
   placeOf(threadId: string): IndexedPlace | undefined {
@@ -159,7 +156,8 @@ export class SqliteStateDb implements StateDb {
     const path = pathInHome(this.#parts.paths, file.path);
     const known = this.#read(() => this.#tables.get().rollouts.byPath(path));
     const isCurrent = known?.inode === file.inode && known.state.endOffset === file.end && known.path === path;
-    const row = isCurrent ? known : await this.#guarded(() => this.#catchUp(entryAt(file)));
+    const catchesUp = !isCurrent && !this.#parts.isReadOnly;
+    const row = catchesUp ? await this.#guarded(() => this.#catchUp(entryAt(file))) : known;
     if (row === undefined || row.threadId !== file.threadId || row.state.endOffset !== file.end) return undefined;
     return this.#read(() => {
       const { sql, threads } = this.#tables.get();
@@ -176,7 +174,7 @@ export class SqliteStateDb implements StateDb {
   }
 
   follow(threadId: string, file: IndexedFile | null): RolloutFollower {
-    return this.#live.follow(threadId, file);
+    return this.#parts.isReadOnly ? NO_FOLLOWER : this.#live.follow(threadId, file);
   }
 
   moved(threadId: string, place: IndexedPlace): void {
