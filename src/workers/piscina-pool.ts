@@ -7,8 +7,9 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 
-import { Piscina } from "piscina";
+import type { Piscina } from "piscina";
 
+import { fault } from "../base/index.ts";
 import {
   type FoldPool,
   type FoldReport,
@@ -42,7 +43,7 @@ export function createFoldPool({ workers }: FoldPoolOptions = {}): FoldPool {
 
 class PiscinaPool implements FoldPool {
   readonly size: number;
-  #threads: Piscina | null = null;
+  #threads: Promise<Piscina> | null = null;
   #isClosed = false;
 
   constructor(size: number) {
@@ -63,22 +64,29 @@ class PiscinaPool implements FoldPool {
     this.#isClosed = true;
     const threads = this.#threads;
     this.#threads = null;
-    await threads?.close();
+    await (await threads)?.close();
   }
 
   /** Runs a task by its name in the worker's module, which says what it answers. */
-  #run<Answer>(name: string, task: object): Promise<Answer> {
-    if (this.#isClosed) return Promise.reject(new Error("the pool of workers was closed"));
-    this.#threads ??= new Piscina({
-      filename: fileURLToPath(workerUrl()),
-      minThreads: 0,
-      maxThreads: this.size,
-      idleTimeout: IDLE_MS,
-      closeTimeout: CLOSE_MS,
-      resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
-    });
-    return this.#threads.run(task, { name }) as Promise<Answer>;
+  async #run<Answer>(name: string, task: object): Promise<Answer> {
+    if (this.#isClosed) throw fault("runtime_closed", "the pool of workers was closed");
+    this.#threads ??= startThreads(this.size);
+    const threads = await this.#threads;
+    return (await threads.run(task, { name })) as Answer;
   }
+}
+
+/** Loaded with the first work for a thread: most openings have none. */
+async function startThreads(size: number): Promise<Piscina> {
+  const { Piscina: Pool } = await import("piscina");
+  return new Pool({
+    filename: fileURLToPath(workerUrl()),
+    minThreads: 0,
+    maxThreads: size,
+    idleTimeout: IDLE_MS,
+    closeTimeout: CLOSE_MS,
+    resourceLimits: { maxOldGenerationSizeMb: WORKER_HEAP_MB },
+  });
 }
 
 /** The worker's module as it stands beside this one: source, or built. */
