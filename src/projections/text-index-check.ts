@@ -42,8 +42,8 @@ function isFound(sql: SetStatements, { id, text }: { readonly id: number; readon
 
 /** The first and the last triple of a text; null where it is too short for one. */
 function matchOf(text: string): string | null {
-  const first = [...text.slice(0, END_LETTERS)].slice(0, 3);
-  const last = [...text.slice(-END_LETTERS)].slice(-3);
+  const first = Array.from(text.slice(0, END_LETTERS)).slice(0, 3);
+  const last = Array.from(text.slice(-END_LETTERS)).slice(-3);
   if (first.length < 3 || last.length < 3) return null;
   return [first, last].map((letters) => `"${letters.join("").replaceAll('"', '""')}"`).join(" AND ");
 }

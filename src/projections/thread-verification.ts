@@ -1,6 +1,7 @@
 /**
  * One thread held to its log: its files are folded anew up to where its rows say they are, and both sides are
- * compared as digests. What a log has beyond that is lag, unless its file is as the rows last saw it.
+ * compared as digests. What a log has beyond that is lag, unless its file is as the rows last saw it: then it
+ * should have rows.
  */
 import { createLogScanner } from "../events/index.ts";
 import {
@@ -175,7 +176,9 @@ async function countRecords(
     needs: [{ types: new Set(), eventKinds: new Set() }],
     sink: { record: () => {} },
   });
-  await readBlocks(nodeFileSystem, { ...rollout, from }, (block) => void scanner.push(block));
+  await readBlocks(nodeFileSystem, { ...rollout, from }, (block) => {
+    scanner.push(block);
+  });
   return scanner.end().nextOrdinal - ordinal;
 }
 

@@ -39,7 +39,7 @@ export async function* verifyProjectionsWith(
   options: VerifyProjectionsOptions,
   pool: FoldPool,
 ): AsyncGenerator<ProjectionVerdict, void, undefined> {
-  const { onProgress, threadId, sweeps = true, ...own } = options;
+  const { onProgress: _told, threadId, sweeps = true, ...own } = options;
   checkStateDbOptions(own);
   const only = threadId === undefined ? undefined : canonicalThreadId(threadId);
   if (threadId !== undefined && only === undefined) {
