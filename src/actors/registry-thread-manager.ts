@@ -19,15 +19,7 @@ import {
 import type { TurnSettings } from "./agent.ts";
 import { checkCallOptions } from "./call-options.ts";
 import { CallsInFlight } from "./calls-in-flight.ts";
-import { visibleTurns } from "./conversation.ts";
-import {
-  forkEndItems,
-  forkMetadata,
-  forkPointOf,
-  type ForkThreadParams,
-  readConversation,
-  readForkSource,
-} from "./fork-thread.ts";
+import { forkEndItems, forkMetadata, forkPointOf, type ForkThreadParams, readForkSource } from "./fork-thread.ts";
 import type { LiveThread } from "./live-thread.ts";
 import { checkResponseItems, checkSettings } from "./live-thread-handle.ts";
 import { environmentOf, newMetadata, tellSafely, type ThreadManagerOptions } from "./manager-options.ts";
@@ -36,6 +28,7 @@ import { checkReviewTarget } from "./review-turn.ts";
 import { type ShutdownOptions, type ShutdownReport, shutdownThreads, shutdownTimeoutMs } from "./shutdown-threads.ts";
 import type { ThreadEnvironment } from "./thread-environment.ts";
 import type { ReviewTarget, ThreadHandle, ThreadSnapshot, TurnOptions } from "./thread-handle.ts";
+import { readStoredTurns } from "./stored-turns.ts";
 import { ThreadLoader } from "./thread-loader.ts";
 import type {
   ResumeOptions,
@@ -243,7 +236,7 @@ class RegistryThreadManager implements ThreadManager {
       const { store } = this.#environment;
       const stored = await store.readThread({ threadId: id });
       if (!includeTurns) return toThread(stored);
-      return toThread(stored, { turns: visibleTurns(await readConversation(store, id), null) });
+      return toThread(stored, { turns: await readStoredTurns(store, id) });
     });
   }
 

@@ -23,7 +23,7 @@ import { currentTableSet, PROJECTION_VERSION } from "./table-set.ts";
 import { createThreadOwners, type ThreadOwners } from "./thread-owners.ts";
 
 /** The lease under which sets are filled. */
-export const BACKFILL_LEASE = "backfill";
+const BACKFILL_LEASE = "backfill";
 
 const WAIT_MAX_MS = 30_000;
 

@@ -3,9 +3,6 @@
  * type of the driver, so that a program which uses Skein needs none. sqlite-connection.ts gives one.
  */
 
-/** A value that is bound to a parameter, or read. */
-export type SqlParameter = string | number | bigint | null | Uint8Array;
-
 /** A prepared statement. */
 export interface SqliteStatement<Bound extends readonly unknown[] = readonly unknown[], Row = unknown> {
   run(...values: Bound): { readonly changes: number; readonly lastInsertRowid: number | bigint };

@@ -111,7 +111,7 @@ function placed(rollout: RolloutRow, paths: HomePaths): PlacedRollout & { readon
 }
 
 /** What the log says, with the file's times where it says none. */
-export function metadataOf(rollout: RolloutRow, paths: HomePaths): ThreadMetadata {
+function metadataOf(rollout: RolloutRow, paths: HomePaths): ThreadMetadata {
   const { metadata } = rollout.state;
   const modifiedNs = BigInt(rollout.modifiedNs ?? 0);
   return withFileTimes(metadata, { path: absolute(paths, rollout.path), stat: { modifiedNs } });

@@ -2,7 +2,7 @@
  * Turns as their rows say them: outlines without items. What a turn holds is in the log, in the bytes
  * that its row names (turn-reader.ts).
  */
-import type { ThreadTokenUsage, Turn, TurnEntry, TurnError } from "../events/index.ts";
+import type { Turn, TurnEntry, TurnError } from "../events/index.ts";
 import type { SetStatements, SqlValue } from "./set-statements.ts";
 
 /** A row of `turns`, as it stands there. */
@@ -40,11 +40,6 @@ export function entryOf(raw: RawTurn): TurnEntry {
     durationMs: raw.duration_ms,
   };
   return { turn, startOrdinal: raw.start_ordinal, endOrdinal: raw.end_ordinal, hiddenItems: raw.item_count };
-}
-
-/** Usage as it was last told in the turn. */
-export function usageOfTurn(raw: RawTurn): ThreadTokenUsage | null {
-  return raw.usage === null ? null : (JSON.parse(raw.usage) as ThreadTokenUsage);
 }
 
 const STANDING = "rollout_id = ? AND dropped_by IS NULL";

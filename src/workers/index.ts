@@ -3,4 +3,4 @@
  * home's folders.
  */
 export { startHomeWatcher } from "./watcher-thread.ts";
-export { createFoldPool, type FoldPoolOptions } from "./piscina-pool.ts";
+export { createFoldPool } from "./piscina-pool.ts";

@@ -21,7 +21,7 @@ import {
 } from "../projections/index.ts";
 
 /** How a pool is made. */
-export interface FoldPoolOptions {
+interface FoldPoolOptions {
   /** Threads at most, 1 or more. Default: one a core, 4 at most. */
   readonly workers?: number;
 }

@@ -166,7 +166,7 @@ function anchorOf(turns: IndexedTurns, { turn, startOrdinal }: IndexedTurn): Pic
 }
 
 /** The items of one turn, read from its own bytes. */
-export async function readTurnItems(source: IndexedRollout, turn: IndexedTurn): Promise<readonly ThreadItem[]> {
+async function readTurnItems(source: IndexedRollout, turn: IndexedTurn): Promise<readonly ThreadItem[]> {
   if (turn.itemCount === 0) return [];
   const records = await readTurnRecords(source, turn);
   let state = stateBefore(source.turns, turn, records);
