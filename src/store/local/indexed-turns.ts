@@ -224,7 +224,7 @@ function namedTurn({ item }: RolloutRecord): readonly string[] {
 /** The records that the turns fold needs of [startOrdinal, endOrdinal). */
 async function readTurnRecords(
   { files, rollout }: IndexedRollout,
-  { startOrdinal, endOrdinal, startOffset }: IndexedTurn,
+  { startOrdinal, endOrdinal, startOffset, endOffset }: IndexedTurn,
 ): Promise<readonly RolloutRecord[]> {
   const from = startOffset ?? (await findRecord(files, rollout, startOrdinal))?.offset ?? 0;
   const records: RolloutRecord[] = [];
@@ -234,9 +234,15 @@ async function readTurnRecords(
     startOffset: from,
     sink: { record: (record) => void (record.ordinal < endOrdinal && records.push(record)) },
   });
-  await readBlocks(files, { ...rollout, from }, (block) => {
-    scanner.push(block);
-    return scanner.end().nextOrdinal < endOrdinal;
-  });
+  const readTo = async (range: { readonly from: number; readonly end: number }): Promise<void> => {
+    await readBlocks(files, { ...rollout, ...range }, (block) => {
+      scanner.push(block);
+      return scanner.end().nextOrdinal < endOrdinal;
+    });
+  };
+  // Its own bytes are enough, unless its last line is in the middle of an append.
+  const own = Math.min(endOffset ?? rollout.end, rollout.end);
+  await readTo({ from, end: own });
+  if (own < rollout.end && scanner.end().nextOrdinal < endOrdinal) await readTo({ from: own, end: rollout.end });
   return records;
 }
