@@ -120,6 +120,7 @@ class SetFiller {
       logger,
       generation,
       tables: () => tables,
+      read: (work) => work(),
       write,
       // As plain data: it crosses to the workers.
       lease: { name: lease.name, token: lease.token },
@@ -128,7 +129,7 @@ class SetFiller {
       onProgress: (progress) => this.#tell(generation, progress),
     });
     const index = createSessionIndex({ files, paths, clock, logger });
-    await syncNames({ files, paths, names: () => index.names(), tables: () => tables, write });
+    await syncNames({ files, paths, names: () => index.names(), tables: () => tables, read: (work) => work(), write });
     await write(() => tables.sql.run("UPDATE index_state_# SET swept_at_ms = ?", begunMs));
     return report;
   }

@@ -40,6 +40,8 @@ export interface HomeSyncContext {
   /** The set that is brought up; null: the current one. */
   readonly generation: number | null;
   tables(): Tables;
+  /** Reads as of one moment: a set that is current at its beginning is there until its end. */
+  read<Value>(work: () => Value): Value;
   /** One transaction that may write; it checks the lease, if there is one. */
   write<Value>(work: () => Value): Promise<Value>;
   readonly lease: LeaseClaim | null;
@@ -88,13 +90,16 @@ export async function syncHome(context: HomeSyncContext): Promise<SyncReport> {
 
 async function surveyOf(context: HomeSyncContext): Promise<HomeSurvey> {
   const { pool, dbPath, files, paths, generation, changedPaths, signal } = context;
-  const { rollouts } = context.tables();
   if (changedPaths === null || changedPaths === undefined) {
-    return pool.survey({ dbPath, home: paths.home, generation, filesKnown: rollouts.count() }, signal);
+    const filesKnown = context.read(() => context.tables().rollouts.count());
+    return pool.survey({ dbPath, home: paths.home, generation, filesKnown }, signal);
   }
   const unfollowed = changedPaths.filter((path) => !context.isFollowed(path));
   const wanted = unfollowed.map((path) => pathInHome(paths, path));
-  const rows = { files: rollouts.filesAt(wanted), quarantined: rollouts.quarantined() };
+  const rows = context.read(() => {
+    const { rollouts } = context.tables();
+    return { files: rollouts.filesAt(wanted), quarantined: rollouts.quarantined() };
+  });
   return surveyPaths({ files, paths, rows }, unfollowed);
 }
 

@@ -199,19 +199,25 @@ export class LiveRows {
   /** Brings the rows up to the file, then the fold to where the rows end: the open turn is read again. */
   async #foldToRows(live: LiveRollout, entry: RolloutEntry): Promise<void> {
     const { sync } = this.#context;
-    const row = await this.#context.catchUp(entry);
-    if (row?.threadId !== live.threadId) {
+    await this.#context.catchUp(entry);
+    const base = sync.read(() => {
+      const { rollouts } = sync.tables();
+      // Asked for again: in a set that another process swapped in, the row has another id.
+      const row = rollouts.byPath(pathInHome(sync.paths, entry.path));
+      return row?.threadId === live.threadId ? rollouts.baseOf(row) : undefined;
+    });
+    if (base === undefined) {
       live.fallBehind();
       return;
     }
-    const fold = new RolloutFold(sync.tables().rollouts.baseOf(row));
-    const { endOffset } = row.state;
+    const fold = new RolloutFold(base);
+    const { endOffset, nextOrdinal } = base.state;
     const { files, access } = sync;
     await access.open(entry.path, async ({ fd }) => {
       const scanner = createLogScanner({
         startOrdinal: fold.nextOrdinal,
         startOffset: fold.endOffset,
-        sink: { record: (record, span) => record.ordinal < row.state.nextOrdinal && fold.record(record, span) },
+        sink: { record: (record, span) => record.ordinal < nextOrdinal && fold.record(record, span) },
       });
       await readBlocks(files, { fd, from: fold.endOffset, end: endOffset, lacksNewline: true }, (block) => {
         scanner.push(block);

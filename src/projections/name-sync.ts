@@ -12,6 +12,8 @@ export interface NameSyncContext {
   /** What the index says of each thread. */
   names(): Promise<ReadonlyMap<string, string | null>>;
   tables(): Tables;
+  /** Reads as of one moment: a set that is current at its beginning is there until its end. */
+  read<Value>(work: () => Value): Value;
   write<Value>(work: () => Value): Promise<Value>;
 }
 
@@ -19,7 +21,9 @@ export interface NameSyncContext {
 export async function syncNames(context: NameSyncContext): Promise<void> {
   const stat = await context.files.stat(context.paths.index);
   const file = stat === undefined ? "none" : `${stat.inode}:${stat.size}:${stat.modifiedNs}`;
-  const known = context.tables().sql.get<{ file: string }>("SELECT names_file AS file FROM index_state_#")?.file;
+  const known = context.read(() =>
+    context.tables().sql.get<{ file: string }>("SELECT names_file AS file FROM index_state_#"),
+  )?.file;
   if (known === file) return;
   const names = await context.names();
   await context.write(() => {

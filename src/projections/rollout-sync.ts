@@ -14,6 +14,8 @@ import type { Tables } from "./tables.ts";
 export interface SyncContext extends FileFoldContext {
   /** The tables to write to, asked for at each transaction. */
   tables(): Tables;
+  /** Reads as of one moment: a set that is current at its beginning is there until its end. */
+  read<Value>(work: () => Value): Value;
   /** Runs work in one transaction that may write; retries while the file is busy. */
   write<Value>(work: () => Value): Promise<Value>;
   readonly signal?: AbortSignal | undefined;
@@ -33,9 +35,12 @@ export async function syncFile(context: SyncContext, entry: RolloutEntry): Promi
   const path = pathInHome(context.paths, entry.path);
   let bytes = 0;
   for (let race = 0; race < RACES_MAX; race += 1) {
-    const tables = context.tables();
-    const row = tables.rollouts.byPath(path);
-    const known = row === undefined ? undefined : { row, base: tables.rollouts.baseOf(row) };
+    const known = context.read(() => {
+      const { rollouts } = context.tables();
+      const row = rollouts.byPath(path);
+      return row === undefined ? undefined : { row, base: rollouts.baseOf(row) };
+    });
+    const row = known?.row;
     const folded = await foldFile(context, entry, { known, signal: context.signal });
     bytes += folded?.bytes ?? 0;
     const written = await context.write(() => {

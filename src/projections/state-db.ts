@@ -34,7 +34,7 @@ import type { FoldPool } from "./fold-pool.ts";
 import { isAsKnown } from "./home-survey.ts";
 import { HomeFreshness } from "./home-freshness.ts";
 import type { StartHomeWatcher } from "./home-watcher.ts";
-import { type HomeSyncContext, syncHome, type SyncReport } from "./home-sync.ts";
+import { type FoldProgress, type HomeSyncContext, syncHome, type SyncReport } from "./home-sync.ts";
 import { indexedTurns } from "./indexed-turns.ts";
 import { LiveRows } from "./live-rows.ts";
 import { syncNames } from "./name-sync.ts";
@@ -83,6 +83,8 @@ export interface StateDbParts {
   readonly isReadOnly: boolean;
   /** Watches the home, so that sweeps look at what changed; null: each looks at all files. */
   readonly startWatcher: StartHomeWatcher | null;
+  /** Told while a sweep folds. */
+  readonly onProgress?: ((progress: FoldProgress) => void) | undefined;
 }
 
 /** How often the file is told that all was looked at, where nothing changed, milliseconds. */
@@ -124,6 +126,7 @@ export class SqliteStateDb implements StateDb {
       paths,
       access: createRolloutAccess(files, () => undefined),
       tables: () => this.#tables.get(),
+      read: (work) => this.#atomically(work),
       write: (work) => this.#write(work),
     };
     this.#live = new LiveRows({
@@ -157,16 +160,18 @@ export class SqliteStateDb implements StateDb {
     const known = this.#read(() => this.#tables.get().rollouts.byPath(path));
     const isCurrent = known?.inode === file.inode && known.state.endOffset === file.end && known.path === path;
     const catchesUp = !isCurrent && !this.#parts.isReadOnly;
-    const row = catchesUp ? await this.#guarded(() => this.#catchUp(entryAt(file))) : known;
-    if (row === undefined || row.threadId !== file.threadId || row.state.endOffset !== file.end) return undefined;
+    if (catchesUp) await this.#guarded(() => this.#catchUp(entryAt(file)));
     return this.#read(() => {
-      const { sql, threads } = this.#tables.get();
+      const { threads, rollouts } = this.#tables.get();
+      // Asked for again: in a set that another process swapped in, the row has another id.
+      const row = rollouts.byPath(path);
+      if (row === undefined || row.threadId !== file.threadId || row.state.endOffset !== file.end) return undefined;
       const { metadata, nextOrdinal, usage, compaction } = row.state;
       return {
         thread: threads.storedOf({ ...row, archived: file.archived }),
         metadata,
         nextOrdinal,
-        turns: indexedTurns(row.id, sql),
+        turns: indexedTurns(path, (work) => this.#read(() => work(this.#tables.get()))),
         usage,
         compaction: compaction?.isWhole === true ? compaction : null,
       };
@@ -279,34 +284,21 @@ export class SqliteStateDb implements StateDb {
   }
 
   #syncContext(isFollowed: (path: string) => boolean): HomeSyncContext {
-    const { paths, files, pool, clock, logger } = this.#parts;
-    return {
-      dbPath: this.path,
-      paths,
-      files,
-      pool,
-      clock,
-      logger,
-      generation: null,
-      tables: () => this.#tables.get(),
-      write: (work) => this.#write(work),
-      lease: null,
-      signal: this.#ending.signal,
-      isFollowed,
-    };
+    const { pool, clock, logger } = this.#parts;
+    const shared = { ...this.#sync, pool, clock, logger, dbPath: this.path, isFollowed };
+    return { ...shared, generation: null, lease: null, signal: this.#ending.signal };
   }
 
   async #syncNames(): Promise<void> {
-    const { files, paths } = this.#parts;
-    const names = async (): Promise<ReadonlyMap<string, string | null>> => this.#names.names();
-    await syncNames({ files, paths, names, tables: () => this.#tables.get(), write: (work) => this.#write(work) });
+    await syncNames({ ...this.#sync, names: async () => this.#names.names() });
   }
 
   /** Brings one file's rows up to it: here what is short, in the pool what is long. */
   async #catchUp(entry: RolloutEntry): Promise<RolloutRow | undefined> {
     const { files, paths, pool } = this.#parts;
     const path = pathInHome(paths, entry.path);
-    const [stat, row] = [await files.stat(entry.path), this.#tables.get().rollouts.byPath(path)];
+    const stat = await files.stat(entry.path);
+    const row = this.#atomically(() => this.#tables.get().rollouts.byPath(path));
     if (row !== undefined && stat !== undefined && isAsKnown(row, stat)) return row;
     const behind = (stat?.size ?? 0) - (row?.inode === stat?.inode ? (row?.state.endOffset ?? 0) : 0);
     if (behind > INLINE_BYTES_MAX) {
@@ -351,10 +343,15 @@ export class SqliteStateDb implements StateDb {
   #read<Value>(work: () => Value): Value {
     if (this.#closing !== null) throw this.#closed();
     try {
-      return work();
+      return this.#atomically(work);
     } catch (error) {
       throw this.#faultOf(error);
     }
+  }
+
+  /** Reads as of one moment: between two statements another process may drop the set that was current. */
+  #atomically<Value>(work: () => Value): Value {
+    return this.#parts.file.db.transaction(work)();
   }
 
   async #guarded<Value>(work: () => Promise<Value>): Promise<Value> {

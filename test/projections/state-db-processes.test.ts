@@ -169,6 +169,17 @@ describe("many processes", () => {
     expect(totals.acks).toBeGreaterThan(20);
     expect(totals.lists).toBeGreaterThan(4);
   });
+
+  test("miss no thread in a list while another rebuilds the rows", { timeout: 60_000 }, async () => {
+    fillHome(60);
+    let rebuilds = 0;
+    const meanwhile = async (child: StateDbChild): Promise<void> => {
+      for (; rebuilds < 3; rebuilds += 1) await child.get({ do: "rebuild" });
+    };
+    const totals = await runBusy({ home, processes: 2, seconds: 4, ttlMs: LONG_TTL_MS, meanwhile });
+    expect(rebuilds).toBe(3);
+    expect(totals.acks).toBeGreaterThan(10);
+  });
 });
 
 describe("a process that appends", () => {
