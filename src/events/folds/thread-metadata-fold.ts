@@ -88,7 +88,7 @@ const EMPTY: ThreadMetadata = Object.freeze({
 /** The fold; see the file's head. */
 export const threadMetadataFold: Fold<ThreadMetadata, ThreadMetadata> = Object.freeze({
   name: "thread_metadata",
-  version: 2,
+  version: 3,
   needs: {
     types: new Set(["session_meta", "turn_context"]),
     eventKinds: new Set([...TURN_BEGIN_KINDS, "thread_name_updated"]),
@@ -135,7 +135,7 @@ function applyItem(state: ThreadMetadata, { item, timestamp }: RolloutRecord): T
 
 function applyMeta(state: ThreadMetadata, meta: SessionMeta, timestamp: string | null): ThreadMetadata {
   if (!state.hasSessionMeta) return firstMeta(state, meta, timestamp);
-  if (meta.id !== state.id) return state;
+  if (idOf(meta.id) !== state.id) return state;
   const git = gitOfMeta(meta);
   const memoryMode = memoryModeOf(meta);
   if (git === undefined && memoryMode === undefined) return state;
@@ -153,8 +153,8 @@ function firstMeta(state: ThreadMetadata, meta: SessionMeta, timestamp: string |
   return {
     ...state,
     hasSessionMeta: true,
-    id: meta.id,
-    forkedFromId: textOrNull(meta.forked_from_id),
+    id: idOf(meta.id),
+    forkedFromId: idOrNull(meta.forked_from_id),
     parentThreadId: parentOf(source),
     cwd: meta.cwd,
     originator: meta.originator,
@@ -209,7 +209,7 @@ function spawnOf(source: SessionSource): Readonly<Record<string, unknown>> | und
 
 /** The thread that spawned one with this source, or null. */
 export function parentOf(source: SessionSource): string | null {
-  return textOrNull(spawnOf(source)?.["parent_thread_id"]);
+  return idOrNull(spawnOf(source)?.["parent_thread_id"]);
 }
 
 function applyEvent(state: ThreadMetadata, event: EventMsg): ThreadMetadata {
@@ -224,7 +224,7 @@ function applyEvent(state: ThreadMetadata, event: EventMsg): ThreadMetadata {
 function applyName(state: ThreadMetadata, event: EventMsg): ThreadMetadata {
   const id = event["thread_id"];
   // A fork holds its ancestors' names too; they are not its own.
-  if (state.hasSessionMeta && typeof id === "string" && id !== state.id) return state;
+  if (state.hasSessionMeta && typeof id === "string" && idOf(id) !== state.id) return state;
   const name = trimWhite(textOrNull(event["thread_name"]) ?? "");
   return { ...state, name: name === "" ? null : name };
 }
@@ -243,6 +243,15 @@ export function previewOf(event: EventMsg): string {
 
 function hasEntries(value: unknown): boolean {
   return Array.isArray(value) && value.length > 0;
+}
+
+/** Ids are the same thread's whatever their letters' case, and are shown in small ones. */
+function idOf(id: string): string {
+  return id.toLowerCase();
+}
+
+function idOrNull(value: unknown): string | null {
+  return typeof value === "string" ? idOf(value) : null;
 }
 
 function textOrNull(value: unknown): string | null {
