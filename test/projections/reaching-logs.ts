@@ -6,7 +6,15 @@
 import fc from "fast-check";
 
 import { type AppendableItem, encodeLine } from "../../src/events/index.ts";
-import { arbOddLine } from "../../src/testing/arbitraries/index.ts";
+import {
+  arbCompactedLog,
+  arbHistory,
+  arbLog,
+  arbOddLine,
+  arbRolloutItem,
+  arbTurnEvents,
+} from "../../src/testing/arbitraries/index.ts";
+import { bytesOf } from "../events/log-reading.ts";
 
 type Items = readonly AppendableItem[];
 
@@ -80,6 +88,17 @@ const arbPiece: fc.Arbitrary<Items> = fc.oneof(
       tokenCountItem(behind),
     ]),
   fc.boolean().map((isWhole) => [compactedItem(isWhole)]),
+  {
+    weight: 2,
+    // What goes on after the end of another turn is the same item still.
+    arbitrary: fc
+      .tuple(arbId, fc.constantFrom("", "so"))
+      .map(([id, text]) => [
+        event("agent_reasoning", { text }),
+        event("task_complete", { turn_id: id }),
+        event("agent_reasoning", { text: "then" }),
+      ]),
+  },
   fc.constantFrom("", "found it", "numbat").map((message) => [event("agent_message", { message })]),
   fc.constantFrom("main", "next").map((branch) => [metaItem(REACHING_ID, { git: { branch } })]),
   fc
@@ -91,8 +110,22 @@ const arbPiece: fc.Arbitrary<Items> = fc.oneof(
   fc.constant([{ type: "turn_context", payload: { cwd: "/w", model: "m2" } } satisfies AppendableItem]),
 );
 
+/** Logs as latin1 text, a character a byte: a counter-example can be read. */
+export function arbAnyLog(): fc.Arbitrary<string> {
+  return fc
+    .oneof(
+      { weight: 3, arbitrary: arbLog({ isTorn: false }).map(({ bytes }) => bytes) },
+      { weight: 1, arbitrary: fc.tuple(arbHistory(), arbTurnEvents()).map((parts) => bytesOf(parts.flat())) },
+      { weight: 2, arbitrary: arbCompactedLog().map((items) => bytesOf(items)) },
+      { weight: 4, arbitrary: arbReachingLog().map((items) => bytesOf(items)) },
+      { weight: 2, arbitrary: arbLyingLog() },
+      { weight: 1, arbitrary: fc.array(arbRolloutItem(), { maxLength: 40 }).map((items) => bytesOf(items)) },
+    )
+    .map((bytes) => Buffer.from(bytes).toString("latin1"));
+}
+
 /** Lines of which many are not what their first bytes say, between turns that have no start event. */
-export function arbLyingLog(linesMax = 20): fc.Arbitrary<Uint8Array> {
+function arbLyingLog(linesMax = 20): fc.Arbitrary<Uint8Array> {
   const told = fc.constantFrom(
     inputItem("hello"),
     event("user_message", { message: "hello" }),

@@ -17,30 +17,10 @@ import {
   turnsFold,
 } from "../../src/events/index.ts";
 import type { CompactionMark } from "../../src/projections/rollout-rows.ts";
-import {
-  arbCompactedLog,
-  arbHistory,
-  arbLog,
-  arbRolloutItem,
-  arbTurnEvents,
-} from "../../src/testing/arbitraries/index.ts";
 import { bytesOf } from "../events/log-reading.ts";
-import {
-  arbLyingLog,
-  arbReachingLog,
-  event,
-  inputItem,
-  manyTurns,
-  metaItem,
-  tokenCountItem,
-  turnItems,
-} from "./reaching-logs.ts";
+import { arbAnyLog, event, inputItem, manyTurns, metaItem, tokenCountItem, turnItems } from "./reaching-logs.ts";
+import { lawRuns } from "./law-runs.ts";
 import { FoldedRows, type FoldWay, scanned, type ScannedBytes } from "./folded-rows.ts";
-
-/** Runs of a property that finds more in more of them, and more still where SKEIN_RUNS asks for it. */
-function lawRuns(atLeast: number): number {
-  return Math.max(atLeast, Number(process.env["SKEIN_RUNS"] ?? 0));
-}
 
 const rows = new FoldedRows();
 const whole = new FoldedRows();
@@ -48,18 +28,6 @@ afterAll(() => {
   rows.close();
   whole.close();
 });
-
-/** Logs as latin1 text, a character a byte: a counter-example can be read. */
-const arbBytes: fc.Arbitrary<string> = fc
-  .oneof(
-    { weight: 3, arbitrary: arbLog({ isTorn: false }).map(({ bytes }) => bytes) },
-    { weight: 1, arbitrary: fc.tuple(arbHistory(), arbTurnEvents()).map((parts) => bytesOf(parts.flat())) },
-    { weight: 2, arbitrary: arbCompactedLog().map((items) => bytesOf(items)) },
-    { weight: 4, arbitrary: arbReachingLog().map((items) => bytesOf(items)) },
-    { weight: 2, arbitrary: arbLyingLog() },
-    { weight: 1, arbitrary: fc.array(arbRolloutItem(), { maxLength: 40 }).map((items) => bytesOf(items)) },
-  )
-  .map((bytes) => Buffer.from(bytes).toString("latin1"));
 
 interface Step {
   readonly at: number;
@@ -85,7 +53,7 @@ function wholeRows(log: ScannedBytes, records: number): ReturnType<FoldedRows["d
 
 it("law P1: rows are the same however a log was cut, from whichever mark it went on, parsed whole or not", () => {
   fc.assert(
-    fc.property(arbBytes, arbSteps, (text, steps) => {
+    fc.property(arbAnyLog(), arbSteps, (text, steps) => {
       const log = scanned(Buffer.from(text, "latin1"));
       rows.clear();
       for (const { at, way } of ordered(steps, log)) {
@@ -99,7 +67,7 @@ it("law P1: rows are the same however a log was cut, from whichever mark it went
 
 it("law P1: rows are the same when every single record is saved and gone on from", () => {
   fc.assert(
-    fc.property(arbBytes, fc.constantFrom<FoldWay>("strict", "skipping", "live"), (text, way) => {
+    fc.property(arbAnyLog(), fc.constantFrom<FoldWay>("strict", "skipping", "live"), (text, way) => {
       const log = scanned(Buffer.from(text, "latin1"));
       rows.clear();
       for (const at of log.rests) rows.bring(log, at, way);
@@ -124,7 +92,7 @@ it("law P1: rows are the same over more turns than a fold keeps the items of", {
 
 it("law: rows say what the folds say", () => {
   fc.assert(
-    fc.property(arbBytes, arbSteps, (text, steps) => {
+    fc.property(arbAnyLog(), arbSteps, (text, steps) => {
       const log = scanned(Buffer.from(text, "latin1"));
       rows.clear();
       for (const { at, way } of ordered(steps, log)) rows.bring(log, at, way);

@@ -14,13 +14,16 @@ import type {
   StoredThread,
 } from "../thread-store.ts";
 import { mapBounded } from "./bounded-map.ts";
+import type { RolloutEntry } from "./home-walk.ts";
 import type { RolloutFactsReader } from "./rollout-facts.ts";
+import type { RolloutLookup } from "./rollout-lookup.ts";
 import type { WriterRegistry } from "./writer-registry.ts";
 
 /** What an indexed list needs. */
 export interface IndexedListContext {
   readonly rows: ThreadIndex;
   readonly facts: RolloutFactsReader;
+  readonly lookup: RolloutLookup;
   readonly lineClock: LineClock;
   readonly writers: WriterRegistry;
 }
@@ -29,7 +32,7 @@ const CONCURRENCY_MAX = 16;
 
 /** One page of the home's threads. */
 export async function listByRows(context: IndexedListContext, params: ListThreadsParams): Promise<ListThreadsResult> {
-  const { rows, lineClock, writers, facts } = context;
+  const { rows, lineClock, writers, facts, lookup } = context;
   const asOfMs = listAsOfMs(params, () => lineClock.freeze());
   // What was stamped before that moment and is still on its way is waited for: it belongs to the order.
   if (asOfMs !== null) await Promise.all(writers.all().map((writer) => writer.whenWritten()));
@@ -38,12 +41,16 @@ export async function listByRows(context: IndexedListContext, params: ListThread
   const newer = await mapBounded(candidates.newer, CONCURRENCY_MAX, (thread) =>
     asOf(facts, thread, { asOfMs: asOfMs ?? 0, isByRecency: params.sortKey === "recency_at" }),
   );
-  // By id, the last one counts: a row as of then goes before the same row as of now.
-  const newest = candidates.newest === null ? [] : [candidates.newest];
+  // By id, the last one counts: a row as of then goes before the same row as of now. The newest only tells the time,
+  // whatever the filters say of it: where it is not a candidate, it goes in as one of the other list.
+  const newest = candidates.newest === null ? [] : [{ ...candidates.newest, archived: params.archived !== true }];
   const byId = new Map([...newest, ...candidates.rows, ...newer].map((row) => [row.id, row]));
   const page = pageThreads(byId.values(), params, asOfMs);
-  const now = new Map([...newest, ...candidates.rows, ...candidates.newer].map((row) => [row.id, row]));
-  return { ...page, data: page.data.map((row) => now.get(row.id) ?? row), ...scope };
+  const now = new Map([...candidates.rows, ...candidates.newer].map((row) => [row.id, row]));
+  const data = page.data.map((row) => now.get(row.id) ?? row);
+  // As a list by files does: what is read next is what was listed, also where several files hold a thread.
+  if (params.useStateDbOnly !== true) for (const thread of data) lookup.remember(thread.id, entryOf(thread));
+  return { ...page, data, ...scope };
 }
 
 /** A page of what was found. */
@@ -58,12 +65,16 @@ async function asOf(
   thread: StoredThread,
   { asOfMs, isByRecency }: { readonly asOfMs: number; readonly isByRecency: boolean },
 ): Promise<StoredThread> {
-  const path = thread.path ?? "";
-  const entry = { path, name: path.slice(path.lastIndexOf("/") + 1), archived: thread.archived };
+  const entry = entryOf(thread);
   if (isByRecency) {
     const recencyAtMs = await facts.readRecencyMs(entry, asOfMs);
     return { ...thread, recencyAtMs: Math.max(recencyAtMs ?? 0, thread.createdAtMs) };
   }
   const updatedAtMs = await facts.readUpdatedMs(entry, asOfMs);
   return { ...thread, updatedAtMs: Math.max(updatedAtMs ?? 0, thread.createdAtMs) };
+}
+
+function entryOf({ path, archived }: StoredThread): RolloutEntry {
+  const known = path ?? "";
+  return { path: known, name: known.slice(known.lastIndexOf("/") + 1), archived };
 }
