@@ -4,7 +4,7 @@
  */
 import type { Clock, Logger } from "../base/index.ts";
 import type { Output } from "./output.ts";
-import type { Progress } from "./progress-bar.ts";
+import type { Progress, ProgressNumbers } from "./progress-bar.ts";
 
 /** The world of one command. */
 export interface CliContext {
@@ -14,6 +14,8 @@ export interface CliContext {
   readonly isHomeGiven: boolean;
   /** The state DB is used; false with `--no-db`. */
   readonly usesStateDb: boolean;
+  /** Longest wait for another process that fills the state DB, milliseconds. */
+  readonly waitMaxMs: number;
   /** `--json`: data and errors as JSON. */
   readonly json: boolean;
   readonly stdin: NodeJS.ReadStream;
@@ -32,6 +34,8 @@ export interface CliContext {
   onInterrupt(run: () => void): () => void;
   /** A display for work that may take over a second. */
   startProgress(label: string): Progress;
+  /** Tells the display that was started last, while it runs, of work that goes on below the command's own. */
+  tellProgress(numbers: ProgressNumbers): void;
 }
 
 /** Says something about the data, on standard error; silent with `--json`. */

@@ -17,6 +17,8 @@ export interface GlobalOptions {
   readonly progress?: boolean;
   /** False with `--no-db`. */
   readonly db?: boolean;
+  /** Seconds. */
+  readonly wait?: number;
   readonly log?: LogLevel;
 }
 
@@ -71,6 +73,7 @@ function createProgram(ask: Ask): Command {
     )
     .option("--json", "print JSON: data on standard output, errors on standard error")
     .option("--no-db", "work on the files alone, without the home's state DB (skein.sqlite)")
+    .option("--wait <seconds>", "how long to wait for another process that fills the state DB (default 30)", parseCount)
     .option("--progress", "show progress also where standard error is no terminal")
     .addOption(
       new Option("--log <level>", "write log lines to standard error").choices(["error", "warn", "info", "debug"]),
@@ -239,7 +242,8 @@ function addCareCommands(program: Command, ask: Ask): void {
     program
       .command("verify")
       .description("read every thread and report torn or odd records; changes nothing")
-      .option("--projections", "instead: whether the state DB's rows are what the logs give, thread by thread"),
+      .option("--projections", "instead: whether the state DB's rows are what the logs give, thread by thread")
+      .option("--thread <id>", "with --projections: only this thread, and its digests"),
     ask,
     async () => (await import("./commands/verify-command.ts")).runVerify,
   );
@@ -255,8 +259,7 @@ function addCareCommands(program: Command, ask: Ask): void {
     program
       .command("rebuild")
       .description("fold the state DB's rows again beside the old ones, and swap them in one step")
-      .option("--keep-old", "keep the tables that are replaced")
-      .option("--wait <seconds>", "how long to wait for another process that fills them (default 30)", parseCount),
+      .option("--keep-old", "keep the tables that are replaced, until the next rebuild"),
     ask,
     async () => (await import("./commands/rebuild-command.ts")).runRebuild,
   );

@@ -25,7 +25,10 @@ export interface ErrorReportOptions {
   readonly withStack?: boolean;
 }
 
-const NEXT_STEPS: Readonly<Record<string, string>> = {
+/** What to do about an error; some say it with what the error knows. */
+type NextStep = string | ((data: ErrorData) => string);
+
+const NEXT_STEPS: Readonly<Record<string, NextStep>> = {
   usage: "see `skein --help`, or `skein COMMAND --help` for one command",
   invalid_thread_id: "`skein list` shows the ids; the first characters of one are enough",
   invalid_cursor: "start again without --cursor, with the same filters as before",
@@ -41,12 +44,13 @@ const NEXT_STEPS: Readonly<Record<string, string>> = {
   permission_denied: "check who owns the home and whether it can be written",
   home_unusable: "check the path given by --home or SKEIN_HOME",
   agent_failed: "the turn is recorded as failed; say it again to try again",
-  thread_owned_elsewhere:
-    "end it there, or wait until that process is gone; its feed can be followed with `skein tail ID`",
-  backfill_running: "wait for it, or end that process; `skein doctor` shows how far it is",
+  thread_owned_elsewhere: ({ threadId, host, pid }) =>
+    `end it there${pid === null || pid === undefined ? "" : ` (process ${pid} on ${host})`}, or wait until that process ` +
+    `is gone; what it writes can be followed with \`skein tail ${threadId ?? "ID"}\``,
+  backfill_running: "wait for it, or end that process; `skein doctor` shows how far it is, --no-db works on the files",
   lease_lost: "another process took over; the same command may work in a moment",
   state_db_busy: "another process keeps the state DB locked; try again, `skein doctor` shows who",
-  state_db_newer: "update skein, or delete the file: it is made again from the threads",
+  state_db_newer: "update skein, or work with --no-db; deleting the file is safe, it is made again from the threads",
   state_db_unusable: "--no-db works without it; deleting the file is safe, it is made again from the threads",
   state_db_required: "`skein list --search TEXT` looks through names and first messages",
   bug: "this is a bug in skein; run it again with SKEIN_DEBUG=1 and report what it prints",
@@ -63,10 +67,16 @@ export function reportError(
     return { exitCode, text: `${toJsonLine({ error: { code, message, retryable, data } })}\n` };
   }
   const lines = [`skein: ${toPlainLine(message)} [${code}]`];
-  const next = NEXT_STEPS[code] ?? (retryable ? "the same command may work in a moment" : undefined);
+  const next = nextStepOf(code, data) ?? (retryable ? "the same command may work in a moment" : undefined);
   if (next !== undefined) lines.push(`  ${next}`);
   if (options.withStack === true) lines.push(stackOf(error));
   return { exitCode, text: `${lines.join("\n")}\n` };
+}
+
+/** What to do about an error of this code; undefined where nothing can be said. */
+export function nextStepOf(code: string, data: ErrorData = {}): string | undefined {
+  const step = NEXT_STEPS[code];
+  return typeof step === "function" ? step(data) : step;
 }
 
 function toReport(error: unknown): ErrorReport {

@@ -12,7 +12,10 @@ import { type GlobalOptions, parseCommandLine } from "./command-line.ts";
 import { reportError } from "./error-report.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { createOutput, type Output, outputClosed } from "./output.ts";
-import { startProgress } from "./progress-bar.ts";
+import { type Progress, startProgress } from "./progress-bar.ts";
+
+/** As long as a person waits who is told for whom. */
+const WAIT_SECONDS = 30;
 
 /** Runs the command and answers its exit code. Never rejects. */
 export async function main(argv: readonly string[]): Promise<ExitCode> {
@@ -35,10 +38,12 @@ async function createContext(options: GlobalOptions, out: Output, err: Output): 
   const cwd = process.cwd();
   const named = options.home ?? env["SKEIN_HOME"];
   const logger: Logger = options.log === undefined ? silentLogger : await createPinoLogger({ level: options.log });
+  let shown: Progress | undefined;
   return {
     home: resolve(cwd, named === undefined || named === "" ? ".skein" : named),
     isHomeGiven: options.home !== undefined,
     usesStateDb: options.db !== false,
+    waitMaxMs: (options.wait ?? WAIT_SECONDS) * 1_000,
     json: options.json === true,
     stdin: process.stdin,
     promptOutput: process.stderr,
@@ -53,8 +58,11 @@ async function createContext(options: GlobalOptions, out: Output, err: Output): 
       process.on("SIGINT", run);
       return () => process.off("SIGINT", run);
     },
-    startProgress: (label) =>
-      startProgress({ output: err, clock: systemClock, label, isForced: options.progress === true }),
+    startProgress: (label) => {
+      shown = startProgress({ output: err, clock: systemClock, label, isForced: options.progress === true });
+      return shown;
+    },
+    tellProgress: (numbers) => shown?.tell(numbers),
   };
 }
 

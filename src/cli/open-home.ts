@@ -6,16 +6,24 @@
 import { stat } from "node:fs/promises";
 
 import { fault, systemCode } from "../base/index.ts";
+import type { StateDb } from "../projections/index.ts";
 import type { Runtime, RuntimeOptions } from "../runtime/index.ts";
 import type { ThreadStore } from "../store/index.ts";
 import type { CliContext } from "./cli-context.ts";
+import { interruptible } from "./interrupt.ts";
 import { openCommandStateDb, type StateDbUse } from "./open-state-db.ts";
+
+/** How a command uses the home. */
+export interface HomeUse extends StateDbUse {
+  /** The command listens to Ctrl-C itself. Default false. */
+  readonly handlesInterrupt?: boolean;
+}
 
 /** Opens the home's store, does the work, closes it. */
 export async function withHome<Result>(
   context: CliContext,
   work: (store: ThreadStore) => Promise<Result>,
-  use: StateDbUse = {},
+  use: HomeUse = {},
 ): Promise<Result> {
   await requireHome(context);
   const stateDb = await openCommandStateDb(context, use);
@@ -24,13 +32,35 @@ export async function withHome<Result>(
     const { home, clock, logger } = context;
     const store = await openLocalThreadStore({ home, clock, logger, ...(stateDb === undefined ? {} : { stateDb }) });
     try {
-      return await work(store);
+      const isEnding = stateDb !== undefined && use.changesThreads !== true && use.handlesInterrupt !== true;
+      return isEnding ? await readUntilInterrupt(context, stateDb, () => work(store)) : await work(store);
     } finally {
       await store.close();
     }
   } finally {
     await stateDb?.close();
   }
+}
+
+/** As withHome, for a command that may write to threads: it goes past no other process that owns them. */
+export async function withHomeToChange<Result>(
+  context: CliContext,
+  work: (store: ThreadStore) => Promise<Result>,
+): Promise<Result> {
+  return withHome(context, work, { changesThreads: true });
+}
+
+/** Ctrl-C ends a look at the files between two of them, by closing what looks. */
+async function readUntilInterrupt<Result>(
+  context: CliContext,
+  stateDb: StateDb,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  return interruptible(context, "nothing was changed", (signal) => {
+    // Who opened it closes it again, and hears then what went wrong.
+    signal.addEventListener("abort", () => void Promise.allSettled([stateDb.close()]));
+    return work();
+  });
 }
 
 /** What a command's runtime is opened with. */
@@ -47,7 +77,7 @@ export async function withRuntime<Result>(
 ): Promise<Result> {
   const { mayMakeHome = false, ...own } = options;
   if (!mayMakeHome) await requireHome(context);
-  const stateDb = await openCommandStateDb(context, {});
+  const stateDb = await openCommandStateDb(context, { changesThreads: true });
   try {
     const { openRuntime } = await import("../runtime/index.ts");
     const { home, clock, logger, cwd } = context;

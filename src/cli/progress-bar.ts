@@ -19,12 +19,16 @@ export interface ProgressNumbers {
   readonly total?: number;
   readonly bytesDone?: number;
   readonly bytesTotal?: number;
+  /** How long what is counted has taken, milliseconds. Default: since the display began. */
+  readonly elapsedMs?: number;
 }
 
 /** A running display of progress. */
 export interface Progress {
   /** The newest numbers. */
   tell(numbers: ProgressNumbers): void;
+  /** Words in place of numbers, until there are new ones: what is waited for. */
+  say(text: string): void;
   /** Takes the line away. Idempotent. */
   end(): void;
 }
@@ -48,9 +52,9 @@ const CLEAR_LINE = "\r\u001b[2K";
 /** Starts a display; nothing is shown before a second has passed. */
 export function startProgress(options: ProgressOptions): Progress {
   const { output, clock, label, isForced } = options;
-  if (!output.isTerminal && !isForced) return { tell: () => {}, end: () => {} };
+  if (!output.isTerminal && !isForced) return { tell: () => {}, say: () => {}, end: () => {} };
   const startMs = clock.monotonicMs();
-  let numbers: ProgressNumbers | undefined;
+  let newest: ProgressNumbers | string | undefined;
   let timer: Timer | undefined;
   let isShown = false;
   const stop = (): void => {
@@ -62,15 +66,18 @@ export function startProgress(options: ProgressOptions): Progress {
     output.write(text).catch(stop);
   };
   const paint = (): void => {
-    const line = progressLine(label, numbers, clock.monotonicMs() - startMs);
+    const line = progressLine(label, newest, clock.monotonicMs() - startMs);
     show(output.isTerminal ? `${CLEAR_LINE}${cutToWidth(line, (output.columns ?? 80) - 1)}` : `${line}\n`);
     isShown = true;
     timer = clock.setTimer(output.isTerminal ? REPAINT_MS : LINE_EVERY_MS, paint);
   };
   timer = clock.setTimer(QUIET_MS, paint);
   return {
-    tell: (newest): void => {
-      numbers = newest;
+    tell: (numbers): void => {
+      newest = numbers;
+    },
+    say: (text): void => {
+      newest = text;
     },
     end: (): void => {
       if (timer === undefined) return;
@@ -81,8 +88,11 @@ export function startProgress(options: ProgressOptions): Progress {
 }
 
 /** The line as shown: `verify [####----] 12/40 files  3.1/9.8 MB  95 MB/s  1.2 s left`. */
-export function progressLine(label: string, numbers: ProgressNumbers | undefined, elapsedMs: number): string {
-  if (numbers === undefined) return `${label}  ${formatDuration(elapsedMs)}`;
+export function progressLine(label: string, told: ProgressNumbers | string | undefined, shownMs: number): string {
+  if (told === undefined) return `${label}  ${formatDuration(shownMs)}`;
+  if (typeof told === "string") return `${label}  ${told}  ${formatDuration(shownMs)}`;
+  const numbers = told;
+  const { elapsedMs = shownMs } = told;
   const share = shareOf(numbers);
   const parts = [label];
   if (share !== undefined) parts.push(barOf(share));

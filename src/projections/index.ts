@@ -16,10 +16,22 @@ export type { HomeWatcher, StartHomeWatcher } from "./home-watcher.ts";
 export type { HomeSurvey } from "./home-survey.ts";
 export { createInlinePool } from "./inline-pool.ts";
 export type { LeaseHolder } from "./lease-rows.ts";
-export { openStateDbReadOnlyWith, openStateDbWith, type RebuildOptions, rebuildStateDbWith } from "./open-state-db.ts";
+export {
+  openStateDbReadOnlyWith,
+  openStateDbWith,
+  type RebuildOptions,
+  type RebuildReport,
+  rebuildStateDbWith,
+} from "./open-state-db.ts";
 export type { StateDb, StateDbOpening } from "./state-db.ts";
 export type { ProjectionOutcome, ProjectionVerdict, VerifyProjectionsProgress } from "./projection-verdict.ts";
 export type { SetAside } from "./state-db-file.ts";
-export { readStateDbReport, type ReportedLag, type ReportedOwner, type StateDbReport } from "./state-db-report.ts";
+export {
+  readStateDbReport,
+  type ReportedLag,
+  type ReportedOwner,
+  type ReportedSet,
+  type StateDbReport,
+} from "./state-db-report.ts";
 export { type VerifyProjectionsOptions, verifyProjectionsWith } from "./verify-projections.ts";
 export type { StateDbOptions } from "./state-db-options.ts";

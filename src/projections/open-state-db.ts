@@ -17,7 +17,7 @@ import { createProcessIdentity } from "./process-identity.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { createLeases, type Leases } from "./sqlite-lease.ts";
 import { SqliteStateDb, type StateDb } from "./state-db.ts";
-import { openStateDbFile, STATE_DB_FILE_NAME, type StateDbFile } from "./state-db-file.ts";
+import { openStateDbFile, type SetAside, STATE_DB_FILE_NAME, type StateDbFile } from "./state-db-file.ts";
 import { checkStateDbOptions, type StateDbOptions } from "./state-db-options.ts";
 import { currentTableSet, PROJECTION_VERSION } from "./table-set.ts";
 import { createThreadOwners, type ThreadOwners } from "./thread-owners.ts";
@@ -63,13 +63,13 @@ export async function openStateDbWith(
   pool: FoldPool,
   startWatcher: StartHomeWatcher | null = null,
 ): Promise<StateDb> {
-  const { clock = systemClock, logger = silentLogger } = options;
+  const { clock = systemClock, logger = silentLogger, onProgress } = options;
   const { file, paths, leases, owners } = await openParts(options, "read-write");
   try {
     const filled = await fillWhereDue({ options, pool, file, paths, leases });
     const opening = { setAside: file.setAside, filled };
     const own = { file, paths, owners, opening, isReadOnly: false, startWatcher };
-    return new SqliteStateDb({ ...own, files: nodeFileSystem, pool, clock, logger });
+    return new SqliteStateDb({ ...own, files: nodeFileSystem, pool, clock, logger, onProgress });
   } catch (error) {
     await owners.close();
     file.close();
@@ -92,13 +92,20 @@ export interface RebuildOptions extends StateDbOptions {
   readonly keepsOld?: boolean;
 }
 
+/** What a rebuild did. */
+export interface RebuildReport extends FillReport {
+  /** A file that lay there and could not be used; null where there was none. */
+  readonly setAside: SetAside | null;
+}
+
 /** Folds all rows again beside the old ones and swaps. Other processes go on meanwhile. `backfill_running`, as openStateDb. */
-export async function rebuildStateDbWith(options: RebuildOptions, pool: FoldPool): Promise<FillReport> {
+export async function rebuildStateDbWith(options: RebuildOptions, pool: FoldPool): Promise<RebuildReport> {
   const { file, paths, leases, owners } = await openParts(options, "read-write");
   try {
-    return await withLease({ options, leases }, (lease) =>
+    const report = await withLease({ options, leases }, (lease) =>
       fillSet({ ...fillContext({ options, pool, file, paths }), lease, keepsOld: options.keepsOld ?? false }),
     );
+    return { ...report, setAside: file.setAside };
   } finally {
     await owners.close();
     file.close();

@@ -16,7 +16,7 @@ export interface StateDbOptions {
   readonly leaseTtlMs?: number;
   /** Threads that fold, 1 or more. Default: one a core, 4 at most. */
   readonly workers?: number;
-  /** Told while rows are filled: at the beginning, and after each file. */
+  /** Told while rows are filled, and later while a sweep folds: at the beginning, and after each file. */
   readonly onProgress?: (progress: FoldProgress) => void;
   /** Told while another process fills the rows, when that begins and whenever it is farther. */
   readonly onWaiting?: (holder: LeaseHolder) => void;

@@ -284,8 +284,8 @@ export class SqliteStateDb implements StateDb {
   }
 
   #syncContext(isFollowed: (path: string) => boolean): HomeSyncContext {
-    const { pool, clock, logger } = this.#parts;
-    const shared = { ...this.#sync, pool, clock, logger, dbPath: this.path, isFollowed };
+    const { pool, clock, logger, onProgress } = this.#parts;
+    const shared = { ...this.#sync, pool, clock, logger, onProgress, dbPath: this.path, isFollowed };
     return { ...shared, generation: null, lease: null, signal: this.#ending.signal };
   }
 

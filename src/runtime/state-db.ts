@@ -4,10 +4,10 @@
  */
 import type * as Projections from "../projections/index.ts";
 import type {
-  FillReport,
   FoldPool,
   ProjectionVerdict,
   RebuildOptions,
+  RebuildReport,
   StartHomeWatcher,
   StateDb,
   StateDbOptions,
@@ -39,7 +39,7 @@ export async function openStateDbReadOnly(options: StateDbOptions): Promise<Stat
 }
 
 /** Folds all rows of a home again beside the old ones and swaps them in one step; nobody sees half of it. As openStateDb. */
-export async function rebuildStateDb(options: RebuildOptions): Promise<FillReport> {
+export async function rebuildStateDb(options: RebuildOptions): Promise<RebuildReport> {
   const [{ rebuildStateDbWith }, pool] = await parts(options);
   try {
     return await rebuildStateDbWith(options, pool);

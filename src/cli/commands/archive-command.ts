@@ -5,7 +5,7 @@
 import { toThread } from "../../store/index.ts";
 import { type CliContext, note } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
-import { withHome } from "../open-home.ts";
+import { withHomeToChange } from "../open-home.ts";
 import { toJsonLine } from "../output.ts";
 import { resolveThreadId } from "../resolve-thread-id.ts";
 
@@ -15,7 +15,7 @@ interface ArchiveOptions {
 
 /** Puts the thread away. */
 export async function runArchive(context: CliContext, options: ArchiveOptions): Promise<ExitCode> {
-  return withHome(context, async (store) => {
+  return withHomeToChange(context, async (store) => {
     const threadId = await resolveThreadId(context, store, options.id);
     await store.archiveThread(threadId);
     if (context.json) {
@@ -29,7 +29,7 @@ export async function runArchive(context: CliContext, options: ArchiveOptions): 
 
 /** Brings the thread back. */
 export async function runUnarchive(context: CliContext, options: ArchiveOptions): Promise<ExitCode> {
-  return withHome(context, async (store) => {
+  return withHomeToChange(context, async (store) => {
     const threadId = await resolveThreadId(context, store, options.id);
     const stored = await store.unarchiveThread(threadId);
     if (context.json) await context.out.write(`${toJsonLine({ thread: toThread(stored) })}\n`);

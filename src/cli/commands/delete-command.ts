@@ -6,7 +6,7 @@ import { canonicalThreadId, rejection } from "../../base/index.ts";
 import { type CliContext, note } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { titleOf } from "../format/thread-table.ts";
-import { withHome } from "../open-home.ts";
+import { withHomeToChange } from "../open-home.ts";
 import { toJsonLine } from "../output.ts";
 
 interface DeleteOptions {
@@ -20,7 +20,7 @@ export async function runDelete(context: CliContext, options: DeleteOptions): Pr
   if (threadId === undefined) {
     throw rejection("invalid_thread_id", `to delete, give the whole id; "${options.id}" is none`, { id: options.id });
   }
-  return withHome(context, async (store) => {
+  return withHomeToChange(context, async (store) => {
     const stored = await store.readThread({ threadId });
     if (options.yes !== true) {
       const what = `${threadId} (${titleOf(stored).slice(0, 60)})`;

@@ -2,8 +2,9 @@
  * `skein doctor`: how the state DB is. Each thing that wants attention is said with what to do; it ends with 1
  * when there is any. It reads only, also from a file that is damaged, locked or newer.
  */
-import type { ReportedOwner, StateDbReport } from "../../projections/index.ts";
+import type { ReportedLag, ReportedOwner, ReportedSet, StateDbReport } from "../../projections/index.ts";
 import { type CliContext, withProgress } from "../cli-context.ts";
+import { nextStepOf } from "../error-report.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { formatBytes } from "../format/byte-count.ts";
 import { formatLocalTime } from "../format/local-time.ts";
@@ -34,23 +35,22 @@ export async function runDoctor(
 const OWNERS_SHOWN = 10;
 
 function factsOf(report: StateDbReport): readonly string[] {
-  const { path, status, bytes, sets, counts, lag, leases, owners, integrity, projectionVersion } = report;
-  const facts = [`${path}  ${status}, ${formatBytes(bytes.file)} and ${formatBytes(bytes.wal)} of log`];
-  for (const { generation, version, state, madeAtMs } of sets) {
-    facts.push(
-      `rows: set ${generation}, projection version ${version} of ${projectionVersion}, ${state}, begun ${formatLocalTime(madeAtMs)}`,
-    );
+  const { path, status, bytes, versions, sets, counts, lag, leases, owners, integrity } = report;
+  const facts = [status === "missing" ? `${path}  missing: the next command that lists or searches makes it` : ""];
+  if (status !== "missing") {
+    const { file, wal, shm } = bytes;
+    const sizes = `${formatBytes(file)}, WAL ${formatBytes(wal)}, shared memory ${formatBytes(shm)}`;
+    facts[0] = `${path}  ${status}, ${sizes}`;
   }
+  const schema = versions.schema === null ? "not known" : `${versions.schema}`;
+  const own = `SQLite ${versions.sqlite}, schema ${versions.schemaKnown}, projection ${versions.projectionKnown}`;
+  facts.push(`${own}; the file's schema: ${status === "missing" ? "none yet" : schema}`);
+  facts.push(...sets.map(setLine));
   if (status === "ready") {
     const { rollouts, threads, turns, texts } = counts;
     facts.push(`${threads} threads from ${rollouts} files, ${turns} turns, ${texts} searchable messages`);
   }
-  if (lag !== null) {
-    const swept = lag.sweptAtMs === 0 ? "never" : formatLocalTime(lag.sweptAtMs);
-    facts.push(
-      `behind: ${lag.changed} of ${lag.files} files (${formatBytes(lag.changedBytes)}), ${lag.moved} moved, ${lag.gone} gone; all files last looked at ${swept}`,
-    );
-  }
+  if (lag !== null) facts.push(lagLine(lag));
   facts.push(...leases.map((lease) => `lease ${ownerLine(lease)}`));
   facts.push(...owners.slice(0, OWNERS_SHOWN).map((owner) => `thread ${ownerLine(owner)}`));
   if (owners.length > OWNERS_SHOWN) facts.push(`and ${owners.length - OWNERS_SHOWN} more threads that are owned`);
@@ -58,24 +58,49 @@ function factsOf(report: StateDbReport): readonly string[] {
   return facts;
 }
 
-function ownerLine({ holds, host, pid, sinceMs, progress }: ReportedOwner): string {
+function setLine({ generation, version, state, madeAtMs, backfill }: ReportedSet): string {
+  const what = `set ${generation}: ${state}, projection ${version}`;
+  const begun = `begun ${formatLocalTime(madeAtMs)}`;
+  if (backfill === null) return `${what}, ${begun}`;
+  if (backfill.completedAtMs !== null) return `${what}, ${begun}, filled ${formatLocalTime(backfill.completedAtMs)}`;
+  const { filesDone, filesTotal, bytesDone, bytesTotal } = backfill;
+  const far = `${filesDone} of ${filesTotal} files, ${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`;
+  return `${what}, ${begun}, ${backfill.status}: ${far} at ${formatLocalTime(backfill.updatedAtMs)}`;
+}
+
+function lagLine({ files, changed, changedBytes, moved, gone, sweptAtMs }: ReportedLag): string {
+  const swept = sweptAtMs === 0 ? "never" : formatLocalTime(sweptAtMs);
+  const behind = `behind: ${changed} of ${files} files (${formatBytes(changedBytes)}), ${moved} moved, ${gone} gone`;
+  return `${behind}; all files last looked at ${swept}`;
+}
+
+function ownerLine({ holds, host, pid, sinceMs, heartbeat, progress, isProvenDead }: ReportedOwner): string {
   const who = pid === null ? "a process that is gone" : `process ${pid} on ${host}`;
-  return `${holds}: ${who} since ${formatLocalTime(sinceMs)}${progress === null ? "" : `, ${progress}`}`;
+  const far = progress === null ? "" : `, ${progress}`;
+  const state = isProvenDead ? "; it is gone, and who wants it gets it at once" : `, heartbeat ${heartbeat}`;
+  return `${holds}: ${who} since ${formatLocalTime(sinceMs)}${far}${state}`;
 }
 
 /** What wants attention, each with the next step. */
-function attentionOf({ status, problem, quarantined, setAside, integrity, path }: StateDbReport): readonly string[] {
+function attentionOf(report: StateDbReport): readonly string[] {
+  const { status, problem, quarantined, setAside, integrity, path, network, leases } = report;
   const attention: string[] = [];
-  if (problem !== null) attention.push(`${problem.message} [${problem.code}]`);
-  if (status === "missing") attention.push(`there is no ${path} yet: the next command that lists or searches makes it`);
-  if (status === "unfilled") attention.push("its rows were never filled to the end: `skein rebuild` goes on");
+  if (problem !== null) {
+    const next = nextStepOf(problem.code);
+    attention.push(`${problem.message} [${problem.code}]${next === undefined ? "" : `; ${next}`}`);
+  }
+  if (status === "unfilled" && !leases.some((lease) => !lease.isProvenDead)) {
+    attention.push("its rows were never filled to the end: the next command that lists goes on, or `skein rebuild`");
+  }
   if (integrity === "damaged") {
     attention.push(`${path} is damaged: end what uses it and delete it; it is made again from the threads`);
   }
+  if (network !== null) {
+    attention.push(`the home lies on a network file system (${network}): use it from one machine at a time`);
+  }
   for (const { path: file, code, reason } of quarantined) {
-    attention.push(
-      `${file} could not be folded: ${reason} [${code}]; it is tried again when it changes, or by \`skein rebuild\``,
-    );
+    const next = "`skein verify` says what is wrong with it; it is tried again when it changes, or by `skein rebuild`";
+    attention.push(`${file} could not be folded: ${reason} [${code}]; ${next}`);
   }
   for (const aside of setAside) {
     attention.push(`${aside} was set aside because it could not be used; delete it when you have looked at it`);

@@ -41,7 +41,10 @@ interface ListOptions {
 export async function runList(context: CliContext, options: ListOptions): Promise<ExitCode> {
   if (options.limit === 0) throw rejection("invalid_argument", "--limit must be 1 or more", { limit: 0 });
   const work = async (store: ThreadStore): Promise<ExitCode> => {
-    const params = { ...toParams(context, options), ...(await lineageOf(context, store, options)) };
+    const lineage = await lineageOf(context, store, options);
+    // Where nothing was kept yet there is no state DB to ask, and nothing to miss.
+    const dbOnly = options.dbOnly === true && store.capabilities.search;
+    const params = { ...toParams(context, options), ...lineage, ...(dbOnly ? { useStateDbOnly: true } : {}) };
     const page = await withProgress(context, "list", () => store.listThreads(params));
     if (context.json) {
       const data = page.data.map((thread) => toThread(thread));
@@ -51,7 +54,7 @@ export async function runList(context: CliContext, options: ListOptions): Promis
     await context.out.write(threadTable(page.data, context.out));
     if (page.data.length === 0) await note(context, `no threads here (${context.home})`);
     if (!page.isComplete)
-      await note(context, "threads may be missing here: not everything could be read (see --log warn)");
+      await note(context, "threads may be missing here: not everything could be read (`skein doctor` says what)");
     if (page.nextCursor !== null) await note(context, `more: add --cursor ${page.nextCursor}`);
     return EXIT.ok;
   };
@@ -70,7 +73,7 @@ async function lineageOf(
 }
 
 function toParams(context: CliContext, options: ListOptions): ListThreadsParams {
-  const { archived, limit, cursor, cwd, provider, source, search, dbOnly } = options;
+  const { archived, limit, cursor, cwd, provider, source, search } = options;
   return {
     sortKey: SORT_KEYS[options.sort],
     sortDirection: options.asc === true ? "asc" : "desc",
@@ -81,6 +84,5 @@ function toParams(context: CliContext, options: ListOptions): ListThreadsParams 
     ...(provider === undefined ? {} : { modelProviders: provider }),
     ...(source === undefined ? {} : { sources: source }),
     ...(search === undefined ? {} : { searchTerm: search }),
-    ...(dbOnly === undefined ? {} : { useStateDbOnly: dbOnly }),
   };
 }

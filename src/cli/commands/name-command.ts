@@ -7,7 +7,7 @@ import { toThread } from "../../store/index.ts";
 import { type CliContext, note } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { toPlainLine } from "../format/plain-text.ts";
-import { withHome } from "../open-home.ts";
+import { withHomeToChange } from "../open-home.ts";
 import { toJsonLine } from "../output.ts";
 import { resolveThreadId } from "../resolve-thread-id.ts";
 
@@ -23,7 +23,7 @@ export async function runName(context: CliContext, options: NameOptions): Promis
   if ((name === undefined) !== clear) {
     throw rejection("invalid_argument", "give the name, or --clear to take it away: one of the two");
   }
-  return withHome(context, async (store) => {
+  return withHomeToChange(context, async (store) => {
     const threadId = await resolveThreadId(context, store, options.id);
     const stored = await store.updateThreadMetadata({ threadId, patch: { name: name ?? null } });
     if (context.json) await context.out.write(`${toJsonLine({ thread: toThread(stored) })}\n`);

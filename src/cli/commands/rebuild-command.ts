@@ -2,36 +2,71 @@
  * `skein rebuild`: folds all rows of the state DB again beside the old ones and swaps them. Other processes go
  * on meanwhile and never see half of it.
  */
+import { fault } from "../../base/index.ts";
+import type { RebuildReport, StateDbReport } from "../../projections/index.ts";
 import { type CliContext, note } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { formatBytes } from "../format/byte-count.ts";
+import { formatDuration } from "../format/local-time.ts";
+import { toPlainLine } from "../format/plain-text.ts";
 import { requireHome } from "../open-home.ts";
-import { withFilling } from "../open-state-db.ts";
+import { mayHoldThreads, noteSetAside, withFilling } from "../open-state-db.ts";
 import { toJsonLine } from "../output.ts";
 
 interface RebuildCommandOptions {
   readonly keepOld?: boolean;
-  readonly wait?: number;
+}
+
+/** What the command has to tell. */
+interface RebuildAnswer extends RebuildReport {
+  readonly bytes: number;
+  readonly durationMs: number;
+  readonly quarantine: StateDbReport["quarantined"];
 }
 
 /** Rebuilds; ends with 1 when a file could not be folded. */
 export async function runRebuild(context: CliContext, options: RebuildCommandOptions): Promise<ExitCode> {
   await requireHome(context);
-  const { rebuildStateDb } = await import("../../runtime/index.ts");
-  const { keepOld = false, wait } = options;
-  const report = await withFilling(context, "rebuild", (filling) =>
-    rebuildStateDb({ ...filling, keepsOld: keepOld, ...(wait === undefined ? {} : { waitMaxMs: wait * 1_000 }) }),
-  );
-  const { filesTotal, folded, quarantined, generation, replaced } = report;
-  if (context.json) await context.out.write(`${toJsonLine(report)}\n`);
-  else {
-    await context.out.write(
-      `${filesTotal} files, ${folded} folded, ${quarantined} in quarantine; rows are set ${generation} now\n`,
-    );
-    if (replaced !== null) {
-      const fate = replaced.isKept ? "kept beside them" : "dropped";
-      await context.out.write(`the rows before (set ${replaced.generation}) were ${fate}\n`);
-    }
+  if (!context.usesStateDb) throw fault("state_db_required", "this makes the state DB anew: leave out --no-db");
+  if (!(await mayHoldThreads(context.home))) {
+    await note(context, `no threads here (${context.home})`);
+    return EXIT.ok;
   }
-  if (quarantined > 0) await note(context, "`skein doctor` says what could not be read, and why");
-  return quarantined > 0 ? EXIT.failed : EXIT.ok;
+  const answer = await rebuild(context, options);
+  await noteSetAside(context, answer.setAside);
+  if (context.json) await context.out.write(`${toJsonLine(answer)}\n`);
+  else for (const line of linesOf(answer)) await context.out.write(`${toPlainLine(line)}\n`);
+  return answer.quarantined > 0 ? EXIT.failed : EXIT.ok;
+}
+
+async function rebuild(context: CliContext, { keepOld = false }: RebuildCommandOptions): Promise<RebuildAnswer> {
+  const { rebuildStateDb, readStateDbReport } = await import("../../runtime/index.ts");
+  const beginMs = context.clock.monotonicMs();
+  let bytes = 0;
+  const report = await withFilling(context, "rebuild", ({ onProgress, ...filling }) =>
+    rebuildStateDb({
+      ...filling,
+      keepsOld: keepOld,
+      onProgress: (told) => {
+        bytes = Math.max(bytes, told.bytesDone);
+        onProgress?.(told);
+      },
+    }),
+  );
+  const quarantine = report.quarantined > 0 ? (await readStateDbReport(context.home)).quarantined : [];
+  return { ...report, bytes, durationMs: Math.round(context.clock.monotonicMs() - beginMs), quarantine };
+}
+
+function linesOf(answer: RebuildAnswer): readonly string[] {
+  const { filesTotal, folded, quarantined, generation, replaced, bytes, durationMs, quarantine } = answer;
+  const work = `${formatBytes(bytes)} in ${formatDuration(durationMs)}`;
+  const lines = [
+    `${filesTotal} files, ${folded} folded, ${quarantined} in quarantine, ${work}; rows are set ${generation} now`,
+  ];
+  if (replaced !== null) {
+    const fate = replaced.isKept ? "kept beside them until the next rebuild" : "dropped";
+    lines.push(`the rows before (set ${replaced.generation}, projection ${replaced.version}) were ${fate}`);
+  }
+  for (const { path, code, reason } of quarantine) lines.push(`in quarantine: ${path}: ${reason} [${code}]`);
+  return lines;
 }

@@ -3,11 +3,18 @@
  * first match. It needs the state DB, which has the index.
  */
 import { rejection } from "../../base/index.ts";
-import { toThread } from "../../store/index.ts";
+import {
+  type SearchThreadsParams,
+  type SearchThreadsResult,
+  type StoredThread,
+  type ThreadStore,
+  toThread,
+} from "../../store/index.ts";
 import { type CliContext, note, withProgress } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { formatLocalMinute } from "../format/local-time.ts";
-import { toPlainLine } from "../format/plain-text.ts";
+import { cutToWidth, toPlainLine } from "../format/plain-text.ts";
+import { titleOf } from "../format/thread-table.ts";
 import { withHome } from "../open-home.ts";
 import { type Output, toJsonLine } from "../output.ts";
 
@@ -34,15 +41,14 @@ export async function runSearch(context: CliContext, options: SearchOptions): Pr
         ...(limit === undefined ? {} : { limit }),
         ...(cursor === undefined ? {} : { cursor }),
       };
-      const page = await withProgress(context, "search", () => store.searchThreads(params));
+      const page = await withProgress(context, "search", () => search(context, store, params));
       if (context.json) {
         const data = page.data.map(({ thread, snippet }) => ({ thread: toThread(thread), snippet }));
         await context.out.write(`${toJsonLine({ ...page, data })}\n`);
         return EXIT.ok;
       }
       for (const { thread, snippet } of page.data) {
-        const head = [thread.id, formatLocalMinute(thread.updatedAtMs), toPlainLine(thread.name ?? "")];
-        await context.out.write(`${head.join("\t").trimEnd()}\n    ${highlighted(snippet, query, context.out)}\n`);
+        await context.out.write(`${headOf(thread, context.out)}\n    ${highlighted(snippet, query, context.out)}\n`);
       }
       if (page.data.length === 0) await note(context, `nothing holds ${JSON.stringify(query)} here (${context.home})`);
       if (!page.isComplete)
@@ -54,9 +60,28 @@ export async function runSearch(context: CliContext, options: SearchOptions): Pr
   );
 }
 
+/** The thread's id, when it changed, and its name or first message, as in a list. */
+function headOf(thread: StoredThread, out: Output): string {
+  const [changed, title] = [formatLocalMinute(thread.updatedAtMs), titleOf(thread)];
+  if (out.columns === undefined) return [thread.id, changed, title].join("\t");
+  const room = out.columns - thread.id.length - changed.length - 4;
+  return [out.paint("cyan", thread.id), changed, cutToWidth(title, room)].join("  ");
+}
+
+/** Where nothing was kept yet there is no state DB to ask, and nothing to find. */
+async function search(
+  { clock }: CliContext,
+  store: ThreadStore,
+  params: SearchThreadsParams,
+): Promise<SearchThreadsResult> {
+  if (store.capabilities.search) return store.searchThreads(params);
+  return { data: [], nextCursor: null, isComplete: true, asOfMs: clock.nowMs() };
+}
+
 /** The snippet in one line, its match in bold where there is a terminal. */
 function highlighted(snippet: string, query: string, out: Output): string {
-  const line = toPlainLine(snippet);
+  const whole = toPlainLine(snippet);
+  const line = out.columns === undefined ? whole : cutToWidth(whole, out.columns - 4);
   const wanted = toPlainLine(query);
   const at = line.toLowerCase().indexOf(wanted.toLowerCase());
   if (at < 0) return line;

@@ -28,7 +28,8 @@ export async function runTail(context: CliContext, options: TailOptions): Promis
   const stop = new AbortController();
   const release = context.onInterrupt(() => stop.abort(new Error("interrupted")));
   try {
-    return await withHome(context, (store) => tail(context, options, { store, signal: stop.signal }));
+    const work = (store: ThreadStore): Promise<ExitCode> => tail(context, options, { store, signal: stop.signal });
+    return await withHome(context, work, { handlesInterrupt: true });
   } finally {
     release();
   }

@@ -3,6 +3,7 @@
  * nothing and takes no lock. It ends with 1 when anything is lost, ambiguous or passed over; what is odd
  * but harmless (a type of record that a newer program wrote) is said and doesn't count.
  */
+import { rejection } from "../../base/index.ts";
 import type { FindingSeverity, HomeFinding, VerifyProgress } from "../../store/local/index.ts";
 import { type CliContext, note, withProgress } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -25,10 +26,12 @@ interface VerifyReport {
 /** Verifies the home. */
 export async function runVerify(
   context: CliContext,
-  options: { readonly projections?: boolean } = {},
+  options: { readonly projections?: boolean; readonly thread?: string } = {},
 ): Promise<ExitCode> {
   await requireHome(context);
-  if (options.projections === true) return (await import("./verify-rows.ts")).verifyRows(context);
+  const { projections = false, thread } = options;
+  if (projections) return (await import("./verify-rows.ts")).verifyRows(context, thread);
+  if (thread !== undefined) throw rejection("invalid_argument", "--thread goes with --projections");
   const report = await readHome(context);
   const { findings, isClean } = report;
   if (context.json) await context.out.write(`${toJsonLine(report)}\n`);
