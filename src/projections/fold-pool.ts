@@ -3,7 +3,7 @@
  * work itself. Workers fold and write rows themselves: handing rows back to be written elsewhere would stop
  * that thread's event loop for the time of the writing. Which threads run it is the workers room's matter.
  */
-import { isSkeinError, systemClock } from "../base/index.ts";
+import { fault, isSkeinError, type SkeinError, systemClock } from "../base/index.ts";
 import { createRolloutAccess, homePaths, mapBounded, nodeFileSystem, type RolloutEntry } from "../store/local/index.ts";
 import { type FileFoldContext, foldFile, type FoldedFile, pathInHome } from "./file-fold.ts";
 import { type HomeSurvey, surveyHome } from "./home-survey.ts";
@@ -108,6 +108,11 @@ export async function runSurveyTask(task: SurveyTask): Promise<HomeSurvey> {
   return surveyHome(nodeFileSystem, homePaths(task.home), rows);
 }
 
+/** The task is tried again, and finds the new set. */
+function swapped(): SkeinError {
+  return fault("state_db_busy", "the state DB's rows were rebuilt meanwhile; fold again", { retryable: true });
+}
+
 interface FoldedTaskEntry extends FoldedEntry {
   readonly write: FoldWrite | null;
 }
@@ -147,6 +152,8 @@ async function writeAll(
 ): Promise<ReadonlySet<RolloutEntry>> {
   const work = db.transaction(() => {
     if (task.lease !== null) checkLeaseToken(db, task.lease);
+    // A rebuild may have swapped sets since the fold began, and have kept the old one: nobody reads that any more.
+    if (task.generation === null && currentTableSet(db)?.generation !== tables.sql.generation) throw swapped();
     const raced = new Set<RolloutEntry>();
     withTextIndex(tables.sql, (index) => {
       for (const { entry, write } of folded) {
