@@ -34,7 +34,7 @@ export interface ForkThreadParams extends Partial<NewThreadMetadata> {
 }
 
 /** The stored conversation of a thread, page by page. `thread_not_found`, `rollout_unreadable`. */
-export async function readConversation(store: ThreadStore, threadId: string): Promise<Conversation> {
+async function readConversation(store: ThreadStore, threadId: string): Promise<Conversation> {
   return await readOn(store, { threadId, conversation: emptyConversation() });
 }
 
