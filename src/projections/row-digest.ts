@@ -58,8 +58,13 @@ function* turnValues({ sql }: Tables, rollouts: readonly RolloutRow[]): Generato
   }
 }
 
+/** Of a turn that was rolled back only where it stood counts: nobody is shown the rest, and no fold keeps it up. */
 function turnValue(turn: RawTurn): object {
   const { rollout_id: _id, start_offset: _start, end_offset: _end, first_index: _index, ...row } = turn;
+  if (turn.dropped_by !== null) {
+    const { start_ordinal, end_ordinal, id, dropped_by, first_item, begun_at_ms } = turn;
+    return { start_ordinal, end_ordinal, id, dropped_by, first_item, begun_at_ms };
+  }
   const late = parsed(turn.late) as readonly (readonly [number, number, number])[] | null;
   const lateOrdinals = late?.map(([ordinal]) => ordinal).toSorted((a, b) => a - b) ?? null;
   return { ...row, error: parsed(turn.error), usage: parsed(turn.usage), late: lateOrdinals };

@@ -17,7 +17,7 @@ import { createProcessIdentity, isProvenDead, type OwnerProcess, type ProcessIde
 import { MIGRATIONS } from "./schema.ts";
 import type { SqliteDatabase } from "./sqlite-database.ts";
 import { openDriver } from "./sqlite-connection.ts";
-import { sqliteFault } from "./sqlite-fault.ts";
+import { isDamage, sqliteFault } from "./sqlite-fault.ts";
 import { openStateDbFile, STATE_DB_FILE_NAME } from "./state-db-file.ts";
 import { listTableSets, PROJECTION_VERSION, type TableSet } from "./table-set.ts";
 import { type Tables, tablesOf } from "./tables.ts";
@@ -133,7 +133,8 @@ export async function readStateDbReport(
   } catch (error) {
     const found = sqliteFault(error, { attempted: "read the state DB", path });
     const { code, message } = isSkeinError(found) ? found : { code: "state_db_unusable", message: String(error) };
-    return { ...empty, status: "unusable", problem: { code, message: message.replaceAll(readPath, path) } };
+    const problem = { code, message: message.replaceAll(readPath, path) };
+    return { ...empty, status: "unusable", problem, integrity: isDamage(error) ? "damaged" : "not checked" };
   }
 }
 

@@ -23,7 +23,8 @@ const COPY_BYTES_MAX = 1024 * 1024 * 1024;
 export function takeUntouched(path: string): UntouchedFile {
   const real = realpathSync(path);
   const itself = { path: real, release: () => {} };
-  if (isThere(`${real}-shm`) || statSync(real).size > COPY_BYTES_MAX) return itself;
+  const stat = statSync(real);
+  if (isThere(`${real}-shm`) || stat.size > COPY_BYTES_MAX || !stat.isFile()) return itself;
   const folder = mkdtempSync(join(tmpdir(), "skein-look-"));
   const release = (): void => rmSync(folder, { recursive: true, force: true });
   try {

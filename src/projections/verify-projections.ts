@@ -34,6 +34,9 @@ export interface VerifyProjectionsOptions extends Omit<StateDbOptions, "onProgre
   readonly onProgress?: (progress: VerifyProjectionsProgress) => void;
 }
 
+/** How far a file's time of change may be behind the clock that the rows' last look was timed by. */
+const TIMES_APART_MS = 1_000;
+
 /** Verifies, and gives a verdict for each thread and for whatever else is not as it should be. As openStateDb. */
 export async function* verifyProjectionsWith(
   options: VerifyProjectionsOptions,
@@ -153,7 +156,7 @@ async function indexMark(paths: HomePaths): Promise<string> {
 
 /** Whether a file, or the folder it is or was in, changed after the rows last looked: then they can't know. */
 async function isNewerThanRows({ read }: ThreadVerificationContext, path: string): Promise<boolean> {
-  const sweptAtNs = BigInt(Math.floor(read(marks).sweptAtMs)) * 1_000_000n;
+  const sweptAtNs = BigInt(Math.floor(read(marks).sweptAtMs - TIMES_APART_MS)) * 1_000_000n;
   const [file, folder] = [await nodeFileSystem.stat(path), await nodeFileSystem.stat(dirname(path))];
   return folder === undefined || folder.modifiedNs >= sweptAtNs || (file !== undefined && file.modifiedNs >= sweptAtNs);
 }

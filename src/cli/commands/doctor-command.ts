@@ -92,7 +92,7 @@ function attentionOf(report: StateDbReport): readonly string[] {
   if (status === "unfilled" && !leases.some((lease) => !lease.isProvenDead)) {
     attention.push("its rows were never filled to the end: the next command that lists goes on, or `skein rebuild`");
   }
-  if (integrity === "damaged") {
+  if (problem === null && integrity === "damaged") {
     attention.push(`${path} is damaged: end what uses it and delete it; it is made again from the threads`);
   }
   if (network !== null) {
