@@ -35,6 +35,16 @@ describe("reportError", () => {
     });
   });
 
+  it("names the owner of a thread in what to do next, with its process and host, and ends with 4", () => {
+    const data = { threadId: "01", ownerId: "o", host: "box", pid: 12, sinceMs: 0 };
+    const owned = fault("thread_owned_elsewhere", "thread 01 is owned by process 12 on box", { data });
+    const { exitCode, text } = reportError(owned, { json: false });
+    expect(exitCode).toBe(EXIT.conflict);
+    expect(text.split("\n")[1]).toMatch(/^ {2}end it there \(process 12 on box\), .*`skein tail 01`$/);
+    const gone = fault("thread_owned_elsewhere", "taken", { data: { threadId: "01", host: null, pid: null } });
+    expect(reportError(gone, { json: false }).text).toMatch(/\n {2}end it there, or wait/);
+  });
+
   it("keeps a message with newlines and escapes on one harmless line", () => {
     const { text } = reportError(rejection("invalid_argument", "a\n\u001b[2Jb"), { json: false });
     expect(text).toBe("skein: a ⏎ ␛[2Jb [invalid_argument]\n");

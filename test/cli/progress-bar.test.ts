@@ -58,6 +58,29 @@ describe("startProgress", () => {
 });
 
 describe("progressLine", () => {
+  it("says what is waited for in place of numbers, and goes on counting when there are some", () => {
+    const clock = createManualClock();
+    const { output, said } = terminal(false);
+    const progress = startProgress({ output, clock, label: "fold", isForced: true });
+    progress.say("waiting for process 12 on box: 120 of 2000 files");
+    clock.advance(1_000);
+    progress.tell({ unit: "files", done: 1, total: 2 });
+    clock.advance(1_000);
+    progress.end();
+    const lines = [
+      "waiting for process 12 on box: 120 of 2000 files  1.0 s",
+      "[##########----------]  1/2 files  2.0 s left",
+    ];
+    expect(said()).toBe(lines.map((line) => `fold  ${line}\n`).join(""));
+  });
+
+  it("takes the rate and the time left from how long the counted work took, not from how long it was waited for", () => {
+    const numbers = { unit: "files", done: 1, total: 2, bytesDone: 1_000_000, bytesTotal: 2_000_000, elapsedMs: 500 };
+    expect(progressLine("fold", numbers, 30_000)).toBe(
+      "fold  [##########----------]  1/2 files  1.0/2.0 MB  2.0 MB/s  500 ms left",
+    );
+  });
+
   it("leaves the bar away where no total is known", () => {
     expect(progressLine("show", { unit: "turns", done: 12 }, 1_500)).toBe("show  12 turns  1.5 s");
   });

@@ -131,6 +131,22 @@ describe.skipIf(!hasPython)("chat on a terminal (needs python3)", () => {
   });
 });
 
+describe.skipIf(!hasPython)("search on a terminal (needs python3)", () => {
+  it("shows the text around the match with the match in bold, cut to the width; no bold with NO_COLOR", async () => {
+    await place.startThread(`${"before ".repeat(20)}the zebra ${"behind ".repeat(20)}`);
+    const coloured = onTerminal(["search", "ZEBRA"]);
+    const shown = await coloured.see("…\r\n    …");
+    expect(shown).toContain("\u001b[36m");
+    expect(await coloured.see("\u001b[22m")).toMatch(/before the \u001b\[1mzebra\u001b\[22m$/);
+    await coloured.see("\r\n");
+    expect(await coloured.end()).toBe(0);
+    const plain = onTerminal(["search", "zebra"], { NO_COLOR: "1" });
+    const lines = (await plain.see("the zebra behind")).split("\r\n");
+    expect(lines.every((line) => line.length <= 79 && !line.includes("\u001b"))).toBe(true);
+    await plain.end();
+  });
+});
+
 describe.skipIf(!hasPython)("list on a terminal (needs python3)", () => {
   it("has a heading, colours, and rows cut to the width; no colours with NO_COLOR", async () => {
     await place.startThread("a first message that is far too long for a terminal of seventy-nine columns");
