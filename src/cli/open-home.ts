@@ -56,7 +56,7 @@ async function readUntilInterrupt<Result>(
   stateDb: StateDb,
   work: () => Promise<Result>,
 ): Promise<Result> {
-  return interruptible(context, "nothing was changed", (signal) => {
+  return interruptible(context, "no thread was changed", (signal) => {
     // Who opened it closes it again, and hears then what went wrong.
     signal.addEventListener("abort", () => void Promise.allSettled([stateDb.close()]));
     return work();

@@ -87,7 +87,7 @@ export async function withFilling<Result>(
 }
 
 /** Progress of folding as a display has it. */
-export function toNumbers({ filesDone, filesTotal, bytesDone, bytesTotal, elapsedMs }: FoldProgress): ProgressNumbers {
+function toNumbers({ filesDone, filesTotal, bytesDone, bytesTotal, elapsedMs }: FoldProgress): ProgressNumbers {
   return { unit: "files", done: filesDone, total: filesTotal, bytesDone, bytesTotal, elapsedMs };
 }
 

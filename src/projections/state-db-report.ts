@@ -230,13 +230,13 @@ async function lookForLag(
   try {
     const survey = await surveyHome(nodeFileSystem, paths, rows ?? { files: [], quarantined: [] });
     const { filesTotal: files, changed, moved, gone } = survey;
-    // How far the rows of a changed file are, as long as it has only grown.
-    const foldedOf = (path: string, size: number): number => {
-      const endOffset = rows?.tables.rollouts.peek(pathInHome(paths, path))?.endOffset ?? 0;
-      return endOffset > size ? 0 : endOffset;
-    };
-    const behind = changed.map(({ path, size }) => size - foldedOf(path, size));
-    const changedBytes = behind.reduce((sum, bytes) => sum + bytes, 0);
+    let changedBytes = 0;
+    for (const { path, size } of changed) {
+      const row = rows?.tables.rollouts.peek(pathInHome(paths, path));
+      // As far as the rows are, they need not be folded again: if it is the same file, and has only grown.
+      const hasGrown = row !== undefined && row.endOffset <= size && row.inode === (await inodeOf(path));
+      changedBytes += size - (hasGrown ? row.endOffset : 0);
+    }
     const sweptAtMs = rows?.sweptAtMs ?? 0;
     const counts = { files, changed: changed.length, changedBytes, moved: moved.length, gone: gone.length };
     return { lag: { ...counts, sweptAtMs } };
@@ -244,6 +244,10 @@ async function lookForLag(
     const { code, message } = faultFromSystem(error, "look at the home's files");
     return { lag: null, problem: { code, message } };
   }
+}
+
+async function inodeOf(path: string): Promise<string | undefined> {
+  return (await nodeFileSystem.stat(path))?.inode;
 }
 
 function integrityOf(db: SqliteDatabase): StateDbReport["integrity"] {

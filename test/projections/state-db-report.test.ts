@@ -3,7 +3,19 @@
  * lies there. Real files; processes that are gone are rows with the ids of processes that have ended.
  */
 import { spawnSync } from "node:child_process";
-import { appendFileSync, cpSync, mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  closeSync,
+  cpSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -86,6 +98,11 @@ describe("the report of a file that can be read", () => {
     const { lag } = await readStateDbReport(home);
     expect(lag).toMatchObject({ files: 17, changed: 2, changedBytes: 103, moved: 1, gone: 1 });
     expect(await readStateDbReport(home)).toMatchObject({ lag });
+    // Another file in its place is behind from its first byte.
+    cpSync(join(home, FILE), join(home, "copy"));
+    renameSync(join(home, "copy"), join(home, FILE));
+    const { size } = statSync(join(home, FILE));
+    expect((await readStateDbReport(home)).lag).toMatchObject({ changed: 2, changedBytes: size + 3 });
   });
 
   it("reads beside a process that writes, what that has written", async () => {
@@ -223,6 +240,7 @@ function makeForeign(path: string): void {
 }
 
 function overwrite(path: string, from: number, length: number): void {
-  const db = new Uint8Array(length).fill(0x5a);
-  spawnSync("dd", [`of=${path}`, "bs=1", `seek=${from}`, "conv=notrunc", "status=none"], { input: db });
+  const fd = openSync(path, "r+");
+  writeSync(fd, new Uint8Array(length).fill(0x5a), 0, length, from);
+  closeSync(fd);
 }

@@ -53,7 +53,7 @@ export async function verifyRows(context: CliContext, threadId: string | undefin
 async function readRows(context: CliContext, threadId: string | undefined): Promise<RowsReport> {
   const { verifyProjections } = await import("../../runtime/index.ts");
   const { home, clock, logger, waitMaxMs } = context;
-  return interruptible(context, "nothing was changed", (signal) =>
+  return interruptible(context, "no thread was changed", (signal) =>
     withProgress(context, "verify", async (progress) => {
       let done: VerifyProjectionsProgress | undefined;
       const onProgress = (told: VerifyProjectionsProgress): void => {
