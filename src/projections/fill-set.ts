@@ -125,7 +125,7 @@ class SetFiller {
       // As plain data: it crosses to the workers.
       lease: { name: lease.name, token: lease.token },
       signal,
-      isFollowed: () => false,
+      isCurrent: async () => false,
       onProgress: (progress) => this.#tell(generation, progress),
     });
     const index = createSessionIndex({ files, paths, clock, logger });

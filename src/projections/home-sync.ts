@@ -46,8 +46,8 @@ export interface HomeSyncContext {
   write<Value>(work: () => Value): Promise<Value>;
   readonly lease: LeaseClaim | null;
   readonly signal?: AbortSignal | undefined;
-  /** Files whose rows are kept current otherwise: those with an open writer of this process. */
-  isFollowed(path: string): boolean;
+  /** Whether a file's rows are kept current otherwise: it has an open writer of this process, and no other wrote to it. */
+  isCurrent(path: string): Promise<boolean>;
   readonly onProgress?: ((progress: FoldProgress) => void) | undefined;
   /** Only these absolute paths may have changed; null: look at all. */
   readonly changedPaths?: readonly string[] | null;
@@ -68,24 +68,33 @@ const TASK_BYTES_MAX = 8 * 1024 * 1024;
 
 /** Does it once. Faults of the disk and of SQLite; `lease_lost`; the signal's reason. */
 export async function syncHome(context: HomeSyncContext): Promise<SyncReport> {
-  const { paths, signal } = context;
+  const { signal } = context;
   const survey = await surveyOf(context);
   signal?.throwIfAborted();
-  const changed = survey.changed.filter(({ path }) => !context.isFollowed(path));
+  const changed = await othersOf(survey.changed, ({ path }) => context.isCurrent(path));
   if (survey.moved.length > 0) await applyMoves(context, survey);
-  const removed = survey.gone.filter(({ path }) => !context.isFollowed(`${paths.home}/${path}`));
   const meter = createMeter(context, changed);
   const failed = await foldAll(context, changed, meter);
   const quarantined = await foldAgain(context, failed, meter);
   // Only now: a file that was moved while the home was walked may have been seen at neither place.
-  if (removed.length > 0) await removeGone(context, removed);
+  if (survey.gone.length > 0) await removeGone(context, survey.gone);
   return {
     filesTotal: survey.filesTotal,
     folded: changed.length - quarantined,
     moved: survey.moved.length,
-    removed: removed.length,
+    removed: survey.gone.length,
     quarantined,
   };
+}
+
+/** Those that are not so. */
+async function othersOf<Value>(
+  values: readonly Value[],
+  isSo: (value: Value) => Promise<boolean>,
+): Promise<readonly Value[]> {
+  const others: Value[] = [];
+  for (const value of values) if (!(await isSo(value))) others.push(value);
+  return others;
 }
 
 async function surveyOf(context: HomeSyncContext): Promise<HomeSurvey> {
@@ -94,7 +103,7 @@ async function surveyOf(context: HomeSyncContext): Promise<HomeSurvey> {
     const filesKnown = context.read(() => context.tables().rollouts.count());
     return pool.survey({ dbPath, home: paths.home, generation, filesKnown }, signal);
   }
-  const unfollowed = changedPaths.filter((path) => !context.isFollowed(path));
+  const unfollowed = await othersOf(changedPaths, (path) => context.isCurrent(path));
   const wanted = unfollowed.map((path) => pathInHome(paths, path));
   const rows = context.read(() => {
     const { rollouts } = context.tables();

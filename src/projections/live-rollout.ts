@@ -5,7 +5,8 @@
  */
 import { LIMITS } from "../base/index.ts";
 import type { ThreadMetadata } from "../events/index.ts";
-import type { IndexedAppend } from "../store/index.ts";
+import type { IndexedAppend, IndexedFile } from "../store/index.ts";
+import type { FileStat } from "../store/local/index.ts";
 import { tailCheckOf } from "./file-fold.ts";
 import type { RolloutFold } from "./rollout-fold.ts";
 import type { RowChanges } from "./rollout-rows.ts";
@@ -33,6 +34,8 @@ export class LiveRollout {
   /** Where the rows end that this process knows of; null before there are any. */
   rowsEnd: number | null = null;
   isEnded = false;
+  /** The file as its writer left it; null before it exists. */
+  #file: Pick<IndexedFile, "inode" | "end"> | null;
   #fold: RolloutFold | null = null;
   #waiting: IndexedAppend[] = [];
   #waitingRecords = 0;
@@ -40,9 +43,15 @@ export class LiveRollout {
   /** As in the rows, or about to be. */
   #metadata: ThreadMetadata | null = null;
 
-  constructor(threadId: string, path: string | null) {
+  constructor(threadId: string, file: IndexedFile | null) {
     this.threadId = threadId;
-    this.path = path;
+    this.path = file?.path ?? null;
+    this.#file = file;
+  }
+
+  /** Whether a file is, by its stat, as the writer left it: another's records in it would not be in the rows. */
+  isLeft({ inode, size }: Pick<FileStat, "inode" | "size">): boolean {
+    return this.state !== "behind" && this.#file?.inode === inode && this.#file.end === size;
   }
 
   /** Begins with a fold that stands where the rows do. */
@@ -69,6 +78,7 @@ export class LiveRollout {
   /** Takes an append. Too many that wait are not kept: the log has them. */
   take(append: IndexedAppend): void {
     this.path = append.path;
+    this.#file = append;
     if (this.state === "behind") return;
     this.#waiting.push(append);
     this.#waitingRecords += append.records.length;

@@ -43,20 +43,19 @@ export class LiveRows {
     this.#context = context;
   }
 
-  /** Whether the rows of the file at this path are kept current here. */
-  isFollowed(path: string): boolean {
-    for (const live of this.#followed.values()) if (live.path === path && live.state !== "behind") return true;
-    return false;
-  }
-
-  /** Paths that are kept current here. */
-  followedPaths(): ReadonlySet<string> {
-    const paths = [...this.#followed.values()].filter((live) => live.state !== "behind").map((live) => live.path);
-    return new Set(paths.filter((path) => path !== null));
+  /** Tells of files by their paths whether their rows are kept current here: followed, and written to by nobody else. */
+  currentFiles(): (path: string) => Promise<boolean> {
+    const followed = new Map([...this.#followed.values()].map((live) => [live.path, live]));
+    return async (path) => {
+      const live = followed.get(path);
+      if (live === undefined) return false;
+      const stat = await this.#context.sync.files.stat(path);
+      return stat !== undefined && live.isLeft(stat);
+    };
   }
 
   follow(threadId: string, file: IndexedFile | null): RolloutFollower {
-    const live = new LiveRollout(threadId, file?.path ?? null);
+    const live = new LiveRollout(threadId, file);
     this.#followed.set(threadId, live);
     if (file === null) live.ready(new RolloutFold(null), null);
     else this.#load(live, file);

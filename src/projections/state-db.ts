@@ -208,8 +208,10 @@ export class SqliteStateDb implements StateDb {
 
   named(threadId: string, name: string | null): void {
     this.#soon("name a thread's row", () => {
-      const { threads } = this.#tables.get();
+      const { sql, threads } = this.#tables.get();
       for (const changed of threads.setNames(new Map([[threadId, name]]))) threads.refresh(changed);
+      // The rows say more than the file that was read last: it is read again, also when it is then gone.
+      sql.run("UPDATE index_state_# SET names_file = ''");
     });
   }
 
@@ -266,10 +268,8 @@ export class SqliteStateDb implements StateDb {
 
   async #sweepOnce(): Promise<SyncReport> {
     const begunMs = this.#parts.clock.nowMs();
-    const followed = this.#live.followedPaths();
     const { paths: changedPaths, swept } = await this.#freshness.changedPaths();
-    const isFollowed = (path: string): boolean => followed.has(path) || this.#live.isFollowed(path);
-    const report = await syncHome({ ...this.#syncContext(isFollowed), changedPaths });
+    const report = await syncHome({ ...this.#syncContext(), changedPaths });
     swept();
     await this.#syncNames();
     this.#sweptAtMs = begunMs;
@@ -283,9 +283,17 @@ export class SqliteStateDb implements StateDb {
     return report;
   }
 
-  #syncContext(isFollowed: (path: string) => boolean): HomeSyncContext {
+  #syncContext(): HomeSyncContext {
     const { pool, clock, logger, onProgress } = this.#parts;
-    const shared = { ...this.#sync, pool, clock, logger, onProgress, dbPath: this.path, isFollowed };
+    const shared = {
+      ...this.#sync,
+      pool,
+      clock,
+      logger,
+      onProgress,
+      dbPath: this.path,
+      isCurrent: this.#live.currentFiles(),
+    };
     return { ...shared, generation: null, lease: null, signal: this.#ending.signal };
   }
 

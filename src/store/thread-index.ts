@@ -91,6 +91,8 @@ export interface IndexedAppend {
   readonly text: string;
   /** Where the first line begins, bytes. */
   readonly offset: number;
+  /** Where the file ends by now, bytes. */
+  readonly end: number;
 }
 
 /** Told what one open writer writes. */

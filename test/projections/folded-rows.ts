@@ -39,7 +39,7 @@ export function scanned(bytes: Uint8Array): ScannedBytes {
 }
 
 /** Where the log ends after so many records, bytes. */
-export function endAfter({ spans }: ScannedBytes, records: number): number {
+function endAfter({ spans }: ScannedBytes, records: number): number {
   return spans[records - 1]?.end ?? 0;
 }
 

@@ -156,7 +156,7 @@ export function turnItems(turnId: string, text: string = turnId): AppendableItem
   ];
 }
 
-export function planItem(turnId: string, id: string): AppendableItem {
+function planItem(turnId: string, id: string): AppendableItem {
   return event("item_completed", { thread_id: "t", turn_id: turnId, item: { type: "Plan", id, text: "x" } });
 }
 

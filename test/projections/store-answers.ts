@@ -120,7 +120,7 @@ export async function listPages(
 }
 
 /** Filters that are tried beside none. */
-export function listFilters(threads: readonly StoredThread[]): readonly ListThreadsParams[] {
+function listFilters(threads: readonly StoredThread[]): readonly ListThreadsParams[] {
   const cwds = [...new Set(threads.map(({ cwd }) => cwd))];
   const parents = threads.flatMap(({ parentThreadId }) => (parentThreadId === null ? [] : [parentThreadId]));
   return [

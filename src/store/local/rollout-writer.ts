@@ -318,7 +318,7 @@ export class RolloutWriter {
     if (records.length === 0 || inode === null) return;
     const isNew = records[0]?.ordinal === 0;
     const text = (isNew ? this.#metaLine : "") + entries.map((entry) => entry.text).join("");
-    follower.appended({ path, inode, records, text, offset: end - Buffer.byteLength(text) });
+    follower.appended({ path, inode, records, text, offset: end - Buffer.byteLength(text), end });
   }
 
   #tellCreated(): RolloutRecord | null {
