@@ -285,15 +285,8 @@ export class SqliteStateDb implements StateDb {
 
   #syncContext(): HomeSyncContext {
     const { pool, clock, logger, onProgress } = this.#parts;
-    const shared = {
-      ...this.#sync,
-      pool,
-      clock,
-      logger,
-      onProgress,
-      dbPath: this.path,
-      isCurrent: this.#live.currentFiles(),
-    };
+    const isCurrent = this.#live.currentFiles();
+    const shared = { ...this.#sync, pool, clock, logger, onProgress, dbPath: this.path, isCurrent };
     return { ...shared, generation: null, lease: null, signal: this.#ending.signal };
   }
 
