@@ -5,8 +5,8 @@
  *
  * 1. Only the holder of the lease fills; every transaction checks its token.
  * 2. A set that was begun and not finished is gone on with, not begun again.
- * 3. At the swap no row of the set is behind the set it replaces: what was written to that one meanwhile is
- *    folded while the file is locked.
+ * 3. At the swap no row of the set is behind the set it replaces: what was written, moved, deleted and named
+ *    meanwhile is looked at while the file is locked.
  */
 import { type Clock, type Logger } from "../base/index.ts";
 import { createRolloutAccess, createSessionIndex, type FileSystem, type HomePaths } from "../store/local/index.ts";
@@ -18,7 +18,7 @@ import { checkLeaseToken } from "./lease-rows.ts";
 import { type FoldProgress, syncHome, type SyncReport } from "./home-sync.ts";
 import { syncNames } from "./name-sync.ts";
 import { withTextIndex } from "./text-index.ts";
-import { writeFolded } from "./rollout-sync.ts";
+import { type SyncContext, writeFolded } from "./rollout-sync.ts";
 import { openConnection, type SqliteDatabase } from "./sqlite-connection.ts";
 import {
   createTableSet,
@@ -128,8 +128,7 @@ class SetFiller {
       isCurrent: async () => false,
       onProgress: (progress) => this.#tell(generation, progress),
     });
-    const index = createSessionIndex({ files, paths, clock, logger });
-    await syncNames({ files, paths, names: () => index.names(), tables: () => tables, read: (work) => work(), write });
+    await this.#syncNames(tables, write);
     await write(() => tables.sql.run("UPDATE index_state_# SET swept_at_ms = ?", begunMs));
     return report;
   }
@@ -149,7 +148,10 @@ class SetFiller {
           this.#db.exec("ROLLBACK");
           return "behind";
         }
-        if (to !== undefined) await this.#catchUp(to, behind);
+        if (to !== undefined) {
+          await this.#catchUp(to, behind);
+          await this.#syncNames(to, async (work) => work());
+        }
       }
       checkLeaseToken(this.#db, lease);
       makeCurrent(this.#db, generation);
@@ -169,6 +171,12 @@ class SetFiller {
     }
     if (before === undefined) return null;
     return { ...before, isKept: this.#context.keepsOld === true };
+  }
+
+  async #syncNames(tables: Tables, write: SyncContext["write"]): Promise<void> {
+    const { files, paths, clock, logger } = this.#context;
+    const names = createSessionIndex({ files, paths, clock, logger });
+    await syncNames({ files, paths, names: () => names.names(), tables: () => tables, read: (work) => work(), write });
   }
 
   async #catchUp(to: Tables, behind: readonly { readonly path: string; readonly archived: boolean }[]): Promise<void> {
@@ -218,12 +226,15 @@ class SetFiller {
   }
 }
 
-/** Rollouts whose rows are farther in one set than in the other. */
+/** Rollouts whose rows are farther in one set than in the other, or that only one of them has: made, moved, deleted. */
 function rolloutsBehind(from: Tables, to: Tables): readonly { readonly path: string; readonly archived: boolean }[] {
   const rows = from.sql.all<{ path: string; archived: number }>(
     `SELECT a.path AS path, a.archived AS archived FROM rollouts_${from.sql.generation} a
      LEFT JOIN rollouts_${to.sql.generation} b ON b.path = a.path
-     WHERE b.id IS NULL OR b.end_offset < a.end_offset OR b.inode <> a.inode`,
+     WHERE b.id IS NULL OR b.end_offset < a.end_offset OR b.inode <> a.inode
+     UNION ALL
+     SELECT b.path, b.archived FROM rollouts_${to.sql.generation} b
+     WHERE b.path NOT IN (SELECT path FROM rollouts_${from.sql.generation})`,
   );
   return rows.map(({ path, archived }) => ({ path, archived: archived === 1 }));
 }

@@ -105,6 +105,7 @@ export class SqliteStateDb implements StateDb {
   readonly #freshness: HomeFreshness;
   /** When the newest sweep of this process began; and the newest that the file was told of. */
   #sweptAtMs = 0;
+  #sweptGeneration: number | null = null;
   #notedAtMs = 0;
   #sweeping: Promise<SyncReport> | null = null;
   #nextSweep: Promise<SyncReport> | null = null;
@@ -268,9 +269,13 @@ export class SqliteStateDb implements StateDb {
 
   async #sweepOnce(): Promise<SyncReport> {
     const begunMs = this.#parts.clock.nowMs();
+    const { generation } = this.#tables.get().sql;
+    // What the watcher told went into another set: nothing is known of this one.
+    if (generation !== this.#sweptGeneration) this.#freshness.failed();
     const { paths: changedPaths, swept } = await this.#freshness.changedPaths();
     const report = await syncHome({ ...this.#syncContext(), changedPaths });
     swept();
+    this.#sweptGeneration = generation;
     await this.#syncNames();
     this.#sweptAtMs = begunMs;
     // Written now and then: a list should not have to write.

@@ -1,0 +1,154 @@
+/**
+ * Rows at the moments where another has a hand in them: a program that writes to a file whose writer is open here,
+ * a rebuild that swaps in its rows while threads are written, moved and deleted, rows that are gone when an append
+ * comes to them. Each moment is made by hand; home-world.test.ts meets them by chance.
+ */
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { createInlinePool, type FoldPool, rebuildStateDbWith } from "../../src/projections/index.ts";
+import { openConnection } from "../../src/projections/sqlite-connection.ts";
+import { STATE_DB_FILE_NAME } from "../../src/projections/state-db-file.ts";
+import { type LocalThreadStore, openLocalThreadStore } from "../../src/store/local/index.ts";
+import { FolderWatch } from "../../src/workers/folder-watch.ts";
+import { bytesOf } from "../events/log-reading.ts";
+import { type CrashableStore, openCrashableStore } from "./crashable-store.ts";
+import { metaItem, turnItems } from "./reaching-logs.ts";
+import { currentGeneration } from "./row-dump.ts";
+
+let home = "";
+let own: CrashableStore;
+let plain: LocalThreadStore;
+
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), "skein-beside-"));
+  own = await openCrashableStore(home, null);
+  plain = await openLocalThreadStore({ home });
+});
+afterEach(async () => {
+  await own.close();
+  await plain.close();
+  rmSync(home, { recursive: true, force: true });
+});
+
+async function createThread(store: LocalThreadStore = own.store): Promise<string> {
+  const { writer } = await store.createThread({ metadata: { cwd: "/w" } });
+  await store.appendItems({ writer, items: turnItems("turn-1") });
+  await store.shutdownThread(writer);
+  return writer.threadId;
+}
+
+async function listsOf(store: LocalThreadStore, isDbOnly = false): Promise<readonly object[]> {
+  const lists = await Promise.all(
+    [false, true].map((archived) => store.listThreads({ archived, ...(isDbOnly ? { useStateDbOnly: true } : {}) })),
+  );
+  return lists.map(({ data }) => data);
+}
+
+/** A pool that lets something happen between its folding and what comes after it, once. */
+function poolWith(happens: () => Promise<void>): FoldPool {
+  const pool = createInlinePool();
+  let hasHappened = false;
+  return {
+    ...pool,
+    async fold(task, signal) {
+      const report = await pool.fold(task, signal);
+      if (!hasHappened) {
+        hasHappened = true;
+        await happens();
+      }
+      return report;
+    },
+  };
+}
+
+describe("a thread whose writer is open here", () => {
+  it.each(["appended to", "replaced in place", "replaced by name"])(
+    "is listed as it is when its file is %s by others",
+    async (how) => {
+      const { writer, path } = await own.store.createThread({ metadata: { cwd: "/w" } });
+      await own.store.appendItems({ writer, items: turnItems("turn-1") });
+      await own.store.listThreads();
+      const file = path ?? "";
+      const other = Buffer.from(bytesOf([metaItem(writer.threadId, { cwd: "/other" })]));
+      if (how === "appended to") appendFileSync(file, bytesOf(turnItems("turn-2")));
+      else if (how === "replaced in place") writeFileSync(file, other);
+      else {
+        writeFileSync(`${file}.new`, other);
+        renameSync(`${file}.new`, file);
+      }
+      expect(await listsOf(own.store)).toEqual(await listsOf(plain));
+    },
+  );
+});
+
+it("a name that was written here is gone when the index is removed behind it", async () => {
+  const threadId = await createThread();
+  await own.store.listThreads();
+  await own.store.updateThreadMetadata({ threadId, patch: { name: "Named" } });
+  rmSync(join(home, "session_index.jsonl"));
+  expect((await own.store.listThreads()).data).toMatchObject([{ id: threadId, name: null }]);
+});
+
+describe("a rebuild", () => {
+  it("swaps in rows that are as the files are by then, without another look at them", async () => {
+    const { store } = own;
+    const [written, archived, deleted, restored] = await Promise.all([0, 1, 2, 3].map(() => createThread()));
+    await store.archiveThread(restored ?? "");
+    const { writer } = await store.resumeThread({ threadId: written ?? "" });
+    const happens = async (): Promise<void> => {
+      await store.appendItems({ writer, items: turnItems("turn-2") });
+      await store.updateThreadMetadata({ threadId: written ?? "", patch: { name: "Named meanwhile" } });
+      await store.archiveThread(archived ?? "");
+      await store.unarchiveThread(restored ?? "");
+      await store.deleteThread(deleted ?? "");
+      await createThread();
+    };
+    await rebuildStateDbWith({ home }, poolWith(happens));
+    expect(await listsOf(store, true)).toEqual(await listsOf(plain));
+  });
+
+  it("is noticed by a process that only looks at what its watcher tells", async () => {
+    const watched = await openCrashableStore(home, async (folder) => {
+      const watch = new FolderWatch(folder);
+      return { changes: () => watch.take(), close: async () => watch.close() };
+    });
+    const threadId = await createThread();
+    // The third list is the first one that goes by the watcher.
+    for (let n = 0; n < 3; n += 1) await watched.store.listThreads();
+    const db = openConnection(join(home, STATE_DB_FILE_NAME), { mode: "read-write" });
+    const path = String(
+      db
+        .prepare(`SELECT path FROM rollouts_${currentGeneration(db)}`)
+        .pluck()
+        .get(),
+    );
+    // A set that knows less than the one before: as one folded from an older home would.
+    await rebuildStateDbWith({ home }, createInlinePool());
+    const generation = currentGeneration(db);
+    db.exec(`DELETE FROM rollouts_${generation}; DELETE FROM threads_${generation}`);
+    db.close();
+    expect(readFileSync(join(home, path), "utf8")).toContain(threadId);
+    expect((await watched.store.listThreads()).data).toMatchObject([{ id: threadId }]);
+    await watched.close();
+  });
+});
+
+it("an append that finds its rows gone brings them all from the log", async () => {
+  const { store } = own;
+  const { writer } = await store.createThread({ metadata: { cwd: "/w" } });
+  const { threadId } = writer;
+  await store.appendItems({ writer, items: turnItems("turn-1") });
+  await store.listThreads();
+  const db = openConnection(join(home, STATE_DB_FILE_NAME), { mode: "read-write" });
+  const generation = currentGeneration(db);
+  for (const table of ["rollouts", "threads", "turns", "texts"]) db.exec(`DELETE FROM ${table}_${generation}`);
+  db.close();
+  await store.appendItems({ writer, items: turnItems("turn-2") });
+  const { data } = await store.listTurns({ threadId, sortDirection: "asc" });
+  expect(data.map(({ id }) => id)).toEqual(["turn-1", "turn-2"]);
+  expect(await listsOf(store)).toEqual(await listsOf(plain));
+});
