@@ -33,6 +33,8 @@ export interface HomeSurvey {
   readonly moved: readonly MovedFile[];
   /** Rows whose files are nowhere in the home. */
   readonly gone: readonly FileRow[];
+  /** Files in quarantine that are not there any more, by their paths in the home. */
+  readonly gonePoison: readonly string[];
 }
 
 /** What the rows say. */
@@ -45,7 +47,8 @@ const STATS_AT_ONCE = 16;
 
 /** Compares all of a home's files and rows. */
 export async function surveyHome(files: FileSystem, paths: HomePaths, rows: SurveyedRows): Promise<HomeSurvey> {
-  return compareFiles({ files, paths, rows }, await walkHome(files, paths));
+  const entries = await walkHome(files, paths);
+  return { ...(await compareFiles({ files, paths, rows }, entries)), gonePoison: poisonWithout(rows, paths, entries) };
 }
 
 /** Compares the files at these paths with their rows; what else there is has not changed. */
@@ -65,7 +68,20 @@ export async function surveyPaths(
     folders.set(folder, names);
     if (names.includes(name)) entries.push({ path, name, archived: path.startsWith(`${paths.archived}/`) });
   }
-  return compareFiles(context, entries);
+  const looked = new Set(changed.map((path) => pathInHome(paths, path)));
+  const gonePoison = poisonWithout(context.rows, paths, entries).filter((path) => looked.has(path));
+  return { ...(await compareFiles(context, entries)), gonePoison };
+}
+
+/** Files in quarantine that are not among these. */
+function poisonWithout(
+  { quarantined }: SurveyedRows,
+  paths: HomePaths,
+  entries: readonly RolloutEntry[],
+): readonly string[] {
+  if (quarantined.length === 0) return [];
+  const there = new Set(entries.map(({ path }) => pathInHome(paths, path)));
+  return quarantined.map(({ path }) => path).filter((path) => !there.has(path));
 }
 
 async function fileNames(files: FileSystem, folder: string): Promise<readonly string[]> {
@@ -77,7 +93,7 @@ async function fileNames(files: FileSystem, folder: string): Promise<readonly st
 async function compareFiles(
   context: { readonly files: FileSystem; readonly paths: HomePaths; readonly rows: SurveyedRows },
   entries: readonly RolloutEntry[],
-): Promise<HomeSurvey> {
+): Promise<Omit<HomeSurvey, "gonePoison">> {
   const { files, paths, rows } = context;
   const byPath = new Map(rows.files.map((row) => [row.path, row]));
   const byInode = new Map(rows.files.map((row) => [row.inode, row]));

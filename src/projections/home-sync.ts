@@ -78,6 +78,7 @@ export async function syncHome(context: HomeSyncContext): Promise<SyncReport> {
   const quarantined = await foldAgain(context, failed, meter);
   // Only now: a file that was moved while the home was walked may have been seen at neither place.
   if (survey.gone.length > 0) await removeGone(context, survey.gone);
+  if (survey.gonePoison.length > 0) await endQuarantines(context, survey.gonePoison);
   return {
     filesTotal: survey.filesTotal,
     folded: changed.length - quarantined,
@@ -247,6 +248,15 @@ async function removeGone(context: HomeSyncContext, gone: HomeSurvey["gone"]): P
       withTextIndex(sql, (index) => rollouts.remove(id, index));
       if (threadId !== null) threads.refresh(threadId);
     });
+  }
+}
+
+/** What is not there any more keeps nobody's list from being complete. */
+async function endQuarantines(context: HomeSyncContext, gone: HomeSurvey["gonePoison"]): Promise<void> {
+  const { files, paths } = context;
+  for (const path of gone) {
+    if ((await files.stat(`${paths.home}/${path}`))?.kind === "file") continue;
+    await context.write(() => context.tables().rollouts.endQuarantine(path));
   }
 }
 
