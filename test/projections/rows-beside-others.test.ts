@@ -3,7 +3,7 @@
  * a rebuild that swaps in its rows while threads are written, moved and deleted, rows that are gone when an append
  * comes to them. Each moment is made by hand; home-world.test.ts meets them by chance.
  */
-import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -151,4 +151,20 @@ it("an append that finds its rows gone brings them all from the log", async () =
   const { data } = await store.listTurns({ threadId, sortDirection: "asc" });
   expect(data.map(({ id }) => id)).toEqual(["turn-1", "turn-2"]);
   expect(await listsOf(store)).toEqual(await listsOf(plain));
+});
+
+it("turns of a file whose session_meta was cut off are refused, as its thread is", async () => {
+  const threadId = await createThread();
+  const { path } = await plain.readThread({ threadId });
+  await own.store.listTurns({ threadId });
+  truncateSync(path ?? "", 100);
+  for (const store of [own.store, plain]) {
+    for (const asked of [
+      store.readThread({ threadId }),
+      store.listTurns({ threadId }),
+      store.listItems({ threadId }),
+    ]) {
+      await expect(asked).rejects.toMatchObject({ code: "rollout_unreadable" });
+    }
+  }
 });

@@ -6,7 +6,7 @@
 import { isAbsolute, join } from "node:path";
 
 import { fault } from "../../base/index.ts";
-import type { RolloutRecord, SessionMeta } from "../../events/index.ts";
+import type { RolloutRecord, SessionMeta, Turn } from "../../events/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import { historyRange } from "../history-range.ts";
 import { storedThreadFrom } from "../stored-thread.ts";
@@ -23,6 +23,7 @@ import type { IndexedThread } from "../thread-index.ts";
 import type { ThreadWindow } from "../thread-window.ts";
 import { windowFromRows } from "../window-from-rows.ts";
 import { pageItems, pageTurns } from "../turn-page.ts";
+import type { FileSystem } from "./file-system.ts";
 import { readMetadata, readTurns } from "./fold-rollout.ts";
 import { windowOfFork } from "./fork-window.ts";
 import type { LogPlace } from "./offset-index.ts";
@@ -80,7 +81,7 @@ export function rolloutPathOf({ paths }: LocalContext, rolloutPath: string): str
 export async function readTurnPage(context: LocalContext, params: ListTurnsParams): Promise<ListTurnsResult> {
   return withThread(context, requireThreadId(params.threadId), async (rollout, entry) => {
     const indexed = await readIndexed(context, rollout, entry);
-    if (indexed === undefined) return pageTurns(await readTurns(context.files, rollout), params);
+    if (indexed === undefined) return pageTurns(await readTurnsOfThread(context, rollout), params);
     return pageTurnsByRows({ files: context.files, rollout, turns: indexed.turns }, params);
   });
 }
@@ -89,9 +90,21 @@ export async function readTurnPage(context: LocalContext, params: ListTurnsParam
 export async function readItemPage(context: LocalContext, params: ListItemsParams): Promise<ListItemsResult> {
   return withThread(context, requireThreadId(params.threadId), async (rollout, entry) => {
     const indexed = await readIndexed(context, rollout, entry);
-    if (indexed === undefined) return pageItems(await readTurns(context.files, rollout), params);
+    if (indexed === undefined) return pageItems(await readTurnsOfThread(context, rollout), params);
     return pageItemsByRows({ files: context.files, rollout, turns: indexed.turns }, params);
   });
+}
+
+/** All turns by the file. `rollout_unreadable` for one that has become no thread's since it was found. */
+async function readTurnsOfThread({ files }: LocalContext, rollout: ReadableRollout): Promise<readonly Turn[]> {
+  await requireHead(files, rollout);
+  return readTurns(files, rollout);
+}
+
+async function requireHead(files: FileSystem, rollout: ReadableRollout): Promise<void> {
+  if (rollout.end === 0) throw notARollout(rollout.path, "it is empty");
+  if ((await readHead(files, rollout)) !== undefined) return;
+  throw notARollout(rollout.path, "it does not start with a session_meta");
 }
 
 /** Where a thread's log may be read from, by the rows. Null without a state DB, or where they know no such place. */
@@ -165,10 +178,7 @@ interface StoredRead {
 async function readStored(context: LocalContext, read: StoredRead): Promise<StoredThread> {
   const { rollout, archived, includeHistory } = read;
   const { files, index } = context;
-  if (rollout.end === 0) throw notARollout(rollout.path, "it is empty");
-  if ((await readHead(files, rollout)) === undefined) {
-    throw notARollout(rollout.path, "it does not start with a session_meta");
-  }
+  await requireHead(files, rollout);
   const metadata = withFileTimes(await readMetadata(files, rollout), rollout);
   const name = (await index.names()).get(metadata.id);
   const stored = storedThreadFrom({ metadata, path: rollout.path, archived, name });
