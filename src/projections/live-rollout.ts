@@ -40,6 +40,7 @@ export class LiveRollout {
   #waiting: IndexedAppend[] = [];
   #waitingRecords = 0;
   #unwritten: UnwrittenRows[] = [];
+  #unwrittenRecords = 0;
   /** As in the rows, or about to be. */
   #metadata: ThreadMetadata | null = null;
 
@@ -69,20 +70,21 @@ export class LiveRollout {
     this.#waiting = [];
     this.#waitingRecords = 0;
     this.#unwritten = [];
+    this.#unwrittenRecords = 0;
   }
 
   get hasWork(): boolean {
     return this.#waiting.length > 0 || this.#unwritten.length > 0;
   }
 
-  /** Takes an append. Too many that wait are not kept: the log has them. */
+  /** Takes an append. Too many that wait, folded or not, are not kept: the log has them. */
   take(append: IndexedAppend): void {
     this.path = append.path;
     this.#file = append;
     if (this.state === "behind") return;
     this.#waiting.push(append);
     this.#waitingRecords += append.records.length;
-    if (this.#waitingRecords > LIMITS.liveRowsRecordsMax) this.fallBehind();
+    if (this.#waitingRecords + this.#unwrittenRecords > LIMITS.liveRowsRecordsMax) this.fallBehind();
   }
 
   /** Folds what waits; false when it doesn't follow what was folded, and the rollout must be loaded again. */
@@ -91,6 +93,7 @@ export class LiveRollout {
     if (this.#waiting.length === 0) return true;
     if (fold === null) return false;
     const appends = this.#waiting;
+    this.#unwrittenRecords += this.#waitingRecords;
     this.#waiting = [];
     this.#waitingRecords = 0;
     for (const append of appends) if (!stepAppend(fold, append)) return false;
@@ -119,6 +122,7 @@ export class LiveRollout {
   /** All of that stands in the rows, or others have written it. */
   written(rowsEnd: number): void {
     this.#unwritten = [];
+    this.#unwrittenRecords = 0;
     this.rowsEnd = rowsEnd;
   }
 }

@@ -43,14 +43,17 @@ export class LiveRows {
     this.#context = context;
   }
 
-  /** Tells of files by their paths whether their rows are kept current here: followed, and written to by nobody else. */
+  /** Tells of files by their paths whether their rows are current by what is followed here, and nobody else wrote to either. */
   currentFiles(): (path: string) => Promise<boolean> {
     const followed = new Map([...this.#followed.values()].map((live) => [live.path, live]));
     return async (path) => {
       const live = followed.get(path);
       if (live === undefined) return false;
-      const stat = await this.#context.sync.files.stat(path);
-      return stat !== undefined && live.isLeft(stat);
+      const { sync } = this.#context;
+      const stat = await sync.files.stat(path);
+      if (stat === undefined || !live.isLeft(stat)) return false;
+      const row = sync.read(() => sync.tables().rollouts.peek(pathInHome(sync.paths, path)));
+      return row?.inode === stat.inode && row.endOffset === stat.size;
     };
   }
 

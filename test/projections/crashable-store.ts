@@ -5,11 +5,11 @@
  */
 import { join } from "node:path";
 
-import { createIdSource, silentLogger, systemClock } from "../../src/base/index.ts";
+import { type Clock, createIdSource, type Logger, silentLogger, systemClock } from "../../src/base/index.ts";
 import { createInlinePool, openStateDbWith, type StartHomeWatcher } from "../../src/projections/index.ts";
 import { createProcessIdentity } from "../../src/projections/process-identity.ts";
 import { MIGRATIONS } from "../../src/projections/schema.ts";
-import { openConnection } from "../../src/projections/sqlite-connection.ts";
+import { openConnection, type SqliteDatabase } from "../../src/projections/sqlite-connection.ts";
 import { openStateDbFile, STATE_DB_FILE_NAME } from "../../src/projections/state-db-file.ts";
 import { SqliteStateDb } from "../../src/projections/state-db.ts";
 import { createThreadOwners } from "../../src/projections/thread-owners.ts";
@@ -18,33 +18,44 @@ import { homePaths, type LocalThreadStore, nodeFileSystem, openLocalThreadStore 
 export interface CrashableStore {
   readonly store: LocalThreadStore;
   readonly stateDb: SqliteStateDb;
+  /** Its own connection, to be set as a full disk or lost permissions would set it. */
+  readonly db: SqliteDatabase;
   close(): Promise<void>;
   /** Nothing more of it reaches the rows, not even what an append of this turn of the event loop told. */
   crash(): void;
 }
 
-const COMMON = { clock: systemClock, logger: silentLogger } as const;
+/** Of the process: the machine's clock and no log by default. */
+export interface CrashableOptions {
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+}
 
 /** Opens one on a home, filling the rows first where that is due. */
-export async function openCrashableStore(home: string, startWatcher: StartHomeWatcher | null): Promise<CrashableStore> {
+export async function openCrashableStore(
+  home: string,
+  startWatcher: StartHomeWatcher | null = null,
+  { clock = systemClock, logger = silentLogger }: CrashableOptions = {},
+): Promise<CrashableStore> {
+  const common = { clock, logger };
   const filled = await openStateDbWith({ home }, createInlinePool());
   await filled.close();
   const paths = homePaths(home);
   const path = join(home, STATE_DB_FILE_NAME);
-  const file = await openStateDbFile({ ...COMMON, path, mode: "read-write", migrations: MIGRATIONS });
-  const identity = createProcessIdentity({ ids: createIdSource(), clock: systemClock });
+  const file = await openStateDbFile({ ...common, path, mode: "read-write", migrations: MIGRATIONS });
+  const identity = createProcessIdentity({ ids: createIdSource(), clock });
   const stateDb = new SqliteStateDb({
-    ...COMMON,
+    ...common,
     file,
     files: nodeFileSystem,
     paths,
     pool: createInlinePool(),
-    owners: createThreadOwners({ ...COMMON, db: file.db, identity }),
+    owners: createThreadOwners({ ...common, db: file.db, identity }),
     opening: filled.opening,
     isReadOnly: false,
     startWatcher,
   });
-  const store = await openLocalThreadStore({ home, stateDb, durability: "os" });
+  const store = await openLocalThreadStore({ home, stateDb, durability: "os", ...common });
   const crash = (): void => {
     file.close();
     const db = openConnection(path, { mode: "read-write", busyTimeoutMs: 1_000 });
@@ -56,5 +67,5 @@ export async function openCrashableStore(home: string, startWatcher: StartHomeWa
     await store.close();
     await stateDb.close();
   };
-  return { store, stateDb, close, crash };
+  return { store, stateDb, db: file.db, close, crash };
 }

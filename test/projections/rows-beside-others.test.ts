@@ -25,7 +25,7 @@ let plain: LocalThreadStore;
 
 beforeEach(async () => {
   home = mkdtempSync(join(tmpdir(), "skein-beside-"));
-  own = await openCrashableStore(home, null);
+  own = await openCrashableStore(home);
   plain = await openLocalThreadStore({ home });
 });
 afterEach(async () => {
@@ -33,6 +33,14 @@ afterEach(async () => {
   await plain.close();
   rmSync(home, { recursive: true, force: true });
 });
+
+/** As a rebuild by a process that could not read the file would. */
+function loseRows(): void {
+  const db = openConnection(join(home, STATE_DB_FILE_NAME), { mode: "read-write" });
+  const generation = currentGeneration(db);
+  for (const table of ["rollouts", "threads", "turns", "texts"]) db.exec(`DELETE FROM ${table}_${generation}`);
+  db.close();
+}
 
 async function createThread(store: LocalThreadStore = own.store): Promise<string> {
   const { writer } = await store.createThread({ metadata: { cwd: "/w" } });
@@ -137,16 +145,24 @@ describe("a rebuild", () => {
   });
 });
 
+it("a thread whose writer is open here is listed also when its rows were lost", async () => {
+  const { store } = own;
+  const { writer } = await store.createThread({ metadata: { cwd: "/w" } });
+  await store.appendItems({ writer, items: turnItems("turn-1") });
+  await store.listThreads();
+  loseRows();
+  expect(await listsOf(store)).toEqual(await listsOf(plain));
+  await store.appendItems({ writer, items: turnItems("turn-2") });
+  expect(await listsOf(store)).toEqual(await listsOf(plain));
+});
+
 it("an append that finds its rows gone brings them all from the log", async () => {
   const { store } = own;
   const { writer } = await store.createThread({ metadata: { cwd: "/w" } });
   const { threadId } = writer;
   await store.appendItems({ writer, items: turnItems("turn-1") });
   await store.listThreads();
-  const db = openConnection(join(home, STATE_DB_FILE_NAME), { mode: "read-write" });
-  const generation = currentGeneration(db);
-  for (const table of ["rollouts", "threads", "turns", "texts"]) db.exec(`DELETE FROM ${table}_${generation}`);
-  db.close();
+  loseRows();
   await store.appendItems({ writer, items: turnItems("turn-2") });
   const { data } = await store.listTurns({ threadId, sortDirection: "asc" });
   expect(data.map(({ id }) => id)).toEqual(["turn-1", "turn-2"]);
