@@ -15,7 +15,7 @@ export type { SqliteDatabase } from "./sqlite-database.ts";
 export interface ConnectionOptions {
   /** `read-only` creates nothing, and fails where there is no file. */
   readonly mode: "read-write" | "read-only";
-  /** How long one call waits for another process's lock, milliseconds, with the event loop stopped. Default 50. */
+  /** How long one call waits for another process's lock, milliseconds, with the event loop stopped. Default 5. */
   readonly busyTimeoutMs?: number;
   /** Looks at the file before anything is written to it, and throws to leave it as it is. */
   readonly admit?: (db: SqliteDatabase) => void;
@@ -23,7 +23,7 @@ export interface ConnectionOptions {
 
 /** Below it, a WAL that is reset while another process checkpoints can corrupt the file. */
 const SQLITE_VERSION_MIN = "3.51.3";
-const BUSY_TIMEOUT_MS = 50;
+const BUSY_TIMEOUT_MS = 5;
 const CACHE_KIB = 8 * 1024;
 /** A WAL that a long read made grow is cut back to this. */
 const WAL_BYTES_KEPT = 64 * 1024 * 1024;

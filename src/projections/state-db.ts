@@ -137,7 +137,7 @@ export class SqliteStateDb implements StateDb {
       writeNow: (work) => file.db.transaction(work).immediate(),
       catchUp: (entry) => this.#catchUp(entry),
     });
-    this.claims = parts.isReadOnly ? NO_CLAIMS : claimsOf(owners);
+    this.claims = parts.isReadOnly ? NO_CLAIMS : claimsOf(owners, (error) => this.#faultOf(error));
   }
 
   placeOf(threadId: string): IndexedPlace | undefined {

@@ -10,11 +10,23 @@ export const NO_CLAIMS: ThreadClaims = Object.freeze({ acquire: async () => {}, 
 /** Follows nothing. */
 export const NO_FOLLOWER: RolloutFollower = Object.freeze({ appended: () => {}, end: () => {} });
 
-/** The store's claims, by the owners of a state DB. */
-export function claimsOf(owners: ThreadOwners): ThreadClaims {
+/** The store's claims, by the owners of a state DB; `toFault` says what is thrown for an error of SQLite. */
+export function claimsOf(owners: ThreadOwners, toFault: (error: unknown) => unknown): ThreadClaims {
   return {
-    acquire: async (threadId) => void (await owners.acquire(threadId)),
-    check: (threadId) => owners.check(threadId),
+    async acquire(threadId) {
+      try {
+        await owners.acquire(threadId);
+      } catch (error) {
+        throw toFault(error);
+      }
+    },
+    check(threadId) {
+      try {
+        owners.check(threadId);
+      } catch (error) {
+        throw toFault(error);
+      }
+    },
     release: (threadId) => void owners.release(threadId),
   };
 }

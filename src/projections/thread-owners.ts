@@ -10,7 +10,7 @@
  *    thread from it. A beat that came later proves nothing about the time before: each thread is asked again.
  * 3. What was lost stays lost until it is acquired anew, which gives another token.
  */
-import type { Clock, Logger, Timer } from "../base/index.ts";
+import { type Clock, isSkeinError, type Logger, type Timer } from "../base/index.ts";
 import { orBusyFault, retryBusy } from "./busy-retry.ts";
 import { HeartbeatWatch } from "./heartbeat-watch.ts";
 import { isProvenDead, type ProcessIdentity } from "./process-identity.ts";
@@ -75,7 +75,7 @@ const BEATS_PER_SWEEP = 30;
 /** A beat that found the database locked is tried again this much sooner. */
 const SOONER = 4;
 /** Tries of a check, which can't wait; each lasts as long as the connection's busy timeout. */
-const CHECK_TRIES = 4;
+const CHECK_TRIES = 40;
 const RELEASE_WAIT_MAX_MS = 2_000;
 
 /** Makes the thread owners of a state DB. Nothing is written before the first thread is acquired. */
@@ -224,9 +224,18 @@ class SqliteThreadOwners implements ThreadOwners {
 
   /** Asks the database whether a thread is still ours, and beats with the same step. */
   #checkRow(threadId: string, owned: OwnedThread): void {
-    const row = orBusyFault(() => this.#withBeat(() => this.#rows.read(threadId)), CHECK_TRIES);
+    const read = (): ThreadOwnerRow | undefined => this.#rows.read(threadId);
+    let [row, hasBeaten]: [ThreadOwnerRow | undefined, boolean] = [undefined, true];
+    try {
+      row = orBusyFault(() => this.#withBeat(read), CHECK_TRIES);
+    } catch (error) {
+      if (isSkeinError(error)) throw error;
+      // A full disk or lost permissions keep us from beating, not from seeing whose the thread is. Who took it
+      // before this look is seen; who does so behind it is noticed by the file's size.
+      [row, hasBeaten] = [orBusyFault(read, CHECK_TRIES), false];
+    }
     if (row?.ownerId === this.#options.identity.ownerId && row.token === owned.token) {
-      owned.round = this.#round;
+      if (hasBeaten) owned.round = this.#round;
       return;
     }
     owned.lost = takenAway(threadId, row, this.#options.identity);

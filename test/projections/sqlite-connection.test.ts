@@ -31,7 +31,7 @@ describe("a connection", () => {
       db.pragma(name, { simple: true }),
     );
     db.close();
-    expect(settings).toEqual(["wal", 1, 50, 0, 0]);
+    expect(settings).toEqual(["wal", 1, 5, 0, 0]);
   });
 
   test("a file that is not admitted is left as it is, and closed", () => {
