@@ -135,3 +135,15 @@ it("a thread in two files is found in the other one when the one that its row na
   expect(placeOf(FIRST)).toBe(other);
   expect((await store.listThreads()).data).toHaveLength(2);
 });
+
+it("a file that another thread's was put in the place of is not read as the thread it was", async () => {
+  expect(await turnsOf(FIRST)).toEqual([`turn of ${FIRST}`]);
+  expect(await turnsOf(SECOND)).toEqual([`turn of ${SECOND}`]);
+  const aside = join(home, "sessions/elsewhere/third.jsonl");
+  renameSync(join(home, FIRST_PATH), aside);
+  renameSync(join(home, SECOND_PATH), join(home, FIRST_PATH));
+  renameSync(aside, join(home, SECOND_PATH));
+  expect(await turnsOf(FIRST)).toEqual([`turn of ${FIRST}`]);
+  expect(await store.readThread({ threadId: SECOND ?? "" })).toMatchObject({ id: SECOND });
+  expect([placeOf(FIRST), placeOf(SECOND)]).toEqual([SECOND_PATH, FIRST_PATH]);
+});

@@ -6,11 +6,11 @@
  * one in the folder of the id's own day before others, then the greatest, then the first by path.
  * `skein verify` reports the others.
  */
-import { LIMITS } from "../../base/index.ts";
 import { mapBounded } from "./bounded-map.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { ThreadIndex } from "../thread-index.ts";
 import { listFolder, type RolloutEntry, walkHome } from "./home-walk.ts";
+import { createRememberedPlaces } from "./remembered-places.ts";
 import { threadNotFound } from "./rollout-access.ts";
 import type { RolloutFacts, RolloutFactsReader } from "./rollout-facts.ts";
 import { datedFolder, formatLocalTime, type HomePaths } from "./rollout-path.ts";
@@ -44,20 +44,15 @@ const DAY_MS = 86_400_000;
 
 /** Makes a lookup that remembers LIMITS.loadedThreadsMax places. */
 export function createRolloutLookup({ files, paths, facts, rows }: RolloutLookupContext): RolloutLookup {
-  const remembered = new Map<string, RolloutEntry>();
-
-  const remember = (threadId: string, entry: RolloutEntry): void => {
-    remembered.delete(threadId);
-    remembered.set(threadId, entry);
-    if (remembered.size <= LIMITS.loadedThreadsMax) return;
-    const oldest = remembered.keys().next();
-    if (oldest.done !== true) remembered.delete(oldest.value);
-  };
-
   const holders = async (threadId: string, entries: readonly RolloutEntry[]): Promise<readonly RolloutFacts[]> => {
     const read = await mapBounded(entries, CONCURRENCY_MAX, (entry) => facts.read(entry));
     return read.filter((found) => found?.metadata.id.toLowerCase() === threadId).filter((found) => found !== undefined);
   };
+
+  const places = createRememberedPlaces(
+    files,
+    async (threadId, entry) => (await holders(threadId, [entry])).length > 0,
+  );
 
   const search = async (threadId: string): Promise<readonly RolloutEntry[]> => {
     const near = (await Promise.all(daysOf(threadId, paths).map((path) => listFolder(files, path, false)))).flat();
@@ -76,13 +71,13 @@ export function createRolloutLookup({ files, paths, facts, rows }: RolloutLookup
   };
 
   const find = async (threadId: string): Promise<RolloutEntry | undefined> => {
-    const known = remembered.get(threadId);
-    if (known !== undefined && (await files.stat(known.path)) !== undefined) return known;
-    remembered.delete(threadId);
+    const known = await places.recall(threadId);
+    if (known !== undefined) return known;
+    places.forget(threadId);
     const place = rows?.placeOf(threadId);
     const indexed = place === undefined ? undefined : await holderAt(threadId, place);
     const found = indexed ?? (await search(threadId))[0];
-    if (found !== undefined) remember(threadId, found);
+    if (found !== undefined) places.remember(threadId, found);
     // The row was stale: it names a file that isn't there, or another thread's.
     if (place !== undefined && indexed === undefined) {
       if (found === undefined) rows?.removed(threadId);
@@ -116,8 +111,8 @@ export function createRolloutLookup({ files, paths, facts, rows }: RolloutLookup
       return preferred(await holders(threadId, all), paths);
     },
     named: async (threadId) => (await walkHome(files, paths)).filter((entry) => isNamed(entry, threadId)),
-    remember,
-    forget: (threadId) => void remembered.delete(threadId),
+    remember: (threadId, entry) => places.remember(threadId, entry),
+    forget: (threadId) => places.forget(threadId),
   };
 }
 
