@@ -18,6 +18,7 @@ import type { RolloutRow } from "./rollout-store.ts";
 import { type TextIndexChanges, withTextIndex } from "./text-index.ts";
 import type { SyncContext } from "./rollout-sync.ts";
 import { isBusy } from "./sqlite-connection.ts";
+import { hasOwnTimes } from "./thread-rows.ts";
 
 /** What following needs. */
 export interface LiveRowsContext {
@@ -206,7 +207,8 @@ export class LiveRows {
       const { rollouts } = sync.tables();
       // Asked for again: in a set that another process swapped in, the row has another id.
       const row = rollouts.byPath(pathInHome(sync.paths, entry.path));
-      return row?.threadId === live.threadId ? rollouts.baseOf(row) : undefined;
+      // Where the log has no times the file's are shown, and those are looked at by sweeps.
+      return row?.threadId === live.threadId && hasOwnTimes(row) ? rollouts.baseOf(row) : undefined;
     });
     if (base === undefined) {
       live.fallBehind();

@@ -206,6 +206,12 @@ export class RolloutStore {
     );
   }
 
+  /** Notes that this process moved the file, and did not look at its time of change. */
+  moveTo(row: RolloutRow, place: RolloutPlaceRow): void {
+    // Where the log has no times the file's are shown: a time that no file has makes the next sweep look.
+    this.touch(row.id, place, { ...row, modifiedNs: row.state.metadata.createdAtMs > 0 ? null : "" });
+  }
+
   #writeRollout(place: RolloutPlaceRow, hints: FileHints, state: RolloutState): number {
     const { metadata, mark, usage, compaction, nextOrdinal, endOffset } = state;
     const threadId = metadata.hasSessionMeta ? metadata.id.toLowerCase() : null;

@@ -48,7 +48,7 @@ import { claimsOf, NO_CLAIMS, NO_FOLLOWER } from "./thread-claims.ts";
 import { searchTexts } from "./text-search.ts";
 import { listCandidates } from "./thread-list-queries.ts";
 import type { ThreadOwners } from "./thread-owners.ts";
-import { absolute } from "./thread-rows.ts";
+import { absolute, hasOwnTimes } from "./thread-rows.ts";
 
 /** What opening it found, for who wants to tell people. */
 export interface StateDbOpening {
@@ -159,7 +159,7 @@ export class SqliteStateDb implements StateDb {
     await this.#live.settle(file.threadId);
     const path = pathInHome(this.#parts.paths, file.path);
     const known = this.#read(() => this.#tables.get().rollouts.byPath(path));
-    const isCurrent = known?.inode === file.inode && known.state.endOffset === file.end && known.path === path;
+    const isCurrent = known?.inode === file.inode && known.state.endOffset === file.end && hasOwnTimes(known);
     const catchesUp = !isCurrent && !this.#parts.isReadOnly;
     if (catchesUp) await this.#guarded(() => this.#catchUp(entryAt(file)));
     return this.#read(() => {
@@ -192,7 +192,7 @@ export class SqliteStateDb implements StateDb {
       if (row === undefined || row.path === path) return;
       const other = rollouts.byPath(path);
       if (other !== undefined) withTextIndex(sql, (index) => rollouts.remove(other.id, index));
-      rollouts.touch(row.id, { path, archived: place.archived }, { ...row, modifiedNs: null });
+      rollouts.moveTo(row, { path, archived: place.archived });
       threads.refresh(threadId);
     });
   }

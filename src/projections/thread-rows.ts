@@ -113,8 +113,13 @@ function placed(rollout: RolloutRow, paths: HomePaths): PlacedRollout & { readon
 /** What the log says, with the file's times where it says none. */
 function metadataOf(rollout: RolloutRow, paths: HomePaths): ThreadMetadata {
   const { metadata } = rollout.state;
-  const modifiedNs = BigInt(rollout.modifiedNs ?? 0);
+  const modifiedNs = BigInt(rollout.modifiedNs ?? "");
   return withFileTimes(metadata, { path: absolute(paths, rollout.path), stat: { modifiedNs } });
+}
+
+/** Whether the log says when its thread was made; else the file's times are shown, and may change without it. */
+export function hasOwnTimes({ state }: RolloutRow): boolean {
+  return state.metadata.createdAtMs > 0;
 }
 
 /** A path of a row, absolute. */

@@ -22,7 +22,7 @@ import { dirname, join } from "node:path";
 import fc from "fast-check";
 
 import { isSkeinError } from "../../src/base/index.ts";
-import type { AppendableItem } from "../../src/events/index.ts";
+import { type AppendableItem, encodeLine } from "../../src/events/index.ts";
 import { createInlinePool, rebuildStateDbWith } from "../../src/projections/index.ts";
 import type { ThreadStore, ThreadWriter } from "../../src/store/index.ts";
 import { FolderWatch } from "../../src/workers/folder-watch.ts";
@@ -51,6 +51,7 @@ export type Deed =
       readonly how: "in place" | "renamed";
       readonly turns: number;
     }
+  | { readonly do: "create outside"; readonly name: string; readonly time: string }
   | { readonly do: "remove outside" | "touch outside"; readonly at: number }
   | { readonly do: "name outside"; readonly at: number; readonly name: string }
   | { readonly do: "rewrite the index"; readonly keeps: boolean };
@@ -121,6 +122,11 @@ export function arbDeed(): fc.Arbitrary<Deed> {
     fc
       .tuple(outside("replace outside"), fc.constantFrom("in place" as const, "renamed" as const), fc.nat(3))
       .map(([deed, how, turns]) => ({ ...deed, how, turns })),
+    fc.record({
+      do: fc.constant("create outside" as const),
+      name: fc.constantFrom("notes", "rollout-2025-07-13T08-00-00"),
+      time: fc.constantFrom("2025-07-13T08:00:00.000Z", "sometime", "2099-01-01T00:00:00.000Z"),
+    }),
     outside("remove outside"),
     outside("touch outside"),
     fc.tuple(outside("name outside"), fc.constantFrom("Three", "")).map(([deed, name]) => ({ ...deed, name })),
@@ -233,6 +239,8 @@ export class HomeWorld {
       case "remove outside":
       case "touch outside":
         return this.#doOutside(deed);
+      case "create outside":
+        return this.#createOutside(deed.name, deed.time);
       case "name outside":
         return this.#nameOutside(this.#threadAt(deed.at), deed.name);
       case "rewrite the index":
@@ -382,6 +390,17 @@ export class HomeWorld {
         return utimesSync(file, 1_767_225_600, 1_767_225_600 + this.#deeds);
       case "name outside":
     }
+  }
+
+  /** A thread of another program, whose log may have no time that can be read. */
+  #createOutside(name: string, time: string): void {
+    this.#deeds += 1;
+    const id = `01900000-0000-7000-8000-${String(this.#deeds).padStart(12, "0")}`;
+    this.#ids.push(id);
+    const file = join(this.home, "sessions/2025/07/13", `${name}-${id}.jsonl`);
+    mkdirSync(dirname(file), { recursive: true });
+    const items = [metaItem(id, { timestamp: time }), ...this.#turn()];
+    writeFileSync(file, items.map((item) => encodeLine(item, time)).join(""));
   }
 
   /** Another log under the name: of the same thread, shorter or longer. */
