@@ -3,16 +3,32 @@
  * a rebuild that swaps in its rows while threads are written, moved and deleted, rows that are gone when an append
  * comes to them. Each moment is made by hand; home-world.test.ts meets them by chance.
  */
-import { appendFileSync, mkdtempSync, readFileSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import { encodeLine } from "../../src/events/index.ts";
 import { createInlinePool, type FoldPool, rebuildStateDbWith } from "../../src/projections/index.ts";
 import { openConnection } from "../../src/projections/sqlite-connection.ts";
 import { STATE_DB_FILE_NAME } from "../../src/projections/state-db-file.ts";
-import { type LocalThreadStore, openLocalThreadStore } from "../../src/store/local/index.ts";
+import {
+  type FileSystem,
+  type LocalThreadStore,
+  nodeFileSystem,
+  openLocalThreadStore,
+} from "../../src/store/local/index.ts";
 import { FolderWatch } from "../../src/workers/folder-watch.ts";
 import { bytesOf } from "../events/log-reading.ts";
 import { type CrashableStore, openCrashableStore } from "./crashable-store.ts";
@@ -179,4 +195,53 @@ it("turns of a file whose session_meta was cut off are refused, as its thread is
     await expect(store.listTurns({ threadId })).rejects.toMatchObject({ code: "rollout_unreadable" });
     await expect(store.listItems({ threadId })).rejects.toMatchObject({ code: "rollout_unreadable" });
   }
+});
+
+it("a thread whose log has no times shows its file's, also after it was written, moved and touched", async () => {
+  const threadId = "01900000-0000-7000-8000-000000000001";
+  const path = join(home, "sessions/notes.jsonl");
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, encodeLine(metaItem(threadId, { timestamp: "sometime" }), "sometime"));
+  const { store } = own;
+  const expectSame = async (): Promise<void> => {
+    expect(await listsOf(store)).toEqual(await listsOf(plain));
+    expect(await store.readThread({ threadId })).toEqual(await plain.readThread({ threadId }));
+  };
+  await expectSame();
+  const { writer } = await store.resumeThread({ threadId });
+  await store.appendItems({ writer, items: turnItems("turn-1") });
+  await expectSame();
+  await store.archiveThread(threadId);
+  await expectSame();
+  await store.unarchiveThread(threadId);
+  await expectSame();
+  await store.shutdownThread(writer);
+  utimesSync((await plain.readThread({ threadId })).path ?? "", 1_767_225_600, 1_767_225_600);
+  await expectSame();
+});
+
+it("turns whose rows go while they are read come from the file", async () => {
+  const { store } = own;
+  const { writer } = await store.createThread({ metadata: { cwd: "/w" } });
+  const { threadId } = writer;
+  for (let n = 1; n <= 3; n += 1) await store.appendItems({ writer, items: turnItems(`turn-${n}`) });
+  const expected = await plain.listTurns({ threadId, itemsView: "full" });
+  let readsLeft = 0;
+  const fileSystem: FileSystem = {
+    ...nodeFileSystem,
+    async read(fd, into, position) {
+      readsLeft -= 1;
+      if (readsLeft === 0) loseRows();
+      return nodeFileSystem.read(fd, into, position);
+    },
+  };
+  const reader = await openLocalThreadStore({ home, fileSystem, stateDb: own.stateDb });
+  await reader.listTurns({ threadId });
+  // At each of its reads: of the tail, of each turn.
+  for (let at = 1; at <= 4; at += 1) {
+    readsLeft = at;
+    expect(await reader.listTurns({ threadId, itemsView: "full" })).toEqual(expected);
+    expect(readsLeft).toBeLessThanOrEqual(0);
+  }
+  await reader.close();
 });

@@ -5,7 +5,7 @@
  */
 import { isAbsolute, join } from "node:path";
 
-import { fault } from "../../base/index.ts";
+import { fault, isSkeinError } from "../../base/index.ts";
 import type { RolloutRecord, SessionMeta, Turn } from "../../events/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import { historyRange } from "../history-range.ts";
@@ -49,11 +49,17 @@ export async function readThread(
   threadId: string,
   includeHistory: boolean,
 ): Promise<StoredThread> {
-  return withThread(context, threadId, async (rollout, entry) => {
-    const indexed = await readIndexed(context, rollout, entry);
-    if (indexed === undefined) return readStored(context, { rollout, archived: entry.archived, includeHistory });
-    return includeHistory ? { ...indexed.thread, history: await readAll(context, rollout) } : indexed.thread;
-  });
+  return withThread(context, threadId, async (rollout, entry) =>
+    byRowsElseByFile(
+      context,
+      { rollout, ...entry },
+      {
+        byRows: async ({ thread }) =>
+          includeHistory ? { ...thread, history: await readAll(context, rollout) } : thread,
+        byFile: () => readStored(context, { rollout, archived: entry.archived, includeHistory }),
+      },
+    ),
+  );
 }
 
 /** A thread by its file; a relative path is one in the home. `rollout_unreadable`. */
@@ -79,20 +85,30 @@ export function rolloutPathOf({ paths }: LocalContext, rolloutPath: string): str
 
 /** A page of a thread's turns. */
 export async function readTurnPage(context: LocalContext, params: ListTurnsParams): Promise<ListTurnsResult> {
-  return withThread(context, requireThreadId(params.threadId), async (rollout, entry) => {
-    const indexed = await readIndexed(context, rollout, entry);
-    if (indexed === undefined) return pageTurns(await readTurnsOfThread(context, rollout), params);
-    return pageTurnsByRows({ files: context.files, rollout, turns: indexed.turns }, params);
-  });
+  return withThread(context, requireThreadId(params.threadId), async (rollout, entry) =>
+    byRowsElseByFile(
+      context,
+      { rollout, ...entry },
+      {
+        byRows: ({ turns }) => pageTurnsByRows({ files: context.files, rollout, turns }, params),
+        byFile: async () => pageTurns(await readTurnsOfThread(context, rollout), params),
+      },
+    ),
+  );
 }
 
 /** A page of a thread's items. */
 export async function readItemPage(context: LocalContext, params: ListItemsParams): Promise<ListItemsResult> {
-  return withThread(context, requireThreadId(params.threadId), async (rollout, entry) => {
-    const indexed = await readIndexed(context, rollout, entry);
-    if (indexed === undefined) return pageItems(await readTurnsOfThread(context, rollout), params);
-    return pageItemsByRows({ files: context.files, rollout, turns: indexed.turns }, params);
-  });
+  return withThread(context, requireThreadId(params.threadId), async (rollout, entry) =>
+    byRowsElseByFile(
+      context,
+      { rollout, ...entry },
+      {
+        byRows: ({ turns }) => pageItemsByRows({ files: context.files, rollout, turns }, params),
+        byFile: async () => pageItems(await readTurnsOfThread(context, rollout), params),
+      },
+    ),
+  );
 }
 
 /** All turns by the file. `rollout_unreadable` for one that has become no thread's since it was found. */
@@ -112,10 +128,16 @@ export async function readWindow(context: LocalContext, threadId: string): Promi
   const made = context.forkWindows.get(threadId);
   context.forkWindows.delete(threadId);
   if (made !== undefined) return made;
-  return withThread(context, threadId, async (rollout, entry) => {
-    const indexed = await readIndexed(context, rollout, entry);
-    return indexed === undefined ? null : windowOf(rollout, indexed);
-  });
+  return withThread(context, threadId, async (rollout, entry) =>
+    byRowsElseByFile(
+      context,
+      { rollout, ...entry },
+      {
+        byRows: async (indexed) => windowOf(rollout, indexed),
+        byFile: async () => null,
+      },
+    ),
+  );
 }
 
 /** The window by rows, with the hint for its first record. */
@@ -157,6 +179,28 @@ export async function keepForkWindow(
   const hint = historyHint({ stat: { inode: fork.inode } }, place);
   if (context.forkWindows.size >= FORK_WINDOWS_MAX) context.forkWindows.clear();
   context.forkWindows.set(fork.meta.id, { ...shifted, hint });
+}
+
+/** Two ways to the same answer. */
+interface Ways<Value> {
+  readonly byRows: (indexed: IndexedThread) => Promise<Value>;
+  readonly byFile: () => Promise<Value>;
+}
+
+/** Answers by the rows where they know the thread; by the file too where rows moved, went or stayed locked meanwhile. */
+async function byRowsElseByFile<Value>(
+  context: LocalContext,
+  source: { readonly rollout: ReadableRollout; readonly archived: boolean; readonly threadId: string },
+  { byRows, byFile }: Ways<Value>,
+): Promise<Value> {
+  try {
+    const indexed = await readIndexed(context, source.rollout, source);
+    if (indexed !== undefined) return await byRows(indexed);
+  } catch (error) {
+    if (!isSkeinError(error, "state_db_busy")) throw error;
+    context.settings.logger.debug({ error, threadId: source.threadId }, "a thread is read by its file");
+  }
+  return byFile();
 }
 
 /** What the rows say of an open rollout, if they can be brought up to it; without a state DB nothing. */
