@@ -37,10 +37,14 @@ interface ReadIndex {
   readonly modifiedNs: bigint;
   /** Behind the last newline that was read. */
   readonly offset: number;
+  /** The bytes in front of it: another file may have got the inode of one that was removed. */
+  readonly tail: Buffer;
   readonly names: Map<string, string | null>;
 }
 
 const NEWLINE = 0x0a;
+/** More than a whole line of the index. */
+const TAIL_BYTES = 256;
 
 /** Opens the index; nothing is read or made yet. */
 export function createSessionIndex({ files, paths, clock, logger }: SessionIndexContext): SessionIndex {
@@ -48,11 +52,17 @@ export function createSessionIndex({ files, paths, clock, logger }: SessionIndex
   const lock = createKeyedLock();
   let cached: ReadIndex | null = null;
 
+  const tailOf = (fd: number, offset: number): Promise<Buffer> => {
+    const bytes = Math.min(TAIL_BYTES, offset);
+    return readExactly(files, { fd, from: offset - bytes, size: bytes });
+  };
+
   const read = async (fd: number): Promise<ReadIndex> => {
     const { inode, size, modifiedNs } = files.fstat(fd);
     const before = cached;
     if (before?.inode === inode && before.size === size && before.modifiedNs === modifiedNs) return before;
-    const goesOn = before?.inode === inode && before.size <= size;
+    const goesOn =
+      before?.inode === inode && before.size <= size && (await tailOf(fd, before.offset)).equals(before.tail);
     const names = goesOn ? before.names : new Map<string, string | null>();
     const lines = createLineSplitter((line) => {
       const entry = parseIndexEntry(line);
@@ -61,7 +71,8 @@ export function createSessionIndex({ files, paths, clock, logger }: SessionIndex
     });
     const from = goesOn ? before.offset : 0;
     await readBlocks(files, { fd, from, end: size }, (block) => lines.push(block));
-    cached = { inode, size, modifiedNs, offset: size - lines.end(), names };
+    const offset = size - lines.end();
+    cached = { inode, size, modifiedNs, offset, tail: await tailOf(fd, offset), names };
     return cached;
   };
 

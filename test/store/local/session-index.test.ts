@@ -46,6 +46,9 @@ describe("reading the index", () => {
     expect(await name()).toBe("two");
     await writeFile(path, entry("3"));
     expect(await name()).toBe("3");
+    // Longer than before: it could be taken for the same file, gone on with.
+    await writeFile(path, entry("four") + entry("of another thread", "x"));
+    expect(await name()).toBe("four");
   });
 });
 
