@@ -3,6 +3,7 @@
  * size, the bytes in front of where they end) is checked before it is believed; where it does not fit, the
  * file is folded again from its start. Reads only; writing the rows is rollout-sync.ts.
  */
+import { hash } from "node:crypto";
 import { relative, sep } from "node:path";
 
 import { createLogScanner } from "../events/index.ts";
@@ -46,7 +47,8 @@ export interface FoldedFile {
 }
 
 /** Bytes whose digest says that a file still ends its known part as it did. */
-const TAIL_BYTES = 64;
+const TAIL_BYTES = 1024;
+const NEWLINE = 0x0a;
 /** A stretch this short is parsed line by line: nothing in it has to be believed by its head. */
 const STRICT_BYTES_MAX = 1024 * 1024;
 
@@ -93,7 +95,7 @@ export function pathInHome(paths: HomePaths, path: string): string {
 /** Digest of the bytes in front of a place: how many, and which. */
 export function tailCheckOf(bytesBefore: Uint8Array): string {
   const tail = bytesBefore.subarray(Math.max(0, bytesBefore.byteLength - TAIL_BYTES));
-  return `${tail.byteLength}:${Buffer.from(tail).toString("base64")}`;
+  return `${tail.byteLength}:${hash("sha1", tail, "base64")}`;
 }
 
 /** Whether the part of a file that rows know is still there, by what they say of it. */
@@ -104,7 +106,19 @@ async function stillFits(files: FileSystem, rollout: ReadableRollout, row: Rollo
   const size = Number.parseInt(row.tailCheck, 10);
   if (!Number.isSafeInteger(size) || size > endOffset) return false;
   const bytes = await readExactly(files, { fd: rollout.fd, from: endOffset - size, size });
-  return tailCheckOf(bytes) === row.tailCheck;
+  return tailCheckOf(bytes) === row.tailCheck && (await endsLine(files, rollout, { endOffset, last: bytes.at(-1) }));
+}
+
+/** Whether what follows a place begins a line: a last record without its newline may have been written on to. */
+async function endsLine(
+  files: FileSystem,
+  rollout: ReadableRollout,
+  place: { readonly endOffset: number; readonly last: number | undefined },
+): Promise<boolean> {
+  const { endOffset, last } = place;
+  if (endOffset === 0 || last === NEWLINE || endOffset === rollout.end) return true;
+  const [next] = await readExactly(files, { fd: rollout.fd, from: endOffset, size: 1 });
+  return next === NEWLINE;
 }
 
 interface Reading {

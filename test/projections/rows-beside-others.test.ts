@@ -245,3 +245,27 @@ it("turns whose rows go while they are read come from the file", async () => {
   }
   await reader.close();
 });
+
+it("a log replaced in place by one that ends alike is folded from its start", async () => {
+  const path = join(home, "sessions/notes.jsonl");
+  mkdirSync(dirname(path), { recursive: true });
+  const [first, second] = ["01900000-0000-7000-8000-000000000001", "01900000-0000-7000-8000-000000000002"] as const;
+  writeFileSync(path, bytesOf([metaItem(first)]));
+  await own.store.listThreads();
+  writeFileSync(path, bytesOf([metaItem(second), ...turnItems("turn-1")]));
+  expect((await own.store.listThreads()).data.map(({ id }) => id)).toEqual([second]);
+});
+
+it("a last record without its newline that another program wrote on to is no record any more", async () => {
+  const path = join(home, "sessions/notes.jsonl");
+  mkdirSync(dirname(path), { recursive: true });
+  const threadId = "01900000-0000-7000-8000-000000000001";
+  const [meta = "", ...lines] = Buffer.from(bytesOf([metaItem(threadId), ...turnItems("turn-1")]))
+    .toString()
+    .split("\n");
+  writeFileSync(path, `${meta}\n${lines[0]}`);
+  expect((await own.store.listTurns({ threadId })).data).toHaveLength(1);
+  appendFileSync(path, lines.slice(1).join("\n"));
+  expect(await own.store.listTurns({ threadId })).toEqual(await plain.listTurns({ threadId }));
+  expect((await own.store.listTurns({ threadId })).data[0]?.id).not.toBe("turn-1");
+});
