@@ -17,7 +17,15 @@ import { openLocalThreadStore } from "../../src/store/local/index.ts";
 import { arbDeed, type Deed, HomeWorld } from "./home-world.ts";
 import { lawRuns } from "./law-runs.ts";
 import { currentGeneration, dumpRows, type RowDump } from "./row-dump.ts";
-import { DIRECTIONS, listAnswers, SORT_KEYS, thereAndBack, threadAnswers } from "./store-answers.ts";
+import {
+  DIRECTIONS,
+  foundByReading,
+  foundBySearch,
+  listAnswers,
+  SORT_KEYS,
+  thereAndBack,
+  threadAnswers,
+} from "./store-answers.ts";
 
 /** Some things at once, again and again. */
 const arbStory = fc.array(fc.array(arbDeed(), { minLength: 1, maxLength: 3 }), { minLength: 1, maxLength: 16 });
@@ -48,6 +56,10 @@ async function check(world: HomeWorld): Promise<void> {
     const questions = { sizes: [3] };
     const answers = await threadAnswers(plain, threadId, questions);
     for (const { store } of world.stores) expectSame(await threadAnswers(store, threadId, questions), answers);
+  }
+  for (const query of ["outside", "answer turn-1"]) {
+    const found = await foundByReading(plain, query);
+    for (const { store } of world.stores) expect(await foundBySearch(store, query)).toEqual(found);
   }
   for (const [n, { store }] of world.stores.entries()) {
     const listed: string[] = [];

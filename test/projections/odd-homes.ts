@@ -82,7 +82,13 @@ function arbMetaLine(id: string): fc.Arbitrary<string> {
     .map(([members, timestamp, saidId]) => encodeLine(metaItem(saidId, { ...members, timestamp }), timestamp));
 }
 
-const TIMES = ["2025-07-13T08:00:01.000Z", "2025-07-13T08:00:02.000Z", "2026-01-01T00:00:00.000Z", "sometime"] as const;
+const TIMES = [
+  "2025-07-13T08:00:01.000Z",
+  "2025-07-13T08:00:02.000Z",
+  "2026-01-01T00:00:00.000Z",
+  "2099-01-01T00:00:00.000Z",
+  "sometime",
+] as const;
 
 function arbBody(): fc.Arbitrary<string> {
   const items = fc.oneof(
