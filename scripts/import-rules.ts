@@ -32,8 +32,9 @@ const ROOM_SEES: Readonly<Record<string, readonly string[]>> = {
   testing: ["base", "events", "store", "actors", "streams"],
   runtime: ["base", "events", "store", "actors", "projections", "streams", "workers"],
   server: ["base", "events", "store", "actors", "projections", "streams", "workers", "runtime"],
+  client: ["base", "events", "server"],
   index: ["base", "events", "store", "actors", "projections", "streams", "workers", "runtime", "server"],
-  cli: ["base", "events", "store", "actors", "projections", "streams", "workers", "runtime", "server", "index"],
+  cli: ["base", "events", "store", "actors", "projections", "streams", "workers", "runtime", "server", "client", "index"],
 };
 
 /** Folders inside a room that have a door of their own, so that who needs only them loads only them. */
@@ -43,6 +44,7 @@ const SUB_ROOMS: readonly string[] = [
   "src/store/local",
   "src/store/remote",
   "src/server/protocol",
+  "src/server/transports",
 ];
 
 /** Adapters of one port: none of them is built on another. */
@@ -57,15 +59,24 @@ const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
   openai: ["src/actors/"],
   pino: ["src/base/"],
   piscina: ["src/workers/"],
-  rxjs: ["src/streams/", "src/runtime/", "src/server/", "src/cli/", "src/index.ts"],
+  rxjs: ["src/streams/", "src/runtime/", "src/server/", "src/client/", "src/cli/", "src/index.ts"],
   vitest: ["src/testing/"],
+  ws: ["src/server/transports/", "src/client/"],
   xstate: ["src/actors/"],
   zod: ["src/events/", "src/store/", "src/server/", "src/runtime/", "src/actors/", "src/cli/"],
 };
 
 /** Node's own modules that only some rooms may use; every other one is free, but for the rooms that are pure. */
 const BUILTIN_HOMES: Readonly<Record<string, readonly string[]>> = {
-  "node:fs": ["src/store/local/", "src/projections/", "src/workers/", "src/runtime/", "src/cli/", "src/testing/"],
+  "node:fs": [
+    "src/store/local/",
+    "src/projections/",
+    "src/workers/",
+    "src/runtime/",
+    "src/server/",
+    "src/cli/",
+    "src/testing/",
+  ],
 };
 const PURE_ROOMS: ReadonlySet<string> = new Set(["events"]);
 
