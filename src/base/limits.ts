@@ -50,4 +50,9 @@ export const LIMITS = Object.freeze({
   liveRowsRecordsMax: 20_000,
   /** Restarts of a failed thread from its log before it stays failed. */
   threadRestartsMax: 5,
+  /**
+   * Longest message of the wire, bytes, either way in. Inputs hold a million characters, which JSON may write in
+   * six bytes each; images inline reach tens of MiB; the peer's WebSocket takes 16 MiB in a frame.
+   */
+  messageBytesMax: 32 * 1024 * 1024,
 });
