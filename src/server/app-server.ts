@@ -1,0 +1,125 @@
+/**
+ * AppServer: the thread part of Codex's app-server protocol over one runtime. Transports hand it their connections;
+ * it joins them with the runtime's threads. It opens nothing but the runtime of ephemeral threads, and closes
+ * nothing but that: the runtime and the listeners are their opener's.
+ *
+ * Invariants
+ *   V1  A client that is gone leaves nothing behind: no subscription, no listener; its turns run on.
+ *   V2  After `close` no request is answered but with "overloaded", and no client stays connected.
+ */
+import { createIdSource, rejection, silentLogger, systemClock, withinTime } from "../base/index.ts";
+import { openRuntime } from "../runtime/index.ts";
+import { createMemoryThreadStore } from "../store/memory/index.ts";
+import { ClientSession } from "./client-session.ts";
+import { EventSubscriptions } from "./event-subscriptions.ts";
+import { noMemories } from "./memories-trigger.ts";
+import { QuestionRouter } from "./question-router.ts";
+import { RequestLoad } from "./request-load.ts";
+import type { ServerContext } from "./server-context.ts";
+import { SERVER_LIMITS } from "./server-limits.ts";
+import type { AppServerOptions } from "./server-options.ts";
+import { ServerThreads } from "./server-threads.ts";
+import { ThreadChannels } from "./thread-channels.ts";
+import { ThreadNotifier } from "./thread-notifier.ts";
+import { ThreadQueues } from "./thread-queues.ts";
+import { ThreadRights } from "./thread-rights.ts";
+import type { Connection, ConnectionHandler } from "./transports/index.ts";
+
+/** Makes the server. It serves as soon as a transport hands it a connection. */
+export function createAppServer(options: AppServerOptions): AppServer {
+  return new AppServer(options);
+}
+
+export class AppServer {
+  readonly context: ServerContext;
+  readonly queues = new ThreadQueues();
+  readonly load = new RequestLoad(SERVER_LIMITS.requestsMax);
+  readonly #sessions = new Set<ClientSession>();
+  readonly #stopObserving: (() => void)[] = [];
+  #closing: Promise<void> | null = null;
+
+  constructor(options: AppServerOptions) {
+    this.context = this.#createContext(options);
+    this.#stopObserving.push(options.runtime.observe(this.context.notifier));
+  }
+
+  /** Takes a client: the acceptor that transports are given. */
+  readonly accept = (connection: Connection): ConnectionHandler => {
+    const session = new ClientSession(this, connection);
+    if (this.#closing !== null) {
+      connection.close("the server is stopping");
+      return session;
+    }
+    this.#sessions.add(session);
+    this.context.channels.join(session);
+    this.context.logger.info({ client: session.name }, "a client connected");
+    return session;
+  };
+
+  /** Clients that are connected. */
+  get clientCount(): number {
+    return this.#sessions.size;
+  }
+
+  /** A client is gone. */
+  left(session: ClientSession, reason: string): void {
+    this.#sessions.delete(session);
+    this.context.channels.leave(session);
+    this.context.subscriptions.leave(session);
+    this.context.logger.info({ client: session.name, reason }, "a client left");
+  }
+
+  /**
+   * Takes no more requests, waits for those under way (bounded), and closes the clients' connections. Who opened
+   * the runtime closes it before, so that clients still hear how their turns ended, or after. Idempotent.
+   */
+  async close(reason = "the server is stopping"): Promise<void> {
+    this.#closing ??= this.#close(reason);
+    await this.#closing;
+  }
+
+  /** Takes no more requests, and resolves when those under way are done, or after the drain time. */
+  async drain(): Promise<void> {
+    await withinTime(this.load.close(), this.context.clock, SERVER_LIMITS.drainMs);
+  }
+
+  async #close(reason: string): Promise<void> {
+    await this.drain();
+    await this.context.subscriptions.close();
+    for (const session of this.#sessions) session.close(reason);
+    for (const stop of this.#stopObserving) stop();
+    await this.context.threads.close();
+  }
+
+  #createContext(options: AppServerOptions): ServerContext {
+    const { runtime, agent, home = null, cwd = process.cwd(), models } = options;
+    const { clock = systemClock, logger = silentLogger } = options;
+    const { ids = createIdSource(clock), memories = noMemories, checkpoints = null } = options;
+    if (runtime.store.kind === "" || agent.name === "") throw rejection("invalid_argument", "a runtime and an agent are needed");
+    const threads = new ServerThreads(runtime, async () => {
+      const store = createMemoryThreadStore({ clock, ids });
+      const ephemeral = await openRuntime({ store, agent, cwd, clock, ids, logger });
+      this.#stopObserving.push(ephemeral.observe(notifier));
+      return ephemeral;
+    });
+    const channels = new ThreadChannels<ClientSession>();
+    const rights = new ThreadRights();
+    const questions = new QuestionRouter({ threads, channels, logger });
+    const notifier = new ThreadNotifier({ threads, channels, questions, rights, clock });
+    const subscriptions = new EventSubscriptions({ runtime, checkpoints, clock, ids, logger });
+    return {
+      threads,
+      channels,
+      notifier,
+      questions,
+      rights,
+      subscriptions,
+      memories,
+      settings: { home, cwd, modelProvider: agent.provider, models: models ?? [agent.defaultModel] },
+      clock,
+      ids,
+      logger,
+      originator: null,
+    };
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * ClientSession: one connected client. It reads messages, checks them in the peer's order (envelope, method and
+ * params, initialised, experimental gate), lets the handler answer, and writes the answer. What it may have under
+ * way is bounded; past the bound a request is answered with "overloaded" and nothing is done.
+ *
+ * Invariants
+ *   E1  Every request with a usable id is answered exactly once, while the client is there.
+ *   E2  Requests about one thread are handled in the order they came; others overtake each other.
+ *   E3  Whatever a client sends, the session goes on: what can't be read is dropped without an answer.
+ */
+import { isSkeinError } from "../base/index.ts";
+import type { Json } from "../events/index.ts";
+import type { AppServer } from "./app-server.ts";
+import { checkClientInfo, type InitializedClient, userAgentOf } from "./client-info.ts";
+import { handlers } from "./handlers/index.ts";
+import {
+  encodeError,
+  encodeNotification,
+  encodeResult,
+  type Envelope,
+  isRequestMethod,
+  type NotificationMethod,
+  type NotificationParams,
+  parseEnvelope,
+  parseParams,
+  REQUESTS,
+  type RequestId,
+  type RequestMethod,
+  type RequestParams,
+  type RequestResult,
+  type RpcErrorBody,
+  unknownMethodText,
+  UNSERVED_METHODS,
+} from "./protocol/index.ts";
+import { type Answer, RequestCall } from "./request-call.ts";
+import { invalidRequest, notServed, overloaded, toRpcErrorBody } from "./rpc-error.ts";
+import { SERVER_LIMITS } from "./server-limits.ts";
+import type { Connection, ConnectionHandler } from "./transports/index.ts";
+
+interface Request {
+  readonly id: RequestId;
+  readonly method: string;
+  readonly params: Json | undefined;
+}
+
+export class ClientSession implements ConnectionHandler {
+  readonly #server: AppServer;
+  readonly #connection: Connection;
+  #client: InitializedClient | null = null;
+  #inFlight = 0;
+  #isClosed = false;
+
+  constructor(server: AppServer, connection: Connection) {
+    this.#server = server;
+    this.#connection = connection;
+  }
+
+  /** For log lines. */
+  get name(): string {
+    return this.#connection.name;
+  }
+
+  /** The client as it introduced itself. */
+  get client(): InitializedClient | null {
+    return this.#client;
+  }
+
+  wants(method: string): boolean {
+    return this.#client !== null && !this.#client.optedOut.has(method);
+  }
+
+  send(text: string): void {
+    if (!this.#isClosed) this.#connection.send(text);
+  }
+
+  /** Tells this client alone. */
+  notify<Method extends NotificationMethod>(method: Method, params: NotificationParams<Method>): void {
+    if (this.wants(method)) this.send(encodeNotification(method, params));
+  }
+
+  close(reason: string): void {
+    this.#connection.close(reason);
+  }
+
+  received(text: string): void {
+    const envelope = parseEnvelope(text);
+    if (envelope === null) {
+      const { logger } = this.#server.context;
+      logger.warn({ client: this.name, bytes: text.length }, "dropped a message that is no request, answer or notification");
+      return;
+    }
+    this.#take(envelope);
+  }
+
+  closed(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#server.left(this, reason);
+  }
+
+  #take(envelope: Envelope): void {
+    const { questions } = this.#server.context;
+    switch (envelope.kind) {
+      case "request":
+        void this.#request(envelope);
+        break;
+      case "response":
+        questions.answered(envelope.id, envelope.result);
+        break;
+      case "error":
+        questions.refused(envelope.id, envelope.error.message);
+        break;
+      case "notification":
+        // `initialized` changes nothing, as in the peer; unknown ones are passed over.
+        break;
+    }
+  }
+
+  /** Answers one request. Never rejects. */
+  async #request(request: Request): Promise<void> {
+    const { load } = this.#server;
+    if (this.#inFlight >= SERVER_LIMITS.requestsPerClientMax || !load.take()) {
+      this.#refuse(request.id, overloaded());
+      return;
+    }
+    this.#inFlight += 1;
+    try {
+      await this.#check(request);
+    } catch (error) {
+      this.#refuse(request.id, this.#errorBody(error, request));
+    } finally {
+      this.#inFlight -= 1;
+      load.give();
+    }
+  }
+
+  async #check({ id, method, params }: Request): Promise<void> {
+    if (!isRequestMethod(method)) {
+      if (!UNSERVED_METHODS.has(method)) throw invalidRequest(`Invalid request: ${unknownMethodText(method)}`);
+      this.#requireClient();
+      throw notServed(method);
+    }
+    const parsed = parseParams(method, params);
+    if (!parsed.ok) throw invalidRequest(`Invalid request: ${parsed.message}`);
+    if (method === "initialize") {
+      this.#initialize(id, parsed.params as RequestParams<"initialize">);
+      return;
+    }
+    this.#checkGate(method, parsed.params, this.#requireClient());
+    await this.#queue(method, parsed.params, id);
+  }
+
+  /** In the thread's queue where the method has one. */
+  async #queue<Method extends RequestMethod>(
+    method: Method,
+    params: RequestParams<Method>,
+    id: RequestId,
+  ): Promise<void> {
+    const { threadId } = params as { readonly threadId?: unknown };
+    if (REQUESTS[method].queue === "thread" && typeof threadId === "string") {
+      await this.#server.queues.run(threadId, () => this.#handle(method, params, id));
+    } else {
+      await this.#handle(method, params, id);
+    }
+  }
+
+  async #handle<Method extends RequestMethod>(
+    method: Method,
+    params: RequestParams<Method>,
+    id: RequestId,
+  ): Promise<void> {
+    if (this.#isClosed) return;
+    const call = new RequestCall(this, this.#server.context);
+    try {
+      const answer: Answer<RequestResult<Method>> = await handlers[method](params, call);
+      this.send(encodeResult(id, answer.result));
+      answer.after?.();
+    } catch (error) {
+      this.#refuse(id, this.#errorBody(error, { method, params }));
+    } finally {
+      call.finish();
+    }
+  }
+
+  #initialize(id: RequestId, params: RequestParams<"initialize">): void {
+    if (this.#client !== null) throw invalidRequest("Already initialized");
+    const { context } = this.#server;
+    this.#client = checkClientInfo(params);
+    context.originator ??= this.#client.name;
+    this.send(
+      encodeResult(id, {
+        userAgent: userAgentOf(context.originator, this.#client),
+        codexHome: context.settings.home ?? "",
+        platformFamily: process.platform === "win32" ? "windows" : "unix",
+        platformOs: process.platform === "darwin" ? "macos" : process.platform,
+      }),
+    );
+  }
+
+  #requireClient(): InitializedClient {
+    if (this.#client === null) throw invalidRequest("Not initialized");
+    return this.#client;
+  }
+
+  #checkGate<Method extends RequestMethod>(
+    method: Method,
+    params: RequestParams<Method>,
+    client: InitializedClient,
+  ): void {
+    if (client.isExperimental) return;
+    const { experimental, experimentalFields = [] } = REQUESTS[method];
+    if (experimental === true) throw invalidRequest(`${method} requires experimentalApi capability`);
+    for (const field of experimentalFields) {
+      if (field.isUsed(params)) throw invalidRequest(`${field.path} requires experimentalApi capability`);
+    }
+  }
+
+  #refuse(id: RequestId, error: RpcErrorBody): void {
+    this.send(encodeError(id, error));
+  }
+
+  #errorBody(error: unknown, { method, params }: { readonly method: string; readonly params: unknown }): RpcErrorBody {
+    const threadId = (params as { readonly threadId?: unknown } | null | undefined)?.threadId;
+    const body = toRpcErrorBody(error, method, typeof threadId === "string" ? threadId : null);
+    const { logger } = this.#server.context;
+    const isFault = isSkeinError(error) ? error.kind === "fault" : body.message.startsWith("internal error:");
+    if (isFault) logger.error({ error, method, client: this.name }, "a request failed");
+    return body;
+  }
+}

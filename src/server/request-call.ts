@@ -1,0 +1,45 @@
+/**
+ * One request under way: who asked, and what must wait for its answer. Handlers are thin functions from checked
+ * params to a result; what they start is told behind their answer when they hold it back here first.
+ */
+import type { ClientSession } from "./client-session.ts";
+import type { RequestMethod, RequestParams, RequestResult } from "./protocol/index.ts";
+import type { ServerContext } from "./server-context.ts";
+
+/** What a handler answers. */
+export interface Answer<Result> {
+  readonly result: Result;
+  /** Runs right after the answer was written, before what was held back is told. Must not throw. */
+  readonly after?: () => void;
+}
+
+/** Answers one method. What it throws becomes the error answer. */
+export type Handler<Method extends RequestMethod> = (
+  params: RequestParams<Method>,
+  call: RequestCall,
+) => Promise<Answer<RequestResult<Method>>>;
+
+/** One handler for each of these methods. */
+export type HandlersOf<Method extends RequestMethod> = { readonly [Name in Method]: Handler<Name> };
+
+export class RequestCall {
+  readonly session: ClientSession;
+  readonly server: ServerContext;
+  readonly #releases: (() => void)[] = [];
+
+  constructor(session: ClientSession, server: ServerContext) {
+    this.session = session;
+    this.server = server;
+  }
+
+  /** What is told about the thread from now on follows the answer. */
+  hold(threadId: string): void {
+    this.#releases.push(this.server.channels.hold(threadId));
+  }
+
+  /** The answer was written. */
+  finish(): void {
+    for (const release of this.#releases) release();
+    this.#releases.length = 0;
+  }
+}

@@ -1,0 +1,13 @@
+/**
+ * Bounds of the app-server, each with its reason. Those of bytes and connections are the transports' own.
+ */
+export const SERVER_LIMITS = Object.freeze({
+  /** Requests one client may have under way or waiting: more than any client pipelines, little memory each. */
+  requestsPerClientMax: 1_024,
+  /** The same over all clients. */
+  requestsMax: 8_192,
+  /** Milliseconds a stop waits for requests under way before it goes on without them. */
+  drainMs: 2_000,
+  /** Descendants that are archived with a thread; past it the rest stays, and that is said. */
+  archivedDescendantsMax: 10_000,
+});
