@@ -1,0 +1,167 @@
+/**
+ * Why params were refused, in the words of the peer's deserialiser: clients show these texts, and some look at
+ * them. A walk over a schema and a value that failed it, which finds what the peer would have stumbled over first:
+ * members in the order in which they were sent, and those that are missing after them.
+ *
+ * It is only called for what a schema has refused, so it costs nothing where all is well.
+ */
+import { z } from "zod";
+
+import { tagged, type Width, WIDTHS } from "./wire-schema.ts";
+
+/** What is wrong with a value, or undefined where nothing is. */
+export function refusalText(schema: z.core.$ZodType, value: unknown): string | undefined {
+  if (schema instanceof z.ZodOptional) return value === undefined ? undefined : refusalText(schema.unwrap(), value);
+  if (schema instanceof z.ZodNullable) return value === null ? undefined : refusalText(schema.unwrap(), value);
+  if (schema instanceof z.ZodObject) return objectText(schema, value);
+  if (schema instanceof z.ZodArray) return arrayText(schema, value);
+  if (schema instanceof z.ZodRecord) return recordText(schema, value);
+  if (schema instanceof z.ZodDiscriminatedUnion) return kindsText(schema, value);
+  if (schema instanceof z.ZodUnion) return unionText(schema, value);
+  if (schema instanceof z.ZodEnum) return variantText(schema.options.map(String), value);
+  return plainText(schema, value);
+}
+
+function plainText(schema: z.core.$ZodType, value: unknown): string | undefined {
+  if (schema instanceof z.ZodString)
+    return typeof value === "string" ? checkText(schema, value) : typeText(value, "a string");
+  if (schema instanceof z.ZodBoolean) return typeof value === "boolean" ? undefined : typeText(value, "a boolean");
+  if (schema instanceof z.ZodNumber) return numberText(schema, value);
+  return checkText(schema, value);
+}
+
+/** What the schema itself says, for bounds that the peer does not have. */
+function checkText(schema: z.core.$ZodType, value: unknown): string | undefined {
+  const parsed = z.safeParse(schema, value);
+  return parsed.success ? undefined : parsed.error.issues[0]?.message;
+}
+
+function objectText(schema: z.ZodObject, value: unknown): string | undefined {
+  const name = `struct ${nameOf(schema)}`;
+  const shape = Object.entries(schema.shape);
+  if (Array.isArray(value)) {
+    const wrong = shape.slice(0, value.length).map(([, member], at) => refusalText(member, value[at]));
+    const counted = `invalid length ${value.length}, expected ${name} with ${shape.length} elements`;
+    return wrong.find((text) => text !== undefined) ?? counted;
+  }
+  if (!isObject(value)) return typeText(value, name);
+  for (const [member, given] of Object.entries(value)) {
+    const known = Object.hasOwn(schema.shape, member) ? schema.shape[member] : undefined;
+    const text = known === undefined ? undefined : refusalText(known, given);
+    if (text !== undefined) return text;
+  }
+  const missing = shape.find(([member, wanted]) => !Object.hasOwn(value, member) && !takesNothing(wanted));
+  return missing === undefined ? undefined : `missing field \`${missing[0]}\``;
+}
+
+function takesNothing(schema: z.core.$ZodType): boolean {
+  return schema._zod.optin === "optional";
+}
+
+function arrayText(schema: z.ZodArray, value: unknown): string | undefined {
+  if (!Array.isArray(value)) return typeText(value, "a sequence");
+  for (const item of value) {
+    const text = refusalText(schema.element, item);
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}
+
+function recordText(schema: z.ZodRecord, value: unknown): string | undefined {
+  if (!isObject(value)) return typeText(value, "a map");
+  for (const item of Object.values(value)) {
+    const text = refusalText(schema.valueType, item);
+    if (text !== undefined) return text;
+  }
+  return undefined;
+}
+
+/** Objects told apart by their `type`. */
+function kindsText(schema: z.ZodDiscriminatedUnion, value: unknown): string | undefined {
+  if (!isObject(value)) return typeText(value, `internally tagged enum ${nameOf(schema)}`);
+  const options = schema.options.filter((option) => option instanceof z.ZodObject);
+  const names = options.map((option) => String(literalOf(option)));
+  if (!Object.hasOwn(value, "type")) return "missing field `type`";
+  const { type } = value;
+  if (typeof type !== "string") return variantText(names, type);
+  const option = options[names.indexOf(type)];
+  return option === undefined ? variantText(names, type) : objectText(option, value);
+}
+
+function literalOf(option: z.ZodObject): unknown {
+  const { type } = option.shape;
+  return type instanceof z.ZodLiteral ? type.value : undefined;
+}
+
+function unionText(schema: z.ZodUnion, value: unknown): string | undefined {
+  const variants = tagged.get(schema)?.variants;
+  if (variants === undefined) return `data did not match any variant of untagged enum ${nameOf(schema)}`;
+  if (!isObject(value)) return variantText(variants, value);
+  const names = Object.keys(value);
+  const [variant] = names;
+  if (variant === undefined || names.length > 1) return "invalid value: map, expected map with a single key";
+  if (!variants.includes(variant)) return variantText(variants, variant);
+  const objects = schema.options.filter((option) => option instanceof z.ZodObject);
+  const chosen = objects.find((option) => Object.hasOwn(option.shape, variant));
+  return chosen === undefined ? typeText(value[variant], "unit") : objectText(chosen, value);
+}
+
+/** One word of several. */
+function variantText(variants: readonly string[], value: unknown): string | undefined {
+  if (typeof value !== "string") return typeText(value, "string or map");
+  if (variants.includes(value)) return undefined;
+  const quoted = variants.map((variant) => `\`${variant}\``);
+  const expected = quoted.length < 3 ? quoted.join(" or ") : `one of ${quoted.join(", ")}`;
+  return `unknown variant \`${value}\`, expected ${expected}`;
+}
+
+function numberText(schema: z.ZodNumber, value: unknown): string | undefined {
+  const format = schema.meta()?.["format"];
+  const width = isWidth(format) ? WIDTHS[format].name : "a number";
+  if (typeof value !== "number" || !Number.isInteger(value)) return typeText(value, width);
+  return schema.safeParse(value).success ? undefined : `invalid value: ${unexpected(value)}, expected ${width}`;
+}
+
+function isWidth(format: unknown): format is Width {
+  return typeof format === "string" && Object.hasOwn(WIDTHS, format);
+}
+
+function typeText(value: unknown, expected: string): string {
+  return `invalid type: ${unexpected(value)}, expected ${expected}`;
+}
+
+/** What a value is, as the peer says it. */
+function unexpected(value: unknown): string {
+  if (value === null || value === undefined) return "null";
+  if (typeof value === "boolean") return `boolean \`${value}\``;
+  if (typeof value === "string") return `string ${debugText(value)}`;
+  if (typeof value === "number") {
+    return Number.isInteger(value) ? `integer \`${BigInt(value)}\`` : `floating point \`${value}\``;
+  }
+  return Array.isArray(value) ? "sequence" : "map";
+}
+
+/** A text in quotes, escaped as the peer does it. */
+function debugText(text: string): string {
+  const escapes: Readonly<Record<string, string>> = {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\n": "\\n",
+    "\r": "\\r",
+    "\t": "\\t",
+    "\0": "\\0",
+  };
+  const escaped = text.replace(/["\\\u0000-\u001f\u007f]/gu, (char) => {
+    return escapes[char] ?? `\\u{${char.charCodeAt(0).toString(16)}}`;
+  });
+  return `"${escaped}"`;
+}
+
+function nameOf(schema: z.ZodType): string {
+  const { id } = schema.meta() ?? {};
+  return typeof id === "string" ? id : "object";
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
