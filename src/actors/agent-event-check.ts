@@ -31,11 +31,14 @@ function problemOf(event: Members): SkeinError | undefined {
     case "text_delta":
     case "reasoning_delta":
       if (typeof event["delta"] !== "string") return lacks(type, "a delta that is text");
+      if (!isCountOrNone(event["summaryIndex"])) return lacks(type, "a summaryIndex that is a count");
       return typeof itemId === "string" ? undefined : lacks(type, "an itemId");
     case "item":
       if (typeof itemId !== "string" && itemId !== undefined) return lacks(type, "an itemId that is text");
       if (!hasType(event["item"])) return fault("agent_failed", "the agent yielded an item without a type");
       return undefined;
+    case "item_shown":
+      return shownProblem(event);
     case "event":
       return hasType(event["event"]) ? undefined : lacks(type, "an event with a type");
     case "usage":
@@ -52,6 +55,17 @@ function usageProblem(event: Members): SkeinError | undefined {
   if (missing !== undefined) return lacks("usage", `a count of ${missing}`);
   if (contextWindow === undefined || contextWindow === null || isCount(contextWindow)) return undefined;
   return lacks("usage", "a contextWindow that is a count");
+}
+
+function shownProblem({ phase, item }: Members): SkeinError | undefined {
+  if (phase !== "started" && phase !== "completed") return lacks("item_shown", "a phase it may have");
+  if (!hasType(item)) return lacks("item_shown", "an item with a type");
+  const { id } = item as { readonly id?: unknown };
+  return typeof id === "string" && id !== "" ? undefined : lacks("item_shown", "an item with an id");
+}
+
+function isCountOrNone(value: unknown): boolean {
+  return value === undefined || isCount(value);
 }
 
 function isCount(value: unknown): boolean {

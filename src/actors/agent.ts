@@ -6,7 +6,7 @@
  * An agent fails a turn by throwing; a SkeinError keeps its code and `retryable`. When the signal
  * aborts it should stop soon; what it yields afterwards is dropped.
  */
-import type { EventMsg, Json, ResponseItem, TokenUsage, UserInput } from "../events/index.ts";
+import type { EventMsg, Json, JsonObject, ResponseItem, ThreadItem, TokenUsage, UserInput } from "../events/index.ts";
 
 /** Why the agent is asked: an ordinary turn, a review of something, or a summary of the context. */
 export type AgentTask = "turn" | "review" | "compact";
@@ -24,6 +24,30 @@ export interface TurnSettings {
   readonly instructions?: string;
   /** JSON Schema the final message must follow, where the agent can. */
   readonly outputSchema?: Json;
+  /**
+   * Tools that a client answers: a call of one is a question of kind `toolCall`. Not recorded; they stick for
+   * the thread's later turns while it is loaded.
+   */
+  readonly tools?: readonly DynamicTool[];
+}
+
+/** A tool that whoever is with the thread answers, not the agent itself. */
+export interface DynamicTool {
+  readonly name: string;
+  readonly description: string;
+  /** JSON Schema of the arguments. */
+  readonly inputSchema: Json;
+  /** Tools of one namespace are shown to the model together; null or absent: on its own. */
+  readonly namespace?: string | null;
+}
+
+/** What an agent asks whoever is with the thread: a client, a person. */
+export interface AgentQuestion {
+  readonly kind: "commandApproval" | "fileChangeApproval" | "userInput" | "toolCall" | "permissions";
+  /** The item it is about. */
+  readonly itemId: string;
+  /** The protocol's own members of the matching server request, without threadId, turnId and itemId. */
+  readonly details: JsonObject;
 }
 
 /** What an agent is given for one run. */
@@ -43,6 +67,13 @@ export interface AgentRequest {
    * ends; what no agent took is carried into the context of the next turn.
    */
   takeSteering(): readonly SteeredInput[];
+  /**
+   * Asks whoever is with the thread, and resolves with the answer; nothing of it is recorded. It waits until
+   * somebody answers: with nobody there, until the turn is interrupted. Rejects with the signal's reason then,
+   * with `no_turn_running` when the turn ends first, with `agent_failed` when the question is refused, is none,
+   * or LIMITS.openQuestionsMax others are open; an agent may catch that and go on.
+   */
+  ask(question: AgentQuestion): Promise<Json>;
 }
 
 /** Input that was added to a turn while it ran. */
@@ -58,7 +89,15 @@ export type AgentEvent =
   | { readonly type: "item_started"; readonly itemId: string; readonly kind: "agentMessage" | "reasoning" }
   /** Text as it comes. Never stored, never waited for. */
   | { readonly type: "text_delta"; readonly itemId: string; readonly delta: string }
-  | { readonly type: "reasoning_delta"; readonly itemId: string; readonly delta: string }
+  | {
+      readonly type: "reasoning_delta";
+      readonly itemId: string;
+      readonly delta: string;
+      /** Which part of the summary, from 0. Default 0. */
+      readonly summaryIndex?: number;
+    }
+  /** An item that is shown and never recorded: a command that runs, a call of a client's tool. */
+  | { readonly type: "item_shown"; readonly phase: "started" | "completed"; readonly item: ThreadItem }
   /**
    * An item is complete: recorded as a response_item, beside the display events it makes
    * (agent_message, agent_reasoning).

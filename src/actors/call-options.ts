@@ -28,9 +28,17 @@ const START: MembersOf<StartThreadParams> = {
   model: true,
   effort: true,
   instructions: true,
+  tools: true,
 };
 const FORK: MembersOf<ForkThreadParams> = { ...START, beforeTurnId: true, excludeTurns: true };
-const TURN: MembersOf<TurnSettings> = { model: true, cwd: true, effort: true, instructions: true, outputSchema: true };
+const TURN: MembersOf<TurnSettings> = {
+  model: true,
+  cwd: true,
+  effort: true,
+  instructions: true,
+  outputSchema: true,
+  tools: true,
+};
 const RESUME: MembersOf<ResumeOptions> = { ...TURN, excludeTurns: true };
 const REVIEW: MembersOf<ReviewOptions> = { delivery: true };
 const READ = { includeTurns: true } as const;

@@ -11,6 +11,7 @@ import {
   type TurnsState,
 } from "../events/index.ts";
 import type { ForkPoint, NewThreadMetadata, ThreadStore } from "../store/index.ts";
+import type { DynamicTool } from "./agent.ts";
 import {
   type Conversation,
   conversationAt,
@@ -29,6 +30,8 @@ export interface ForkThreadParams extends Partial<NewThreadMetadata> {
   readonly model?: string;
   readonly effort?: string | null;
   readonly instructions?: string;
+  /** As in TurnSettings. Default: those of the source, where it is loaded. */
+  readonly tools?: readonly DynamicTool[];
   /** As in ResumeOptions, for the fork. Default false. */
   readonly excludeTurns?: boolean;
 }
@@ -101,7 +104,7 @@ export function forkPointOf(threadId: string, source: ForkSource, beforeTurnId: 
 /** The fork's metadata: its own where given, else the source's. */
 export function forkMetadata(source: ForkSource, params: ForkThreadParams): NewThreadMetadata {
   const { threadId: _id, beforeTurnId: _turn, model: _model, effort: _effort, instructions: _text, ...rest } = params;
-  const { excludeTurns: _view, ...own } = rest;
+  const { excludeTurns: _view, tools: _tools, ...own } = rest;
   const { cwd, modelProvider, memoryMode, git } = source.metadata;
   return {
     cwd,

@@ -5,11 +5,21 @@
  * live-thread.ts.
  */
 import { LIMITS, rejection, type SkeinError } from "../base/index.ts";
-import type { AppendableItem, EventMsg, ResponseItem, Turn, UserInput } from "../events/index.ts";
+import type {
+  AppendableItem,
+  EventMsg,
+  Json,
+  ResponseItem,
+  Thread,
+  ThreadStatus,
+  Turn,
+  UserInput,
+} from "../events/index.ts";
 import { type StoredThread, type ThreadMetadataPatch, validateMetadataPatch } from "../store/index.ts";
 import type { AgentTask, TurnSettings } from "./agent.ts";
 import { checkCallOptions } from "./call-options.ts";
 import { contextItems, contextWindowOf, findTurn, visibleTurns } from "./conversation.ts";
+import { checkDynamicTools } from "./dynamic-tools.ts";
 import { checkInput, toUserItem } from "./input-items.ts";
 import type { LiveThread } from "./live-thread.ts";
 import { checkReviewTarget, reviewEntryItems } from "./review-turn.ts";
@@ -36,6 +46,14 @@ export class LiveThreadHandle implements ThreadHandle {
 
   snapshot(): ThreadSnapshot {
     return this.#thread.snapshot();
+  }
+
+  status(): ThreadStatus {
+    return this.#thread.status();
+  }
+
+  summary(): Thread {
+    return this.#thread.summary();
   }
 
   modelContext(): readonly ResponseItem[] {
@@ -83,6 +101,14 @@ export class LiveThreadHandle implements ThreadHandle {
       if (outcome.fault !== null) throw outcome.fault;
       return findTurn(this.#thread.conversation, turnId) ?? (await turn.ended);
     });
+  }
+
+  answer(questionId: string, answer: Json): boolean {
+    return this.#thread.turn?.questions.answer(questionId, answer) ?? false;
+  }
+
+  refuse(questionId: string, reason: string): boolean {
+    return this.#thread.turn?.questions.refuse(questionId, reason) ?? false;
   }
 
   async compact(): Promise<StartedTurn> {
@@ -198,8 +224,9 @@ export function checkSettings(options: TurnOptions): Partial<TurnSettings> {
   if (effort !== undefined && effort !== null && typeof effort !== "string")
     throw invalid("effort must be a word or null");
   if (instructions !== undefined && typeof instructions !== "string") throw invalid("instructions must be text");
-  const defined = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(defined);
+  const { tools } = options;
+  const own = tools === undefined ? options : { ...options, tools: checkDynamicTools(tools) };
+  return Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
 }
 
 /** `invalid_argument` unless these are 1 to LIMITS.appendItemsMax items with a type. */

@@ -14,11 +14,11 @@
 import { createActor } from "xstate";
 
 import { fault, isSkeinError, type SkeinError } from "../base/index.ts";
-import type { AppendableItem, ThreadStatus, Turn } from "../events/index.ts";
-import { type StoredThread, type StoreEvent, toThread } from "../store/index.ts";
+import type { AppendableItem, Thread, ThreadItem, ThreadStatus, Turn } from "../events/index.ts";
+import type { StoredThread, StoreEvent } from "../store/index.ts";
 import type { TurnSettings } from "./agent.ts";
 import { CommandMailbox } from "./command-mailbox.ts";
-import { type Conversation, findTurn, hasEnd, recordedSettings, totalUsageOf, visibleTurns } from "./conversation.ts";
+import { type Conversation, findTurn, hasEnd, totalUsageOf } from "./conversation.ts";
 import type { IdleThread } from "./idle-sweeper.ts";
 import type { LifecycleEffects } from "./lifecycle-effects.ts";
 import { type LiveThreadActor, liveThreadMachine } from "./live-thread-machine.ts";
@@ -26,8 +26,10 @@ import { lostTurn, RunningTurn, type TurnOutcome, type TurnPlan } from "./runnin
 import type { ThreadEnvironment, UnloadReason } from "./thread-environment.ts";
 import type { LiveThreadState, Signal, StartedTurn, ThreadSnapshot } from "./thread-handle.ts";
 import { closedError, ThreadLog, type ThreadOrigin } from "./thread-log.ts";
+import { ThreadSettings } from "./thread-settings.ts";
+import { snapshotOf, statusOf, summaryOf, type ThreadFace } from "./thread-snapshot.ts";
 import { runTurn, type TurnHost } from "./turn-runner.ts";
-import { openingItems } from "./turn-signals.ts";
+import { openingItems, reviewMarker } from "./turn-signals.ts";
 
 export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
   readonly id: string;
@@ -37,8 +39,7 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
   readonly #actor: LiveThreadActor;
   #state: LiveThreadState = "opening";
   #turn: RunningTurn | null = null;
-  /** Settings that were asked for and no turn recorded yet. */
-  #overrides: Partial<TurnSettings>;
+  readonly #settings: ThreadSettings;
   #fault: SkeinError | null = null;
   /** Why the writer could not be flushed as the thread closed. */
   #closeFault: SkeinError | null = null;
@@ -59,7 +60,7 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     this.environment = environment;
     this.log = new ThreadLog(environment, origin);
     this.id = this.log.threadId;
-    this.#overrides = overrides;
+    this.#settings = new ThreadSettings(environment, overrides);
     this.#actor = createActor(liveThreadMachine, { input: { effects: this }, clock: environment.machineClock });
   }
 
@@ -82,25 +83,23 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     await opened;
   }
 
-  /** What the next turn runs with: the environment's, then what is recorded, then what was asked for. */
+  /** What a turn that asks for these options runs with. */
   settings(options: Partial<TurnSettings> = {}): TurnSettings {
-    const { settings } = this.environment;
     const { cwd } = this.log.stored;
-    const recorded = recordedSettings(this.conversation, this.environment.agent.name);
-    return { ...settings, cwd, ...recorded, ...this.#overrides, ...options };
+    return this.#settings.next({ conversation: this.conversation, cwd }, options);
   }
 
   snapshot(): ThreadSnapshot {
-    const isDown = this.#fault !== null && this.#state !== "closing" && this.#state !== "closed";
-    const activeTurnId = isDown ? null : (this.#turn?.id ?? null);
-    const turns = visibleTurns(this.conversation, activeTurnId);
-    return {
-      state: this.#state,
-      nextOrdinal: this.conversation.nextOrdinal,
-      thread: toThread(this.log.stored, { status: this.#status(activeTurnId, isDown), turns }),
-      activeTurnId,
-      failure: isDown ? (this.#fault?.message ?? null) : null,
-    };
+    const { conversation } = this;
+    return snapshotOf(this.#face, { conversation, stored: this.log.stored, settings: this.settings() });
+  }
+
+  status(): ThreadStatus {
+    return statusOf(this.#face);
+  }
+
+  summary(): Thread {
+    return summaryOf(this.#face, this.log.stored);
   }
 
   /** Runs a command when those before it are done. `mailbox_full`, `thread_closed`, `thread_failed`. */
@@ -135,10 +134,12 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
 
   /** Runs a turn whose start was recorded. */
   begin(plan: TurnPlan): StartedTurn {
-    const turn = new RunningTurn(plan, totalUsageOf(this.conversation));
     const { ids } = this.environment;
+    const turn = new RunningTurn(plan, totalUsageOf(this.conversation), { ids, tell: (signal) => this.tell(signal) });
     this.#turn = turn;
-    this.#overrides = {};
+    this.#settings.recorded(plan.settings);
+    // Codex's order: a review's marker comes before its turn.
+    for (const item of reviewMarker(turn)) this.tellItem(turn.id, item);
     this.#lastTurnFailed = false;
     this.#actor.send({ type: "turn.started", task: plan.task });
     this.tell({ type: "turn_started", turnId: turn.id });
@@ -148,7 +149,7 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
   }
 
   /** Signals an item that is complete from the start. */
-  tellItem(turnId: string, item: Turn["items"][number]): void {
+  tellItem(turnId: string, item: ThreadItem): void {
     this.tell({ type: "item_started", turnId, item });
     this.tell({ type: "item_completed", turnId, item });
   }
@@ -355,10 +356,14 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     this.environment.unloaded(this, reason);
   }
 
-  #status(activeTurnId: string | null, isDown: boolean): ThreadStatus {
-    if (activeTurnId !== null) return { type: "active", activeFlags: [] };
-    if (this.#state === "closed") return { type: "notLoaded" };
-    return { type: isDown || this.#lastTurnFailed ? "systemError" : "idle" };
+  get #face(): ThreadFace {
+    const isDown = this.#state !== "closing" && this.#state !== "closed";
+    return {
+      state: this.#state,
+      turn: this.#turn,
+      failure: isDown ? this.#fault : null,
+      lastTurnFailed: this.#lastTurnFailed,
+    };
   }
 
   #requireOpen(): void {

@@ -115,8 +115,8 @@ class RegistryThreadManager implements ThreadManager {
   async fork(threadId: string, params: ForkThreadParams = {}): Promise<ThreadHandle> {
     const sourceId = requireThreadId(threadId);
     checkCallOptions("fork", params);
-    const { model, effort, instructions, cwd, beforeTurnId } = params;
-    const settings = checkSettings(withoutUndefined({ model, effort, instructions, cwd }));
+    const { model, effort, instructions, cwd, tools, beforeTurnId } = params;
+    const settings = checkSettings(withoutUndefined({ model, effort, instructions, cwd, tools }));
     const excludeTurns = isFlagSet("excludeTurns", params.excludeTurns);
     const ownId = params.threadId === undefined ? {} : { threadId: requireThreadId(params.threadId) };
     return await this.#calls.run("fork", sourceId, async () => {
@@ -131,7 +131,8 @@ class RegistryThreadManager implements ThreadManager {
         const ending = forkEndItems(thread.conversation);
         if (ending.length > 0) await thread.append(ending);
       };
-      return await this.#loader.create(create, settings, { initialize, excludeTurns });
+      const inherited = withoutUndefined({ tools: live?.settings().tools });
+      return await this.#loader.create(create, { ...inherited, ...settings }, { initialize, excludeTurns });
     });
   }
 
@@ -276,10 +277,10 @@ class RegistryThreadManager implements ThreadManager {
     readonly settings: Partial<TurnSettings>;
   } {
     checkCallOptions("start", params);
-    const { threadId, model, effort, instructions, ...own } = params;
+    const { threadId, model, effort, instructions, tools, ...own } = params;
     const metadata = newMetadata(this.#options, withoutUndefined(own));
     const settings = checkSettings({
-      ...withoutUndefined({ model, effort, instructions: instructions ?? metadata.baseInstructions }),
+      ...withoutUndefined({ model, effort, tools, instructions: instructions ?? metadata.baseInstructions }),
       cwd: metadata.cwd,
     });
     const ownId = threadId === undefined ? {} : { threadId: requireThreadId(threadId) };

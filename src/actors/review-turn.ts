@@ -24,11 +24,10 @@ export interface ReviewFindings {
   readonly output: JsonObject;
   /** Explanation and findings: what the model's history and the final message hold. */
   readonly text: string;
-  /** What the marker at the review's end shows. */
-  readonly explanation: string;
 }
 
-const NO_OUTPUT = "Reviewer failed to output a response.";
+/** Codex's word for a review without findings. */
+export const NO_FINDINGS = "Reviewer failed to output a response.";
 const ASK = "Provide prioritized, actionable findings.";
 
 /** Checks a target. `invalid_argument` where its text is blank. */
@@ -108,8 +107,7 @@ export function parseFindings(answer: string): ReviewFindings {
     overall_explanation: answer.trim(),
     overall_confidence_score: 0,
   };
-  const explanation = explanationOf(output);
-  return { output, text: renderFindings(output), explanation: explanation === "" ? NO_OUTPUT : explanation };
+  return { output, text: renderFindings(output) };
 }
 
 function parseReviewJson(answer: string): JsonObject | undefined {
@@ -141,7 +139,7 @@ function renderFindings(output: JsonObject): string {
     parts.push(findings.length === 1 ? "Review comment:" : "Full review comments:");
     for (const finding of findings) parts.push(renderFinding(finding));
   }
-  return parts.length === 0 ? NO_OUTPUT : parts.join("\n\n");
+  return parts.length === 0 ? NO_FINDINGS : parts.join("\n\n");
 }
 
 function explanationOf(output: JsonObject): string {

@@ -5,6 +5,7 @@
 import { rejection, type SkeinError } from "../base/index.ts";
 import type { AppendableItem, TokenUsage, Turn, UserInput } from "../events/index.ts";
 import type { AgentTask, SteeredInput, TurnSettings } from "./agent.ts";
+import { endedReason, OpenQuestions, type QuestionHost } from "./open-questions.ts";
 import type { ReviewRequest } from "./review-turn.ts";
 import type { TurnStart } from "./turn-records.ts";
 
@@ -24,6 +25,8 @@ export type TurnOutcome = { readonly fault: null } | { readonly fault: SkeinErro
 
 export class RunningTurn {
   readonly plan: TurnPlan;
+  /** What its agent asked and nobody answered yet. */
+  readonly questions: OpenQuestions;
   readonly #abort = new AbortController();
   readonly #ended = Promise.withResolvers<Turn>();
   #steering: SteeredInput[] = [];
@@ -38,8 +41,10 @@ export class RunningTurn {
   /** Its end is being recorded: nothing can be steered in any more. */
   isEnding = false;
 
-  constructor(plan: TurnPlan, totalUsage: TokenUsage | null) {
+  constructor(plan: TurnPlan, totalUsage: TokenUsage | null, host: Omit<QuestionHost, "turnId">) {
+    const { ids } = host;
     this.plan = plan;
+    this.questions = new OpenQuestions({ turnId: plan.start.turnId, ids, tell: (signal) => host.tell(signal) });
     this.totalUsage = totalUsage;
   }
 
@@ -56,9 +61,16 @@ export class RunningTurn {
     return this.#ended.promise;
   }
 
-  /** Asks the agent to stop. */
+  /** Asks the agent to stop, and takes back what it asked. */
   abort(reason: SkeinError): void {
     this.#abort.abort(reason);
+    this.questions.withdraw(this.signal.reason);
+  }
+
+  /** The agent is done: nothing can be steered in or asked any more. */
+  end(): void {
+    this.isEnding = true;
+    this.questions.withdraw(endedReason(this.id));
   }
 
   /** Tells who waits how it ended. */

@@ -5,9 +5,18 @@
  * Rejections leave nothing behind. A handle of a thread that was unloaded or removed answers
  * `thread_closed`; ask the manager for a new one.
  */
-import type { ResponseItem, Thread, ThreadItem, Turn, UserInput } from "../events/index.ts";
+import type {
+  Json,
+  ResponseItem,
+  Thread,
+  ThreadItem,
+  ThreadStatus,
+  ThreadTokenUsage,
+  Turn,
+  UserInput,
+} from "../events/index.ts";
 import type { StoredThread, ThreadMetadataPatch } from "../store/index.ts";
-import type { TurnSettings } from "./agent.ts";
+import type { AgentQuestion, TurnSettings } from "./agent.ts";
 
 /** Lifecycle of a loaded thread, the states of its machine. */
 export type LiveThreadState =
@@ -47,7 +56,25 @@ export type Signal =
   | { readonly type: "item_started"; readonly turnId: string; readonly item: ThreadItem }
   | { readonly type: "item_completed"; readonly turnId: string; readonly item: ThreadItem }
   | { readonly type: "text_delta"; readonly turnId: string; readonly itemId: string; readonly delta: string }
-  | { readonly type: "reasoning_delta"; readonly turnId: string; readonly itemId: string; readonly delta: string }
+  | {
+      readonly type: "reasoning_delta";
+      readonly turnId: string;
+      readonly itemId: string;
+      readonly delta: string;
+      /** Which part of the summary; absent: 0. */
+      readonly summaryIndex?: number;
+    }
+  /** What the thread used so far, once it is durable; before anything else that was recorded with it is told. */
+  | { readonly type: "usage_updated"; readonly turnId: string; readonly usage: ThreadTokenUsage }
+  /** The agent asks; answer with `ThreadHandle.answer` or `refuse`. */
+  | {
+      readonly type: "question_asked";
+      readonly turnId: string;
+      readonly questionId: string;
+      readonly question: AgentQuestion;
+    }
+  /** The question is open no more: answered, refused, or withdrawn because its turn was interrupted or ended. */
+  | { readonly type: "question_settled"; readonly turnId: string; readonly questionId: string }
   | { readonly type: "turn_completed"; readonly turn: Turn }
   | { readonly type: "status_changed"; readonly state: LiveThreadState };
 
@@ -61,6 +88,32 @@ export interface ThreadSnapshot {
   readonly activeTurnId: string | null;
   /** Why the thread is `failed`; null otherwise. */
   readonly failure: string | null;
+  /** What the next turn runs with where it says nothing else. */
+  readonly settings: NextTurnSettings;
+  /** What was used so far, and the turn it is shown with ("" where there is none); null before the first report. */
+  readonly usage: ShownUsage | null;
+  /** What the agent asked and nobody answered yet, oldest first. */
+  readonly questions: readonly OpenQuestion[];
+}
+
+/** What a turn runs with that says nothing of its own. */
+export interface NextTurnSettings {
+  readonly model: string;
+  readonly effort: string | null;
+  readonly cwd: string;
+}
+
+/** A thread's usage and the turn it is shown with. */
+export interface ShownUsage {
+  readonly usage: ThreadTokenUsage;
+  readonly turnId: string;
+}
+
+/** A question that waits for its answer. */
+export interface OpenQuestion {
+  readonly questionId: string;
+  readonly turnId: string;
+  readonly question: AgentQuestion;
 }
 
 /** A loaded thread, to whoever commands it. See the file's head. */
@@ -68,6 +121,10 @@ export interface ThreadHandle {
   readonly id: string;
   /** The state now, without touching the disk. */
   snapshot(): ThreadSnapshot;
+  /** What the thread is doing. Costs nothing, whatever the thread's length. */
+  status(): ThreadStatus;
+  /** The protocol's Thread without its turns. Costs little, whatever the thread's length. */
+  summary(): Thread;
   /** Items the model would see now. */
   modelContext(): readonly ResponseItem[];
 
@@ -77,6 +134,10 @@ export interface ThreadHandle {
   steer(turnId: string, input: readonly UserInput[] | string): Promise<void>;
   /** Aborts the running turn; resolves when the abort is recorded. `no_turn_running`, `turn_mismatch`. */
   interrupt(turnId: string): Promise<Turn>;
+  /** Answers what the agent asked. False where the question is not open (any more). */
+  answer(questionId: string, answer: Json): boolean;
+  /** Lets the agent's question fail with this reason. False where the question is not open (any more). */
+  refuse(questionId: string, reason: string): boolean;
   /** Replaces the model context by a summary of it, as a turn of its own. */
   compact(): Promise<StartedTurn>;
   /** A review turn in this thread. Detached reviews: ThreadManager.review. */
@@ -113,3 +174,11 @@ export type ManagerEvent =
       readonly reason: "closed" | "idle" | "archived" | "deleted" | "failed";
     }
   | { readonly type: "signal"; readonly threadId: string; readonly signal: Signal };
+
+/** Who hears what threads say as they say it. */
+export interface RuntimeObserver {
+  /** Told synchronously and in order what the threads say; must not throw (what it throws is logged). */
+  event(event: ManagerEvent): void;
+  /** Whether an idle thread stays loaded for this observer. */
+  keepsLoaded?(threadId: string): boolean;
+}

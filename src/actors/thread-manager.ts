@@ -5,6 +5,7 @@
  */
 import type { ResponseItem, Thread } from "../events/index.ts";
 import type { NewThreadMetadata, StoredThread, ThreadMetadataPatch } from "../store/index.ts";
+import type { DynamicTool } from "./agent.ts";
 import type { ForkThreadParams } from "./fork-thread.ts";
 import type { ShutdownOptions, ShutdownReport } from "./shutdown-threads.ts";
 import type { ReviewTarget, StartedTurn, ThreadHandle, ThreadSnapshot, TurnOptions } from "./thread-handle.ts";
@@ -17,6 +18,8 @@ export interface StartThreadParams extends Partial<NewThreadMetadata> {
   readonly effort?: string | null;
   /** Given to the agent with every turn. Default: `baseInstructions`. */
   readonly instructions?: string;
+  /** As in TurnSettings. */
+  readonly tools?: readonly DynamicTool[];
 }
 
 /** How a stored thread is loaded: with which settings of its next turn, and with how much of its turns. */

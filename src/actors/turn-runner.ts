@@ -16,7 +16,9 @@ import {
   type EventMsg,
   isPersisted,
   type ResponseItem,
+  type ThreadItem,
   type TokenUsage,
+  tokenUsageOf,
   validateAppendable,
 } from "../events/index.ts";
 import type { AgentEvent, AgentRequest } from "./agent.ts";
@@ -26,13 +28,14 @@ import { AgentReader, type Ending } from "./agent-reader.ts";
 import { isAssistantMessage, messageText } from "./agents/message-text.ts";
 import { compactionItems } from "./compaction.ts";
 import { type Conversation, contextItems, findTurn } from "./conversation.ts";
+import { plainJson } from "./plain-json.ts";
 import { parseFindings, reviewFindingsItems, reviewLeftItem, reviewPromptItem } from "./review-turn.ts";
 import type { RunningTurn } from "./running-turn.ts";
 import type { ThreadEnvironment } from "./thread-environment.ts";
 import type { Signal } from "./thread-handle.ts";
 import { eventItem } from "./record-items.ts";
 import { completedItems, completionItem, failureItems, interruptionItems, turnEnd, usageItem } from "./turn-records.ts";
-import { completedItem, eventItemId, findingsItems, startedItem } from "./turn-signals.ts";
+import { completedItem, eventItemId, findingsItems, leftItem, startedItem } from "./turn-signals.ts";
 
 /** What a runner needs of its thread. */
 export interface TurnHost {
@@ -42,6 +45,8 @@ export interface TurnHost {
   /** Rejects with the store's fault, and then the thread is done for this run. */
   append(items: readonly AppendableItem[]): Promise<void>;
   tell(signal: Signal): void;
+  /** Signals an item that is complete from the start. */
+  tellItem(turnId: string, item: ThreadItem): void;
 }
 
 /** Events that only the thread itself records: an agent that yields one would corrupt the turns. */
@@ -66,9 +71,9 @@ export async function runTurn(turn: RunningTurn, host: TurnHost): Promise<void> 
   tellProgress(turn, host);
   const ending = await askAgent(turn, host);
   const outcome = ending.type === "completed" ? outcomeOf(turn, host) : ending;
-  turn.isEnding = true;
-  await host.append([...turn.takePending(), ...endItems(turn, host, outcome)]);
-  if (outcome.type === "completed") tellOutcome(turn, host);
+  turn.end();
+  await append(endItems(turn, host, outcome), { turn, host });
+  tellOutcome(turn, host, outcome);
 }
 
 async function askAgent(turn: RunningTurn, host: TurnHost): Promise<Ending> {
@@ -100,6 +105,7 @@ function requestOf(turn: RunningTurn, host: TurnHost): AgentRequest {
     settings,
     signal: turn.signal,
     takeSteering: () => turn.takeSteering(),
+    ask: (question) => turn.questions.ask(question),
   };
 }
 
@@ -121,11 +127,18 @@ async function takeChecked(event: AgentEvent, turn: RunningTurn, host: TurnHost)
       if (!isSilent) host.tell({ type: "item_started", turnId, item: startedItem(event.kind, event.itemId) });
       return undefined;
     case "text_delta":
+      // A reviewer writes for a program; people get the findings when they are recorded.
+      if (turn.plan.task === "turn")
+        host.tell({ type: "text_delta", turnId, itemId: event.itemId, delta: event.delta });
+      return undefined;
     case "reasoning_delta": {
-      const { type, itemId, delta } = event;
-      if (!isSilent) host.tell({ type, turnId, itemId, delta });
+      const { type, itemId, delta, summaryIndex } = event;
+      const part = summaryIndex === undefined ? {} : { summaryIndex };
+      if (!isSilent) host.tell({ type, turnId, itemId, delta, ...part });
       return undefined;
     }
+    case "item_shown":
+      return isSilent ? undefined : await takeShown(event.phase, event.item, { turn, host });
     case "item":
       return await takeItem(event.item, event.itemId, { turn, host });
     case "event":
@@ -141,6 +154,21 @@ interface Place {
   readonly host: TurnHost;
 }
 
+/** Shows what isn't recorded. What was used before it is recorded first: the item may take long. */
+async function takeShown(
+  phase: "started" | "completed",
+  item: ThreadItem,
+  { turn, host }: Place,
+): Promise<SkeinError | undefined> {
+  const shown = plainJson(item);
+  if (shown === undefined)
+    return fault("agent_failed", `the agent showed an item of type ${item.type} that is no JSON`);
+  if (turn.pending.length > 0) await record([], { turn, host });
+  // A copy of what was checked to be an item.
+  host.tell({ type: `item_${phase}`, turnId: turn.id, item: shown as unknown as ThreadItem });
+  return undefined;
+}
+
 async function takeItem(
   item: ResponseItem,
   itemId: string | undefined,
@@ -150,13 +178,21 @@ async function takeItem(
     const text = messageText(item);
     if (text !== "") turn.lastMessage = text;
   }
+  const { task } = turn.plan;
   // Reviews and compactions record their outcome alone, when they end.
-  if (turn.plan.task !== "turn") return undefined;
+  if (task !== "turn") {
+    if (task === "review" && item.type === "reasoning") tellCompleted(item, itemId, { turn, host });
+    return undefined;
+  }
   const refusal = await record(completedItems(item), { turn, host });
   if (refusal !== undefined) return refusal;
+  tellCompleted(item, itemId, { turn, host });
+  return undefined;
+}
+
+function tellCompleted(item: ResponseItem, itemId: string | undefined, { turn, host }: Place): void {
   const shown = completedItem(item, itemId ?? host.environment.ids.next());
   if (shown !== undefined) host.tell({ type: "item_completed", turnId: turn.id, item: shown });
-  return undefined;
 }
 
 async function takeDisplayEvent(event: EventMsg, turn: RunningTurn, host: TurnHost): Promise<SkeinError | undefined> {
@@ -181,12 +217,20 @@ async function record(items: readonly AppendableItem[], { turn, host }: Place): 
   // Checked before the store has it: what throws here is the agent's, what the store throws is its own.
   const checked = validateAppendable(items);
   try {
-    await host.append([...turn.takePending(), ...checked]);
+    await append(checked, { turn, host });
     return undefined;
   } catch (error) {
     if (!isSkeinError(error, "invalid_argument")) throw new StoreFault("the store failed", { cause: error });
     return fault("agent_failed", `the agent yielded what can't be recorded: ${error.message}`, { cause: error });
   }
+}
+
+/** Appends with the usage that waited for it, and tells that first. */
+async function append(items: readonly AppendableItem[], { turn, host }: Place): Promise<void> {
+  const reports = turn.takePending();
+  await host.append([...reports, ...items]);
+  const usage = reports.length === 0 ? null : tokenUsageOf(host.conversation.usage);
+  if (usage !== null) host.tell({ type: "usage_updated", turnId: turn.id, usage });
 }
 
 function takeUsage(usage: TokenUsage, contextWindow: number | null, turn: RunningTurn): void {
@@ -237,15 +281,14 @@ function tellProgress(turn: RunningTurn, host: TurnHost): void {
 }
 
 /** What a review or a compaction leaves is told when its end is durable. */
-function tellOutcome(turn: RunningTurn, host: TurnHost): void {
+function tellOutcome(turn: RunningTurn, host: TurnHost, ending: Ending): void {
   const { task } = turn.plan;
   const turnId = turn.id;
-  if (task === "compact") {
+  const isCompleted = ending.type === "completed";
+  if (task === "compact" && isCompleted) {
     host.tell({ type: "item_completed", turnId, item: { type: "contextCompaction", id: turnId } });
   } else if (task === "review") {
-    const { text, explanation } = parseFindings(turn.lastMessage ?? "");
-    for (const item of findingsItems(turn, explanation, text)) {
-      host.tell({ type: "item_completed", turnId, item });
-    }
+    const items = isCompleted ? findingsItems(turn, parseFindings(turn.lastMessage ?? "").text) : [leftItem(turn)];
+    for (const item of items) host.tellItem(turnId, item);
   }
 }

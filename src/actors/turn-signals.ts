@@ -4,6 +4,7 @@
  */
 import type { EventMsg, ResponseItem, ThreadItem, UserInput } from "../events/index.ts";
 import { isAssistantMessage, messageText, phaseOf, reasoningSummary } from "./agents/message-text.ts";
+import { NO_FINDINGS } from "./review-turn.ts";
 import type { RunningTurn } from "./running-turn.ts";
 
 /** Codex's id of a review's final message. */
@@ -31,18 +32,26 @@ export function userMessage(id: string, input: readonly UserInput[]): ThreadItem
   return { type: "userMessage", id, content };
 }
 
-/** What a turn shows when it begins, under ids made by `nextId`. */
-export function openingItems(turn: RunningTurn, nextId: () => string): readonly ThreadItem[] {
-  const { task, review, input } = turn.plan;
-  if (task === "compact") return [];
-  const said = userMessage(nextId(), input);
-  if (review === null) return [said];
-  return [{ type: "enteredReviewMode", id: turn.id, review: review.hint }, said];
+/** What a review shows before its turn begins. */
+export function reviewMarker(turn: RunningTurn): readonly ThreadItem[] {
+  const { review } = turn.plan;
+  return review === null ? [] : [{ type: "enteredReviewMode", id: turn.id, review: review.hint }];
 }
 
-/** What a review shows when its findings are recorded. */
-export function findingsItems(turn: RunningTurn, explanation: string, text: string): readonly ThreadItem[] {
-  return [{ type: "exitedReviewMode", id: turn.id, review: explanation }, agentMessage(REVIEW_MESSAGE_ID, text, null)];
+/** What a turn shows when it begins, under ids made by `nextId`. */
+export function openingItems(turn: RunningTurn, nextId: () => string): readonly ThreadItem[] {
+  const { task, input } = turn.plan;
+  return task === "compact" ? [] : [userMessage(nextId(), input)];
+}
+
+/** What a review shows when its findings are recorded; a replay's marker has the explanation alone, as Codex's. */
+export function findingsItems(turn: RunningTurn, text: string): readonly ThreadItem[] {
+  return [{ type: "exitedReviewMode", id: turn.id, review: text }, agentMessage(REVIEW_MESSAGE_ID, text, null)];
+}
+
+/** What a review shows that ended without findings. */
+export function leftItem(turn: RunningTurn): ThreadItem {
+  return { type: "exitedReviewMode", id: turn.id, review: NO_FINDINGS };
 }
 
 /** The id under which a display event's item stands in the turn, if it has one. */

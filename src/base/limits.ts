@@ -38,6 +38,12 @@ export const LIMITS = Object.freeze({
   loadedThreadsMax: 100_000,
   /** Tool-call rounds in one turn of responsesAgent. */
   toolRoundsMax: 64,
+  /** Questions of one turn that wait for an answer: more than a person looks at. */
+  openQuestionsMax: 64,
+  /** Characters of one question, or of one item that is only shown, as JSON: a large patch fits. */
+  shownCharsMax: 8_388_608,
+  /** Tools of a client in one turn. */
+  dynamicToolsMax: 256,
   /** Events an agent may yield in one turn of the event loop: past it, interrupts and timers get theirs first. */
   agentEventsPerLoopTurn: 64,
   /** Reports of usage that wait for a turn's next append before they get one of their own. */

@@ -20,6 +20,9 @@ export function lifecycleEventOf(event: ManagerEvent): LifecycleEvent | undefine
     case "item_completed":
     case "text_delta":
     case "reasoning_delta":
+    case "usage_updated":
+    case "question_asked":
+    case "question_settled":
       return undefined;
   }
 }

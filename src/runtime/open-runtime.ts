@@ -12,6 +12,7 @@ import {
   type ResumeOptions,
   type ReviewOptions,
   type ReviewTarget,
+  type RuntimeObserver,
   type ShutdownOptions,
   type ShutdownReport,
   shutdownTimeoutMs,
@@ -42,6 +43,7 @@ import type { StateDb } from "../projections/index.ts";
 import { lifecycleEventOf } from "./lifecycle-events.ts";
 import type { Runtime, RuntimeFeed } from "./runtime.ts";
 import { openStateDb } from "./state-db.ts";
+import { RuntimeObservers } from "./runtime-observers.ts";
 import { checkRuntimeOptions, type RuntimeOptions } from "./runtime-options.ts";
 import {
   openThreadFeed,
@@ -108,6 +110,7 @@ class StoreRuntime implements Runtime {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #hub: FeedHub<Signal>;
+  readonly #observers: RuntimeObservers;
   /** One RuntimeThread a handle, so that the same thread is the same object. */
   readonly #threads = new WeakMap<ThreadHandle, RuntimeThread>();
   #closing: Promise<ShutdownReport> | undefined;
@@ -125,11 +128,16 @@ class StoreRuntime implements Runtime {
       ...(logger === undefined ? {} : { logger }),
     });
     this.#hub = hub;
+    const observers = new RuntimeObservers(this.#logger);
+    this.#observers = observers;
     this.manager = createThreadManager({
       store,
       agent,
-      onEvent: (event) => publish(hub, event),
-      hasSubscribers: (threadId) => hub.hasSubscribers(threadId),
+      onEvent: (event) => {
+        observers.tell(event);
+        publish(hub, event);
+      },
+      hasSubscribers: (threadId) => hub.hasSubscribers(threadId) || observers.keepLoaded(threadId),
       defaults: {
         ...(cwd === undefined ? {} : { cwd }),
         ...(model === undefined ? {} : { model }),
@@ -219,6 +227,11 @@ class StoreRuntime implements Runtime {
 
   events(options?: RuntimeFeedOptions): RuntimeFeed {
     return this.#hub.openRuntimeFeed(options);
+  }
+
+  observe(observer: RuntimeObserver): () => void {
+    this.#openStore();
+    return this.#observers.add(observer);
   }
 
   async close(options?: ShutdownOptions): Promise<ShutdownReport> {

@@ -4,7 +4,7 @@
  */
 import type { ReviewTarget, Signal, StartedTurn, ThreadHandle, ThreadSnapshot, TurnOptions } from "../actors/index.ts";
 import { rejection } from "../base/index.ts";
-import type { ResponseItem, Turn, UserInput } from "../events/index.ts";
+import type { Json, ResponseItem, Thread, ThreadStatus, Turn, UserInput } from "../events/index.ts";
 import type { StoredThread, ThreadMetadataPatch } from "../store/index.ts";
 import type { EventFeed, FeedEvent, FeedHub, FeedOptions } from "../streams/index.ts";
 
@@ -65,6 +65,22 @@ class HandleWithFeed implements RuntimeThread {
 
   snapshot(): ThreadSnapshot {
     return this.#handle.snapshot();
+  }
+
+  status(): ThreadStatus {
+    return this.#handle.status();
+  }
+
+  summary(): Thread {
+    return this.#handle.summary();
+  }
+
+  answer(questionId: string, answer: Json): boolean {
+    return this.#handle.answer(questionId, answer);
+  }
+
+  refuse(questionId: string, reason: string): boolean {
+    return this.#handle.refuse(questionId, reason);
   }
 
   modelContext(): readonly ResponseItem[] {

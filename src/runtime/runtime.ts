@@ -11,6 +11,7 @@ import type {
   ResumeOptions,
   ReviewOptions,
   ReviewTarget,
+  RuntimeObserver,
   ShutdownOptions,
   ShutdownReport,
   StartedReview,
@@ -90,6 +91,11 @@ export interface Runtime extends AsyncDisposable {
   threadEvents(threadId: string, options?: ThreadFeedOptions): Promise<ThreadFeed>;
   /** What starts, ends and moves, over all threads, from now on: an Observable and an AsyncIterable. */
   events(options?: RuntimeFeedOptions): RuntimeFeed;
+  /**
+   * Tells an observer everything that threads say, synchronously and in order, from now on and until the
+   * runtime is closed. Answers how to end it. `invalid_argument` for what has no `event`.
+   */
+  observe(observer: RuntimeObserver): () => void;
 
   /**
    * Interrupts what runs, flushes and unloads every thread, ends the feeds, and closes the store if the

@@ -191,6 +191,7 @@ describe("signals of a turn", () => {
       "text_delta",
       "text_delta",
       "item_completed:agentMessage",
+      "usage_updated",
       "status_changed:idle",
       "turn_completed",
     ]);

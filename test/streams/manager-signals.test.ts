@@ -32,6 +32,9 @@ function publish(hub: FeedHub<Signal>, event: ManagerEvent): void {
     case "item_completed":
     case "text_delta":
     case "reasoning_delta":
+    case "usage_updated":
+    case "question_asked":
+    case "question_settled":
       return;
   }
 }

@@ -2,13 +2,16 @@
  * responsesAgent: any endpoint that speaks the streaming Responses API of OpenAI, through the official
  * `openai` package, which is only loaded with the first request. It keeps no state: each request holds
  * the whole context. Tools are functions that the embedder registers; calls of one answer run one
- * after another, in the order the model gave, and a tool that throws is an answer to the model.
+ * after another, in the order the model gave, and a tool that throws is an answer to the model. Tools of a client
+ * (TurnSettings.tools) are offered beside them, and their calls asked.
  */
 import type OpenAI from "openai";
 
 import { type Clock, fault, LIMITS, rejection, systemClock } from "../../base/index.ts";
-import type { ResponseItem } from "../../events/index.ts";
-import type { Agent, AgentEvent, AgentRequest } from "../agent.ts";
+import type { Json, ResponseItem } from "../../events/index.ts";
+import type { Agent, AgentEvent, AgentRequest, DynamicTool } from "../agent.ts";
+import { toolKey } from "../dynamic-tools.ts";
+import { askClient, type ToolCall } from "./client-tool-call.ts";
 import { type FunctionTool, type RequestFrame, toRequestBody } from "./responses-request.ts";
 import { type RetryPolicy, streamAnswer, type StreamSource } from "./responses-stream.ts";
 
@@ -83,16 +86,19 @@ interface LoopParts {
 /** Asks, runs the tools that were called, asks again; ends when nothing is left to answer. */
 async function* runToolLoop(request: AgentRequest, parts: LoopParts): AsyncGenerator<AgentEvent> {
   const context: ResponseItem[] = [...request.context];
+  const clientTools = clientToolsOf(request, parts.tools);
   for (let round = 0; round <= LIMITS.toolRoundsMax; round += 1) {
     for (const { item } of request.takeSteering()) context.push(item);
     const answer = yield* streamAnswer(parts.source, toRequestBody(request, context, parts.frame));
     context.push(...answer.items);
     const calls = answer.items.filter((item) => item.type === "function_call");
     for (const call of calls) {
-      const output = await runTool(call, request, parts.tools);
+      const output = yield* runTool(call, request, { ...parts, clientTools });
       request.signal.throwIfAborted();
-      context.push(output);
-      yield { type: "item", item: output };
+      const { call_id } = call;
+      const item: ResponseItem = { type: "function_call_output", call_id, output };
+      context.push(item);
+      yield { type: "item", item };
     }
     if (calls.length > 0) continue;
     const steered = request.takeSteering();
@@ -104,32 +110,59 @@ async function* runToolLoop(request: AgentRequest, parts: LoopParts): AsyncGener
   });
 }
 
-/** The output of one call; what goes wrong in it is told to the model, not thrown. */
-async function runTool(
-  call: ResponseItem,
-  request: AgentRequest,
-  tools: ReadonlyMap<string, FunctionTool>,
-): Promise<ResponseItem> {
-  const { name, call_id: callId, arguments: text } = call;
-  const answer = (output: string): ResponseItem => ({ type: "function_call_output", call_id: callId, output });
-  const tool = typeof name === "string" ? tools.get(name) : undefined;
-  if (tool === undefined) {
-    const known = [...tools.keys()].join(", ");
-    return answer(`error: there is no tool ${String(name)}; there are: ${known === "" ? "none" : known}`);
+type ClientTools = ReadonlyMap<string, DynamicTool>;
+
+/** The client's tools by what a model calls them. `agent_failed` where one has the name of a tool of our own. */
+function clientToolsOf(request: AgentRequest, own: LoopParts["tools"]): ClientTools {
+  const tools = new Map<string, DynamicTool>();
+  for (const tool of request.settings.tools ?? []) {
+    const key = toolKey(tool);
+    if (own.has(key))
+      throw fault("agent_failed", `a tool of the client has the name of one of the agent's own: ${key}`);
+    tools.set(key, tool);
   }
+  return tools;
+}
+
+/** The output of one call; what goes wrong in it is told to the model, not thrown. */
+async function* runTool(
+  item: ResponseItem,
+  request: AgentRequest,
+  { source, tools, clientTools }: LoopParts & { readonly clientTools: ClientTools },
+): AsyncGenerator<AgentEvent, Json> {
+  const call = toToolCall(item);
+  const key = toolKey(call);
+  const tool = tools.get(key);
+  if (tool === undefined && !clientTools.has(key)) {
+    const known = [...tools.keys(), ...clientTools.keys()].join(", ");
+    return `error: there is no tool ${key}; there are: ${known === "" ? "none" : known}`;
+  }
+  const { text } = call;
   let args: unknown;
   try {
-    args = typeof text === "string" && text.trim() !== "" ? JSON.parse(text) : {};
+    args = text.trim() === "" ? {} : JSON.parse(text);
   } catch (error) {
-    return answer(`error: the arguments are not JSON: ${reasonOf(error)}`);
+    return `error: the arguments are not JSON: ${reasonOf(error)}`;
   }
+  if (tool === undefined) return yield* askClient({ ...call, arguments: args as Json }, request, source.clock);
   try {
     const { signal, threadId } = request;
     const output = await tool.run(args, { signal, threadId });
-    return answer(typeof output === "string" ? output : (JSON.stringify(output) ?? ""));
+    return typeof output === "string" ? output : (JSON.stringify(output) ?? "");
   } catch (error) {
-    return answer(`error: ${reasonOf(error)}`);
+    return `error: ${reasonOf(error)}`;
   }
+}
+
+/** What a model called, with its arguments as it wrote them. */
+function toToolCall(item: ResponseItem): Omit<ToolCall, "arguments"> & { readonly text: string } {
+  const { name, namespace, call_id: callId, arguments: text } = item;
+  return {
+    callId: typeof callId === "string" ? callId : "",
+    name: String(name),
+    namespace: typeof namespace === "string" ? namespace : null,
+    text: typeof text === "string" ? text : "",
+  };
 }
 
 /** Retries and logging are ours: the client's own would repeat requests unseen and write to the console. */

@@ -10,7 +10,7 @@
 import type { Responses } from "openai/resources/responses/responses";
 
 import type { ResponseItem } from "../../events/index.ts";
-import type { AgentRequest } from "../agent.ts";
+import type { AgentRequest, DynamicTool } from "../agent.ts";
 
 /** A function the model may call. */
 export interface FunctionTool {
@@ -59,7 +59,7 @@ export function toRequestBody(
   const instructions = [task === "review" ? REVIEW_INSTRUCTIONS : undefined, ownInstructions]
     .filter((text) => text !== undefined && text !== "")
     .join("\n\n");
-  const tools = task === "compact" ? [] : frame.tools;
+  const tools = task === "compact" ? [] : [...frame.tools.map(toToolParam), ...toClientTools(settings.tools ?? [])];
   const effort = settings.effort ?? null;
   const schema = task === "turn" ? settings.outputSchema : undefined;
   return {
@@ -68,7 +68,7 @@ export function toRequestBody(
     stream: true,
     store: false,
     ...(instructions === "" ? {} : { instructions }),
-    ...(tools.length === 0 ? {} : { tools: tools.map(toToolParam), parallel_tool_calls: true }),
+    ...(tools.length === 0 ? {} : { tools, parallel_tool_calls: true }),
     ...(effort === null
       ? {}
       : {
@@ -147,4 +147,29 @@ function userMessage(text: string): Responses.ResponseInputItem {
 function toToolParam(tool: FunctionTool): Responses.FunctionTool {
   const { name, description, parameters } = tool;
   return { type: "function", name, description, parameters: { ...parameters }, strict: false };
+}
+
+/** A client's tools as the API has them; those of one namespace together, where its first stands. */
+function toClientTools(tools: readonly DynamicTool[]): readonly Responses.Tool[] {
+  const params: Responses.Tool[] = [];
+  const groups = new Map<string, Responses.NamespaceTool>();
+  for (const tool of tools) {
+    const { namespace = null } = tool;
+    if (namespace === null) {
+      params.push(clientFunction(tool));
+      continue;
+    }
+    let group = groups.get(namespace);
+    if (group === undefined) {
+      group = { type: "namespace", name: namespace, description: `Tools of ${namespace}.`, tools: [] };
+      groups.set(namespace, group);
+      params.push(group);
+    }
+    group.tools.push(clientFunction(tool));
+  }
+  return params;
+}
+
+function clientFunction({ name, description, inputSchema }: DynamicTool): Responses.FunctionTool {
+  return { type: "function", name, description, parameters: inputSchema as Record<string, unknown>, strict: false };
 }

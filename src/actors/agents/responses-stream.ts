@@ -136,7 +136,12 @@ function takeEvent(event: Responses.ResponseStreamEvent, collected: Collected): 
     case "response.output_text.delta":
       return { type: "text_delta", itemId: event.item_id, delta: event.delta };
     case "response.reasoning_summary_text.delta":
-      return { type: "reasoning_delta", itemId: event.item_id, delta: event.delta };
+      return {
+        type: "reasoning_delta",
+        itemId: event.item_id,
+        delta: event.delta,
+        ...(isCount(event.summary_index) ? { summaryIndex: event.summary_index } : {}),
+      };
     case "response.output_item.done":
       collect(event.item, collected);
       return undefined;
@@ -188,7 +193,9 @@ function toRecordedItem(item: Responses.ResponseOutputItem): ResponseItem {
     return { type: "reasoning", summary, content, encrypted_content };
   }
   if (item.type === "function_call") {
-    return { type: "function_call", name: item.name, arguments: item.arguments, call_id: item.call_id };
+    const { name, namespace, arguments: args, call_id } = item;
+    const group = typeof namespace === "string" ? { namespace } : {};
+    return { type: "function_call", name, ...group, arguments: args, call_id };
   }
   return item as unknown as ResponseItem;
 }
@@ -206,5 +213,9 @@ function toTokenUsage(usage: Responses.ResponseUsage | null | undefined): TokenU
 
 /** An endpoint that only resembles the API may leave counts out: not known counts as none. */
 function countOf(count: unknown): number {
-  return typeof count === "number" && Number.isSafeInteger(count) && count >= 0 ? count : 0;
+  return isCount(count) ? count : 0;
+}
+
+function isCount(count: unknown): count is number {
+  return typeof count === "number" && Number.isSafeInteger(count) && count >= 0;
 }

@@ -4,8 +4,8 @@
  * can look at what a model would have seen.
  */
 import { type Clock, sleep, systemClock } from "../../base/index.ts";
-import type { ResponseItem, TokenUsage } from "../../events/index.ts";
-import type { Agent, AgentEvent, AgentRequest, SteeredInput } from "../agent.ts";
+import type { Json, ResponseItem, TokenUsage } from "../../events/index.ts";
+import type { Agent, AgentEvent, AgentQuestion, AgentRequest, SteeredInput } from "../agent.ts";
 import { assistantMessage, inputText } from "./message-text.ts";
 
 /** One step of a scripted turn. */
@@ -30,6 +30,8 @@ export type ScriptStep =
   | { readonly hang: true }
   /** Takes what was steered and says `Steered: <text>` for each. */
   | { readonly answerSteering: true }
+  /** Asks, and waits for the answer; `then` says how the script goes on with it. A refusal fails the turn. */
+  | { readonly ask: AgentQuestion; readonly then?: (answer: Json) => readonly ScriptStep[] }
   /** Fails the turn. */
   | { readonly fail: Error };
 
@@ -52,7 +54,11 @@ export interface AgentScript {
 export type RecordedRequest = Pick<
   AgentRequest,
   "task" | "threadId" | "turnId" | "context" | "input" | "settings" | "signal"
-> & { readonly steered: readonly SteeredInput[] };
+> & {
+  readonly steered: readonly SteeredInput[];
+  /** What its questions were answered with, in the order of the answers. */
+  readonly answers: readonly Json[];
+};
 
 /** An agent that plays a script and keeps what it was asked. */
 export interface ScriptedAgent extends Agent {
@@ -77,27 +83,31 @@ export function scriptedAgent(script: AgentScript): ScriptedAgent {
       const turn = script.turns[runs] ?? otherwise;
       runs += 1;
       const steered: SteeredInput[] = [];
+      const answers: Json[] = [];
       const { task, threadId, turnId, input, settings, signal } = request;
       const context = [...request.context];
-      requests.push({ task, threadId, turnId, context, input, settings, signal, steered });
+      requests.push({ task, threadId, turnId, context, input, settings, signal, steered, answers });
       if (requests.length > REQUESTS_KEPT_MAX) requests.shift();
       const steps = typeof turn === "function" ? turn(request) : turn;
-      for (const [index, step] of steps.entries()) {
-        yield* playStep({ step, request, clock, steered, itemId: `item_${turnId}_${index}` });
-      }
+      yield* playSteps(steps, { request, clock, steered, answers, itemId: `item_${turnId}` });
     },
   };
 }
 
-interface StepPlay {
-  readonly step: ScriptStep;
+interface Play {
   readonly request: AgentRequest;
   readonly clock: Clock;
   readonly steered: SteeredInput[];
+  readonly answers: Json[];
   readonly itemId: string;
 }
 
-async function* playStep({ step, request, clock, steered, itemId }: StepPlay): AsyncGenerator<AgentEvent> {
+async function* playSteps(steps: readonly ScriptStep[], play: Play): AsyncGenerator<AgentEvent> {
+  for (const [index, step] of steps.entries()) yield* playStep(step, { ...play, itemId: `${play.itemId}_${index}` });
+}
+
+async function* playStep(step: ScriptStep, play: Play): AsyncGenerator<AgentEvent> {
+  const { request, clock, steered, answers, itemId } = play;
   const { signal } = request;
   if ("say" in step) {
     yield* sayText(itemId, step.say);
@@ -130,6 +140,10 @@ async function* playStep({ step, request, clock, steered, itemId }: StepPlay): A
       steered.push(taken);
       yield* sayText(`${itemId}_${index}`, `Steered: ${inputText(taken.input)}`);
     }
+  } else if ("ask" in step) {
+    const answer = await request.ask(step.ask);
+    answers.push(answer);
+    yield* playSteps(step.then?.(answer) ?? [], play);
   } else {
     throw step.fail;
   }

@@ -60,6 +60,9 @@ export function createChatScreen(out: Output): ChatScreen {
         case "turn_started":
         case "item_started":
         case "status_changed":
+        case "usage_updated":
+        case "question_asked":
+        case "question_settled":
           return "";
       }
     },

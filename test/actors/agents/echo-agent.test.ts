@@ -19,6 +19,7 @@ function requestOf(more: Partial<AgentRequest> = {}): AgentRequest {
     settings: { model: "echo", cwd: "/srv" },
     signal: new AbortController().signal,
     takeSteering: () => [],
+    ask: () => Promise.reject(new Error("nobody is there")),
     ...more,
   };
 }

@@ -46,6 +46,7 @@ function requestOf(text: string, more: Partial<AgentRequest> = {}): AgentRequest
     settings: { model: "m-1", cwd: "/srv" },
     signal: new AbortController().signal,
     takeSteering: () => [],
+    ask: () => Promise.reject(new Error("nobody is there")),
     ...more,
   };
 }
