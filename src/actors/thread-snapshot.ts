@@ -1,5 +1,6 @@
 /**
- * A loaded thread as its callers see it: status, summary, snapshot. Pure; only the snapshot builds turns.
+ * A loaded thread as its callers see it: its status, its summary without turns, and its snapshot. Pure; only the
+ * snapshot builds turns, so that status and summary cost the same however long the thread is.
  */
 import type { SkeinError } from "../base/index.ts";
 import { type Thread, type ThreadStatus, tokenUsageOf, usageTurnIdOf } from "../events/index.ts";

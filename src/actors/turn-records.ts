@@ -173,9 +173,21 @@ function addUsage(total: TokenUsage | null, last: TokenUsage): TokenUsage {
   };
 }
 
+/** Codex's words for what a model's answer says went wrong. */
+const ANSWER_FAILURES: Readonly<Record<string, string>> = Object.freeze({
+  context_length_exceeded: "context_window_exceeded",
+  insufficient_quota: "usage_limit_exceeded",
+  invalid_prompt: "bad_request",
+  server_is_overloaded: "server_overloaded",
+  slow_down: "server_overloaded",
+});
+
 /** Codex's word for why a turn failed, as the file has it. */
 function codexErrorInfo(failure: SkeinError): Json {
-  const { status } = failure.data;
+  const { status, errorCode } = failure.data;
+  const said =
+    typeof errorCode === "string" && Object.hasOwn(ANSWER_FAILURES, errorCode) ? ANSWER_FAILURES[errorCode] : null;
+  if (typeof said === "string") return said;
   if (typeof status !== "number") return "other";
   if (status === 400 || status === 422) return "bad_request";
   if (status === 401 || status === 403) return "unauthorized";

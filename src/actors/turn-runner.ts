@@ -163,7 +163,8 @@ async function takeShown(
   const shown = plainJson(item);
   if (shown === undefined)
     return fault("agent_failed", `the agent showed an item of type ${item.type} that is no JSON`);
-  if (turn.pending.length > 0) await record([], { turn, host });
+  const refusal = turn.pending.length === 0 ? undefined : await record([], { turn, host });
+  if (refusal !== undefined) return refusal;
   // A copy of what was checked to be an item.
   host.tell({ type: `item_${phase}`, turnId: turn.id, item: shown as unknown as ThreadItem });
   return undefined;
