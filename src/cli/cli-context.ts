@@ -32,6 +32,8 @@ export interface CliContext {
   readonly logger: Logger;
   /** Calls `run` at each Ctrl-C instead of ending the process, until the returned function is called. */
   onInterrupt(run: () => void): () => void;
+  /** The same for everything that asks a process to stop: Ctrl-C, SIGTERM, and a terminal that went away. */
+  onStop(run: () => void): () => void;
   /** A display for work that may take over a second. */
   startProgress(label: string): Progress;
   /** Tells the display that was started last, while it runs, of work that goes on below the command's own. */

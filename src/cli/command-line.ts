@@ -95,7 +95,7 @@ function closingHelp(): string {
     "Exit codes:",
     ...codes,
     "",
-    "Environment: SKEIN_HOME, OPENAI_API_KEY and OPENAI_BASE_URL (chat), NO_COLOR, SKEIN_DEBUG=1 (stacks).",
+    "Environment: SKEIN_HOME, OPENAI_API_KEY and OPENAI_BASE_URL (chat, serve), NO_COLOR, SKEIN_DEBUG=1 (stacks).",
   ].join("\n");
 }
 
@@ -118,6 +118,47 @@ function addTalkingCommands(program: Command, ask: Ask): void {
       .option("--base-url <url>", "an OpenAI-compatible endpoint (responses; default: $OPENAI_BASE_URL, then OpenAI)"),
     ask,
     async () => (await import("./commands/chat-command.ts")).runChat,
+  );
+  addServingCommands(program, ask);
+}
+
+/** Each option has its environment variable, for whoever starts it can't always add arguments. */
+function addServingCommands(program: Command, ask: Ask): void {
+  on(
+    program
+      .command("serve")
+      .description("serve the threads to clients of Codex's app-server protocol, and of skein/client")
+      .addOption(
+        new Option(
+          "--listen <address>",
+          "stdio://, unix://PATH or ws://HOST:PORT; may be repeated (default: stdio, on a terminal ws://127.0.0.1:4500)",
+        )
+          .argParser(collect)
+          .env("SKEIN_LISTEN"),
+      )
+      .addOption(
+        new Option("--agent <name>", "who answers").choices(["echo", "responses"]).default("echo").env("SKEIN_AGENT"),
+      )
+      .addOption(new Option("--model <name>", "the model to ask (responses)").env("SKEIN_MODEL"))
+      .addOption(new Option("--base-url <url>", "an OpenAI-compatible endpoint (responses)").env("SKEIN_BASE_URL"))
+      .addOption(
+        new Option("--provider <name>", "what threads record as their model provider (responses; default openai)").env(
+          "SKEIN_PROVIDER",
+        ),
+      )
+      .option(
+        "--allow-origin <origin>",
+        "a browser page's origin that may connect by WebSocket (may be repeated)",
+        collect,
+      )
+      .addHelpText("after", "\nOther machines need a token: SKEIN_TOKEN. The endpoint's key is OPENAI_API_KEY."),
+    ask,
+    async () => (await import("./commands/serve-command.ts")).runServe,
+  );
+  on(
+    program.command("schema").description("print the protocol that serve speaks, as JSON Schema"),
+    ask,
+    async () => (await import("./commands/schema-command.ts")).runSchema,
   );
 }
 

@@ -2,7 +2,7 @@
  * The `skein` command: one call from the process's arguments to its exit code. It never exits the
  * process itself, so that what was written is flushed and what was opened is closed.
  *
- * Only what the asked command needs is loaded: `skein list` starts in well under 0.2 s.
+ * Only what the asked command needs is loaded.
  */
 import { resolve } from "node:path";
 
@@ -33,6 +33,13 @@ export async function main(argv: readonly string[]): Promise<ExitCode> {
   }
 }
 
+function listenTo(signals: readonly NodeJS.Signals[], run: () => void): () => void {
+  for (const signal of signals) process.on(signal, run);
+  return () => {
+    for (const signal of signals) process.off(signal, run);
+  };
+}
+
 async function createContext(options: GlobalOptions, out: Output, err: Output): Promise<CliContext> {
   const { env } = process;
   const cwd = process.cwd();
@@ -54,10 +61,8 @@ async function createContext(options: GlobalOptions, out: Output, err: Output): 
     script: process.argv[1],
     clock: systemClock,
     logger,
-    onInterrupt: (run) => {
-      process.on("SIGINT", run);
-      return () => process.off("SIGINT", run);
-    },
+    onInterrupt: (run) => listenTo(["SIGINT"], run),
+    onStop: (run) => listenTo(["SIGINT", "SIGTERM", "SIGHUP"], run),
     startProgress: (label) => {
       shown = startProgress({ output: err, clock: systemClock, label, isForced: options.progress === true });
       return shown;

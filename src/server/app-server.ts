@@ -95,7 +95,8 @@ export class AppServer {
     const { runtime, agent, home = null, cwd = process.cwd(), models } = options;
     const { clock = systemClock, logger = silentLogger } = options;
     const { ids = createIdSource(clock), memories = noMemories, checkpoints = null } = options;
-    if (runtime.store.kind === "" || agent.name === "") throw rejection("invalid_argument", "a runtime and an agent are needed");
+    if (runtime.store.kind === "" || agent.name === "")
+      throw rejection("invalid_argument", "a runtime and an agent are needed");
     const threads = new ServerThreads(runtime, async () => {
       const store = createMemoryThreadStore({ clock, ids });
       const ephemeral = await openRuntime({ store, agent, cwd, clock, ids, logger });

@@ -1,6 +1,6 @@
 /**
  * Who a client says it is, and what the server calls itself to it. The user agent begins with the first client's
- * name, as in the peer, for some clients look for their own name in it; then Skein's version and the machine.
+ * name and the peer's version, as clients expect it; then the machine, and Skein's own version.
  */
 import { arch, release, type } from "node:os";
 
@@ -32,7 +32,11 @@ export function checkClientInfo({ clientInfo, capabilities }: RequestParams<"ini
   };
 }
 
-/** `first/0.1.0 (Linux 6.1; x64) skein (name; 1.2)` */
+/** The version of the peer whose protocol this is: clients look for the first x.y.z in the user agent, and compare. */
+const PROTOCOL_VERSION = "0.130.0";
+
+/** `first/0.130.0 (Linux 6.1; x64) skein/0.1.0 (name; 1.2)` */
 export function userAgentOf(originator: string, { name, version }: InitializedClient): string {
-  return `${originator}/${SKEIN_VERSION} (${type()} ${release()}; ${arch()}) skein (${name}; ${version})`;
+  const system = `${type()} ${release()}; ${arch()}`;
+  return `${originator}/${PROTOCOL_VERSION} (${system}) skein/${SKEIN_VERSION} (${name}; ${version})`;
 }

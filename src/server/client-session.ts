@@ -12,7 +12,7 @@ import { isSkeinError } from "../base/index.ts";
 import type { Json } from "../events/index.ts";
 import type { AppServer } from "./app-server.ts";
 import { checkClientInfo, type InitializedClient, userAgentOf } from "./client-info.ts";
-import { handlers } from "./handlers/index.ts";
+import { type HandledMethod, handlers } from "./handlers/index.ts";
 import {
   encodeError,
   encodeNotification,
@@ -25,7 +25,6 @@ import {
   parseParams,
   REQUESTS,
   type RequestId,
-  type RequestMethod,
   type RequestParams,
   type RequestResult,
   type RpcErrorBody,
@@ -86,7 +85,10 @@ export class ClientSession implements ConnectionHandler {
     const envelope = parseEnvelope(text);
     if (envelope === null) {
       const { logger } = this.#server.context;
-      logger.warn({ client: this.name, bytes: text.length }, "dropped a message that is no request, answer or notification");
+      logger.warn(
+        { client: this.name, bytes: text.length },
+        "dropped a message that is no request, answer or notification",
+      );
       return;
     }
     this.#take(envelope);
@@ -151,7 +153,7 @@ export class ClientSession implements ConnectionHandler {
   }
 
   /** In the thread's queue where the method has one. */
-  async #queue<Method extends RequestMethod>(
+  async #queue<Method extends HandledMethod>(
     method: Method,
     params: RequestParams<Method>,
     id: RequestId,
@@ -164,7 +166,7 @@ export class ClientSession implements ConnectionHandler {
     }
   }
 
-  async #handle<Method extends RequestMethod>(
+  async #handle<Method extends HandledMethod>(
     method: Method,
     params: RequestParams<Method>,
     id: RequestId,
@@ -178,7 +180,7 @@ export class ClientSession implements ConnectionHandler {
     } catch (error) {
       this.#refuse(id, this.#errorBody(error, { method, params }));
     } finally {
-      call.finish();
+      await call.finish();
     }
   }
 
@@ -202,7 +204,7 @@ export class ClientSession implements ConnectionHandler {
     return this.#client;
   }
 
-  #checkGate<Method extends RequestMethod>(
+  #checkGate<Method extends HandledMethod>(
     method: Method,
     params: RequestParams<Method>,
     client: InitializedClient,

@@ -2,6 +2,7 @@
  * One request under way: who asked, and what must wait for its answer. Handlers are thin functions from checked
  * params to a result; what they start is told behind their answer when they hold it back here first.
  */
+import { nextLoopTurn } from "../base/index.ts";
 import type { ClientSession } from "./client-session.ts";
 import type { RequestMethod, RequestParams, RequestResult } from "./protocol/index.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -37,8 +38,13 @@ export class RequestCall {
     this.#releases.push(this.server.channels.hold(threadId));
   }
 
-  /** The answer was written. */
-  finish(): void {
+  /**
+   * The answer was written. What was held back leaves in a later turn of the event loop, so that it is not in one
+   * write with the answer: there are clients that begin to listen only when they have read that.
+   */
+  async finish(): Promise<void> {
+    if (this.#releases.length === 0) return;
+    await nextLoopTurn();
     for (const release of this.#releases) release();
     this.#releases.length = 0;
   }

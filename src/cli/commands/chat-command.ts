@@ -2,20 +2,16 @@
  * `skein chat`: talk to an agent, in a new thread or in one that is there. A thread appears in the home
  * with its first turn; its id is said on standard error at the end, however the chat ended.
  */
-import { type Agent, echoAgent, responsesAgent, type TurnOptions } from "../../actors/index.ts";
-import { rejection } from "../../base/index.ts";
+import { echoAgent, responsesAgent, type TurnOptions } from "../../actors/index.ts";
 import type { Runtime, RuntimeThread } from "../../runtime/index.ts";
 import type { StoredThread } from "../../store/index.ts";
+import { type AgentChoice, makeAgent } from "../agent-choice.ts";
 import { type CliContext, note } from "../cli-context.ts";
 import type { ExitCode } from "../exit-codes.ts";
 import { withRuntime } from "../open-home.ts";
 import { chooseThread, type ThreadChoice } from "../resolve-thread-id.ts";
 
-interface ChatOptions extends ThreadChoice {
-  readonly agent: "echo" | "responses";
-  readonly model?: string;
-  readonly baseUrl?: string;
-}
+interface ChatOptions extends ThreadChoice, AgentChoice {}
 
 /** Chats until the input ends or the person leaves. */
 export async function runChat(context: CliContext, options: ChatOptions): Promise<ExitCode> {
@@ -32,22 +28,6 @@ export async function runChat(context: CliContext, options: ChatOptions): Promis
     } finally {
       await sayWhichThread(context, thread);
     }
-  });
-}
-
-function makeAgent(context: CliContext, options: ChatOptions): Agent {
-  const { model, baseUrl } = options;
-  if (options.agent === "echo") {
-    if (model !== undefined || baseUrl !== undefined) {
-      throw rejection("invalid_argument", "--model and --base-url are for --agent responses");
-    }
-    return echoAgent({ clock: context.clock });
-  }
-  // The key comes from OPENAI_API_KEY alone: an argument would be readable in every process list.
-  return responsesAgent({
-    clock: context.clock,
-    ...(model === undefined ? {} : { model }),
-    ...(baseUrl === undefined ? {} : { baseUrl }),
   });
 }
 

@@ -13,8 +13,11 @@ import { threadReadHandlers } from "./thread-read-handlers.ts";
 import { threadResumeHandlers } from "./thread-resume-handlers.ts";
 import { turnHandlers } from "./turn-handlers.ts";
 
+/** Every method that is answered but by the session itself. */
+export type HandledMethod = Exclude<RequestMethod, "initialize">;
+
 /** All of them, by method. */
-export const handlers: HandlersOf<Exclude<RequestMethod, "initialize">> = {
+export const handlers: HandlersOf<HandledMethod> = {
   ...threadLoadHandlers,
   ...threadResumeHandlers,
   ...threadChangeHandlers,

@@ -6,7 +6,14 @@ import { resolve } from "node:path";
 
 import { canonicalThreadId } from "../../base/index.ts";
 import { copyToEphemeral } from "../ephemeral-copy.ts";
-import { announceStarted, checkLoadParams, instructionsOf, loadedAnswer, overridesOf, tellRestoredUsage } from "../loaded-answer.ts";
+import {
+  announceStarted,
+  checkLoadParams,
+  instructionsOf,
+  loadedAnswer,
+  overridesOf,
+  tellRestoredUsage,
+} from "../loaded-answer.ts";
 import type { Handler, HandlersOf } from "../request-call.ts";
 import { invalidRequest } from "../rpc-error.ts";
 import { threadIdOfPath } from "../rollout-path.ts";

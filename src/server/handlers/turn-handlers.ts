@@ -80,11 +80,7 @@ async function forkForReview(source: RuntimeThread, call: RequestCall): Promise<
 }
 
 /** Starts a turn; where one runs, its input goes into that one. Gives the id of the turn that runs it. */
-async function startOrSteer(
-  thread: RuntimeThread,
-  input: readonly UserInput[],
-  options: TurnOptions,
-): Promise<string> {
+async function startOrSteer(thread: RuntimeThread, input: readonly UserInput[], options: TurnOptions): Promise<string> {
   for (let attempt = 1; ; attempt += 1) {
     try {
       return (await thread.startTurn(input, options)).turnId;
@@ -128,7 +124,8 @@ function steerRefusal(error: unknown): unknown {
 function tellMemories(thread: RuntimeThread, { server }: RequestCall): void {
   if (server.threads.isEphemeral(thread.id)) return;
   const { source, cwd } = thread.summary();
-  const isRoot = typeof source === "string" || (typeof source === "object" && source !== null && !("subAgent" in source));
+  const isRoot =
+    typeof source === "string" || (typeof source === "object" && source !== null && !("subAgent" in source));
   if (isRoot) server.memories.rootTurnStarted({ threadId: thread.id, cwd });
 }
 

@@ -1,0 +1,43 @@
+/**
+ * What `skein serve` says to a person when it is ready: where it listens, where the threads are, how to connect,
+ * and how to have a real model answer.
+ */
+import type { Output } from "../output.ts";
+
+/** What the screen tells. */
+export interface ServeScreen {
+  readonly addresses: readonly string[];
+  readonly home: string;
+  readonly agent: string;
+  readonly model: string;
+  readonly hasToken: boolean;
+}
+
+/** The screen, lines ended. */
+export function toServeScreen(screen: ServeScreen, output: Pick<Output, "paint">): string {
+  const { addresses, home, agent, model, hasToken } = screen;
+  const rows: (readonly [string, string])[] = [
+    ...addresses.map((address, index) => [index === 0 ? "listens" : "", address] as const),
+    ["home", home],
+    ["agent", agent === "echo" ? "echo: answers offline with what was said" : `${agent}, model ${model}`],
+    ...connectRows(addresses, hasToken),
+  ];
+  if (agent === "echo") rows.push(["a model", "OPENAI_API_KEY=… skein serve --agent responses --model gpt-5.1"]);
+  rows.push(["stop", "Ctrl-C: turns that run are interrupted and recorded; twice: at once"]);
+  const lines = rows.map(([label, text]) => `  ${output.paint("dim", label.padEnd(9))} ${text}`);
+  return `${output.paint("bold", "skein serves Codex's app-server protocol")}\n\n${lines.join("\n")}\n`;
+}
+
+function connectRows(addresses: readonly string[], hasToken: boolean): readonly (readonly [string, string])[] {
+  const webSocket = addresses.find((address) => address.startsWith("ws://"));
+  const [first = ""] = addresses;
+  const token = hasToken ? ', token: "…"' : "";
+  const client = `connectClient({ address: "${webSocket ?? first}"${token} })   from "skein/client"`;
+  if (webSocket === undefined) return [["connect", client]];
+  const auth = hasToken ? " --remote-auth-token-env SKEIN_TOKEN" : "";
+  return [
+    ["connect", client],
+    ["", `codex --remote ${webSocket}${auth}`],
+    ["health", `curl ${webSocket.replace("ws://", "http://").replace(/\/$/, "")}/readyz`],
+  ];
+}
