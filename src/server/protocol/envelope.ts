@@ -74,16 +74,16 @@ function wideId(text: string): bigint | undefined {
   return id >= I64_MIN && id <= I64_MAX ? id : undefined;
 }
 
-type SourceReviver = (this: unknown, key: string, value: unknown, context?: { readonly source?: string }) => unknown;
-
 /** The text of the message's `id` as it was sent: of the last one, when there are several. */
 function idDigits(text: string): string {
   const sources = new Map<unknown, string>();
-  const reviver: SourceReviver = function revive(key, value, context) {
-    if (key === "id" && typeof value === "number" && context?.source !== undefined) sources.set(this, context.source);
+  const message: unknown = JSON.parse(text, function revive(this: unknown, key: string, ...rest: readonly unknown[]) {
+    const [value, context] = rest;
+    const { source } = (context ?? {}) as { readonly source?: unknown };
+    if (key === "id" && typeof value === "number" && typeof source === "string") sources.set(this, source);
     return value;
-  };
-  return sources.get(JSON.parse(text, reviver)) ?? "";
+  });
+  return sources.get(message) ?? "";
 }
 
 function errorBody(value: Json | undefined): RpcErrorBody | null {

@@ -5,7 +5,7 @@
 import { z } from "zod";
 
 import type { Json, ThreadItem, UserInput } from "../../events/index.ts";
-import { int, json, kinds, list, once, part, struct, words } from "./wire-schema.ts";
+import { int, json, kinds, list, once, part, path, struct, whole, words } from "./wire-schema.ts";
 
 /** A part of what a user sends. */
 export const userInput = once((): z.ZodType<UserInput> =>
@@ -16,8 +16,8 @@ export const userInput = once((): z.ZodType<UserInput> =>
       text_elements: list(textElement()).exactOptional().describe("Spans of the text with a meaning for the client."),
     }),
     part({ type: z.literal("image"), url: z.string() }),
-    part({ type: z.literal("localImage"), path: z.string() }),
-    part({ type: z.literal("skill"), name: z.string(), path: z.string() }),
+    part({ type: z.literal("localImage"), path: path() }),
+    part({ type: z.literal("skill"), name: z.string(), path: path() }),
     part({ type: z.literal("mention"), name: z.string(), path: z.string() }),
   ]),
 );
@@ -25,8 +25,8 @@ export const userInput = once((): z.ZodType<UserInput> =>
 const textElement = once((): z.ZodType<Json> =>
   struct("TextElement", "A span of a text that the client shows in its own way.", {
     byteRange: struct("ByteRange", "A range of bytes of the text in UTF-8.", {
-      start: int(),
-      end: int(),
+      start: whole("uint"),
+      end: whole("uint"),
     }),
     placeholder: z.string().nullable().exactOptional(),
   }),

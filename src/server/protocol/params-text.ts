@@ -7,11 +7,12 @@
  */
 import { z } from "zod";
 
-import { tagged, type Width, WIDTHS } from "./wire-schema.ts";
+import { refusalWords, type Width, WIDTHS } from "./wire-schema.ts";
 
 /** What is wrong with a value, or undefined where nothing is. */
 export function refusalText(schema: z.core.$ZodType, value: unknown): string | undefined {
-  if (schema instanceof z.ZodOptional) return value === undefined ? undefined : refusalText(schema.unwrap(), value);
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodExactOptional)
+    return value === undefined ? undefined : refusalText(schema.unwrap(), value);
   if (schema instanceof z.ZodNullable) return value === null ? undefined : refusalText(schema.unwrap(), value);
   if (schema instanceof z.ZodObject) return objectText(schema, value);
   if (schema instanceof z.ZodArray) return arrayText(schema, value);
@@ -23,8 +24,9 @@ export function refusalText(schema: z.core.$ZodType, value: unknown): string | u
 }
 
 function plainText(schema: z.core.$ZodType, value: unknown): string | undefined {
-  if (schema instanceof z.ZodString)
-    return typeof value === "string" ? checkText(schema, value) : typeText(value, "a string");
+  if (schema instanceof z.ZodString && typeof value !== "string") {
+    return typeText(value, refusalWords.get(schema)?.expected ?? "a string");
+  }
   if (schema instanceof z.ZodBoolean) return typeof value === "boolean" ? undefined : typeText(value, "a boolean");
   if (schema instanceof z.ZodNumber) return numberText(schema, value);
   return checkText(schema, value);
@@ -37,21 +39,27 @@ function checkText(schema: z.core.$ZodType, value: unknown): string | undefined 
 }
 
 function objectText(schema: z.ZodObject, value: unknown): string | undefined {
+  if (schema.def.catchall instanceof z.ZodNever) return typeText(value, "unit");
   const name = `struct ${nameOf(schema)}`;
-  const shape = Object.entries(schema.shape);
-  if (Array.isArray(value)) {
-    const wrong = shape.slice(0, value.length).map(([, member], at) => refusalText(member, value[at]));
-    const counted = `invalid length ${value.length}, expected ${name} with ${shape.length} elements`;
-    return wrong.find((text) => text !== undefined) ?? counted;
-  }
+  if (Array.isArray(value)) return placesText(Object.values(schema.shape), value, name);
   if (!isObject(value)) return typeText(value, name);
   for (const [member, given] of Object.entries(value)) {
     const known = Object.hasOwn(schema.shape, member) ? schema.shape[member] : undefined;
     const text = known === undefined ? undefined : refusalText(known, given);
     if (text !== undefined) return text;
   }
-  const missing = shape.find(([member, wanted]) => !Object.hasOwn(value, member) && !takesNothing(wanted));
+  const missing = Object.entries(schema.shape).find(([member, wanted]) => {
+    return !Object.hasOwn(value, member) && !takesNothing(wanted);
+  });
   return missing === undefined ? undefined : `missing field \`${missing[0]}\``;
+}
+
+/** A list in the place of an object: the peer takes its values for members. Here it is refused, with its words. */
+function placesText(shape: readonly z.core.$ZodType[], values: readonly unknown[], name: string): string {
+  const wrong = shape.slice(0, values.length).map((member, at) => refusalText(member, values[at]));
+  const elements = `${shape.length} element${shape.length === 1 ? "" : "s"}`;
+  const expected = values.length > shape.length ? `${elements} in sequence` : `${name} with ${elements}`;
+  return wrong.find((text) => text !== undefined) ?? `invalid length ${values.length}, expected ${expected}`;
 }
 
 function takesNothing(schema: z.core.$ZodType): boolean {
@@ -78,12 +86,16 @@ function recordText(schema: z.ZodRecord, value: unknown): string | undefined {
 
 /** Objects told apart by their `type`. */
 function kindsText(schema: z.ZodDiscriminatedUnion, value: unknown): string | undefined {
+  if (Array.isArray(value) && value.length === 0) return "missing field `type`";
   if (!isObject(value)) return typeText(value, `internally tagged enum ${nameOf(schema)}`);
   const options = schema.options.filter((option) => option instanceof z.ZodObject);
   const names = options.map((option) => String(literalOf(option)));
   if (!Object.hasOwn(value, "type")) return "missing field `type`";
   const { type } = value;
-  if (typeof type !== "string") return variantText(names, type);
+  if (typeof type === "number" && Number.isInteger(type) && type >= 0) {
+    return `invalid value: ${unexpected(type)}, expected variant index 0 <= i < ${options.length}`;
+  }
+  if (typeof type !== "string") return typeText(type, "variant identifier");
   const option = options[names.indexOf(type)];
   return option === undefined ? variantText(names, type) : objectText(option, value);
 }
@@ -94,25 +106,33 @@ function literalOf(option: z.ZodObject): unknown {
 }
 
 function unionText(schema: z.ZodUnion, value: unknown): string | undefined {
-  const variants = tagged.get(schema)?.variants;
+  const variants = refusalWords.get(schema)?.variants;
   if (variants === undefined) return `data did not match any variant of untagged enum ${nameOf(schema)}`;
-  if (!isObject(value)) return variantText(variants, value);
-  const names = Object.keys(value);
-  const [variant] = names;
-  if (variant === undefined || names.length > 1) return "invalid value: map, expected map with a single key";
-  if (!variants.includes(variant)) return variantText(variants, variant);
+  const variant = singleMember(value);
+  if (variant === undefined || !variants.includes(variant)) return variantText(variants, value);
   const objects = schema.options.filter((option) => option instanceof z.ZodObject);
   const chosen = objects.find((option) => Object.hasOwn(option.shape, variant));
-  return chosen === undefined ? typeText(value[variant], "unit") : objectText(chosen, value);
+  return chosen === undefined ? variantText(variants, value) : objectText(chosen, value);
 }
 
 /** One word of several. */
 function variantText(variants: readonly string[], value: unknown): string | undefined {
-  if (typeof value !== "string") return typeText(value, "string or map");
-  if (variants.includes(value)) return undefined;
-  const quoted = variants.map((variant) => `\`${variant}\``);
+  if (typeof value === "string" && variants.includes(value)) return undefined;
+  const variant = typeof value === "string" ? value : singleMember(value);
+  if (variant === undefined) {
+    if (isObject(value)) return "invalid value: map, expected map with a single key";
+    return typeText(value, "string or map");
+  }
+  if (isObject(value) && variants.includes(variant)) return typeText(value[variant], "unit");
+  const quoted = variants.map((one) => `\`${one}\``);
   const expected = quoted.length < 3 ? quoted.join(" or ") : `one of ${quoted.join(", ")}`;
-  return `unknown variant \`${value}\`, expected ${expected}`;
+  return `unknown variant \`${variant}\`, expected ${expected}`;
+}
+
+/** The name of an object's only member. */
+function singleMember(value: unknown): string | undefined {
+  const names = isObject(value) ? Object.keys(value) : [];
+  return names.length === 1 ? names[0] : undefined;
 }
 
 function numberText(schema: z.ZodNumber, value: unknown): string | undefined {
@@ -135,10 +155,15 @@ function unexpected(value: unknown): string {
   if (value === null || value === undefined) return "null";
   if (typeof value === "boolean") return `boolean \`${value}\``;
   if (typeof value === "string") return `string ${debugText(value)}`;
-  if (typeof value === "number") {
-    return Number.isInteger(value) ? `integer \`${BigInt(value)}\`` : `floating point \`${value}\``;
-  }
+  if (typeof value === "number") return numberName(value);
   return Array.isArray(value) ? "sequence" : "map";
+}
+
+/** Whole numbers that 64 bits hold are integers to the peer; `1.0` is one here, for JSON.parse makes no difference. */
+function numberName(value: number): string {
+  if (!Number.isInteger(value)) return `floating point \`${value}\``;
+  const isInteger = value >= -(2 ** 63) && value < 2 ** 64;
+  return isInteger ? `integer \`${BigInt(value)}\`` : `floating point \`${BigInt(value)}.0\``;
 }
 
 /** A text in quotes, escaped as the peer does it. */
@@ -159,7 +184,7 @@ function debugText(text: string): string {
 
 function nameOf(schema: z.ZodType): string {
   const { id } = schema.meta() ?? {};
-  return typeof id === "string" ? id : "object";
+  return refusalWords.get(schema)?.name ?? (typeof id === "string" ? id : "object");
 }
 
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {

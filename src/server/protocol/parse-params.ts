@@ -2,7 +2,7 @@
  * Params of a request, checked. What is not of the method's shape is refused with the peer's words; what nobody
  * knows is left out.
  */
-import { z } from "zod";
+import type { z } from "zod";
 
 import { refusalText } from "./params-text.ts";
 import { REQUESTS, type RequestMethod, type RequestParams } from "./registry.ts";
@@ -15,8 +15,8 @@ export type ParsedParams<M extends RequestMethod> =
 /** Checks the params of a request. */
 export function parseParams<M extends RequestMethod>(method: M, params: unknown): ParsedParams<M> {
   const schema: z.ZodType = REQUESTS[method].params;
-  const isOptional = schema instanceof z.ZodUnknown;
-  if ((params ?? null) === null && !isOptional) return { ok: false, message: "missing field `params`" };
+  const isNeeded = schema._zod.optin !== "optional";
+  if (isNeeded && (params === undefined || params === null)) return { ok: false, message: "missing field `params`" };
   const parsed = schema.safeParse(params);
   if (parsed.success) return { ok: true, params: parsed.data as RequestParams<M> };
   const message = refusalText(schema, params) ?? parsed.error.issues[0]?.message ?? "params can't be read";

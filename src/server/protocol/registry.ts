@@ -8,7 +8,7 @@ import type { z } from "zod";
 import { notification } from "./definition.ts";
 import { FEED_NOTIFICATIONS, FEED_REQUESTS } from "./feed-requests.ts";
 import { READING_REQUESTS } from "./reading-requests.ts";
-import { SERVER_REQUESTS } from "./server-requests.ts";
+import type { SERVER_REQUESTS } from "./server-requests.ts";
 import { SESSION_REQUESTS } from "./session-requests.ts";
 import { THREAD_NOTIFICATIONS } from "./thread-notifications.ts";
 import { THREAD_REQUESTS } from "./thread-requests.ts";

@@ -5,7 +5,7 @@
 import { z } from "zod";
 
 import { request } from "./definition.ts";
-import { dictionary, int, json, list, nothing, part, struct, u32 } from "./wire-schema.ts";
+import { dictionary, int, json, list, nothing, part, path, struct, u32, unit } from "./wire-schema.ts";
 
 const page = () => ({ cursor: z.string().nullish(), limit: u32().nullish() });
 const emptyPage = () => part({ data: list(json()), nextCursor: z.string().nullable() });
@@ -86,7 +86,7 @@ export const SESSION_REQUESTS = {
   }),
   "configRequirements/read": request({
     doc: "What an administrator demands of configurations: nothing.",
-    params: () => z.unknown(),
+    params: unit,
     result: () => part({ requirements: json() }),
   }),
   "account/read": request({
@@ -96,7 +96,7 @@ export const SESSION_REQUESTS = {
   }),
   "account/rateLimits/read": request({
     doc: "Limits of the account: none are known.",
-    params: () => z.unknown(),
+    params: unit,
     result: () =>
       struct("GetAccountRateLimitsResponse", "Limits of the account.", {
         rateLimits: part({
@@ -129,21 +129,21 @@ export const SESSION_REQUESTS = {
     doc: "Skills: none.",
     params: () =>
       struct("SkillsListParams", "Where to look.", {
-        cwds: list(z.string()).optional(),
+        cwds: list(path()).optional(),
         forceReload: z.boolean().optional(),
       }),
     result: () => part({ data: list(part({ cwd: z.string(), skills: list(json()), errors: list(json()) })) }),
   }),
   "hooks/list": request({
     doc: "Hooks: none.",
-    params: () => struct("HooksListParams", "Where to look.", { cwds: list(z.string()).optional() }),
+    params: () => struct("HooksListParams", "Where to look.", { cwds: list(path()).optional() }),
     result: () => part({ data: list(json()) }),
   }),
   "plugin/list": request({
     doc: "Plugins: none.",
     params: () =>
       struct("PluginListParams", "Where to look.", {
-        cwds: list(z.string()).nullish(),
+        cwds: list(path()).nullish(),
         marketplaceKinds: list(json()).nullish(),
       }),
     result: () =>

@@ -5,7 +5,7 @@
 import { z } from "zod";
 
 import type { Json } from "../../events/index.ts";
-import { dictionary, json, kinds, list, once, part, struct, tagged, words } from "./wire-schema.ts";
+import { dictionary, json, kinds, list, once, part, struct, path, refusalWords, words } from "./wire-schema.ts";
 
 /** When the agent asks before it acts. */
 export const approvalPolicy = once(() =>
@@ -13,17 +13,19 @@ export const approvalPolicy = once(() =>
     .union([
       z.enum(["untrusted", "on-failure", "on-request", "never"]),
       z.object({
-        granular: z.object({
-          sandbox_approval: z.boolean(),
-          rules: z.boolean(),
-          skill_approval: z.boolean().optional(),
-          request_permissions: z.boolean().optional(),
-          mcp_elicitations: z.boolean(),
-        }),
+        granular: z
+          .object({
+            sandbox_approval: z.boolean(),
+            rules: z.boolean(),
+            skill_approval: z.boolean().optional(),
+            request_permissions: z.boolean().optional(),
+            mcp_elicitations: z.boolean(),
+          })
+          .register(refusalWords, { name: "variant" }),
       }),
     ])
     .meta({ id: "AskForApproval", description: "When the agent asks before it acts." })
-    .register(tagged, { variants: ["untrusted", "on-failure", "on-request", "granular", "never"] }),
+    .register(refusalWords, { variants: ["untrusted", "on-failure", "on-request", "granular", "never"] }),
 );
 
 /** Who is asked. */
@@ -48,12 +50,12 @@ export const sandboxPolicy = once(() =>
     part({ type: z.literal("externalSandbox"), networkAccess: z.enum(["restricted", "enabled"]).optional() }),
     part({
       type: z.literal("workspaceWrite"),
-      writableRoots: list(z.string()).optional(),
+      writableRoots: list(path()).optional(),
       networkAccess: z.boolean().optional(),
       excludeTmpdirEnvVar: z.boolean().optional(),
       excludeSlashTmp: z.boolean().optional(),
     }),
-  ]),
+  ]).register(refusalWords, { name: "SandboxPolicyDeserialize" }),
 );
 
 /** A named permission profile, as a client selects it. */
@@ -85,7 +87,7 @@ export const threadSource = once(() =>
 export const turnEnvironment = once(() =>
   struct("TurnEnvironmentParams", "A place where the agent's commands run.", {
     environmentId: z.string(),
-    cwd: z.string(),
+    cwd: path(),
   }),
 );
 
@@ -97,7 +99,7 @@ export const dynamicTool = once(() =>
     description: z.string(),
     inputSchema: json().describe("A JSON Schema of the arguments."),
     deferLoading: z.boolean().exactOptional(),
-  }),
+  }).register(refusalWords, { name: "DynamicToolSpecDe" }),
 );
 
 /** A preset of mode, model and instructions. */

@@ -14,7 +14,7 @@ import {
   turnEnvironment,
 } from "./setting-objects.ts";
 import { thread } from "./thread-objects.ts";
-import { json, list, nothing, once, struct, u32 } from "./wire-schema.ts";
+import { json, list, nothing, once, path, struct, u32 } from "./wire-schema.ts";
 
 /** The params of requests that only name a thread. */
 const only = (id: string) => struct(id, "Which thread.", { threadId: z.string() });
@@ -72,7 +72,7 @@ const beginning = {
       struct("ThreadResumeParams", "Which thread, and what it runs with.", {
         threadId: z.string(),
         history: list(json()).nullish().describe("Items of the Responses API: begins a new thread with them."),
-        path: z.string().nullish().describe("A rollout file; a relative path begins at the home."),
+        path: path().nullish().describe("A rollout file; a relative path begins at the home."),
         ...threadOverrides(),
         personality: personality().nullish(),
         excludeTurns: z.boolean().optional().describe(noTurns),
@@ -94,7 +94,7 @@ const beginning = {
     params: () =>
       struct("ThreadForkParams", "Which thread, and what the copy runs with.", {
         threadId: z.string(),
-        path: z.string().nullish().describe("A rollout file to copy instead; a relative path begins at the home."),
+        path: path().nullish().describe("A rollout file to copy instead; a relative path begins at the home."),
         ...threadOverrides(),
         ephemeral: z.boolean().optional().describe("True: the copy is never stored."),
         threadSource: threadSource().nullish(),

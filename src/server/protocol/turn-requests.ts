@@ -17,7 +17,7 @@ import {
   turnEnvironment,
 } from "./setting-objects.ts";
 import { turn } from "./thread-objects.ts";
-import { dictionary, json, kinds, list, nothing, part, struct } from "./wire-schema.ts";
+import { dictionary, json, kinds, list, nothing, part, path, struct } from "./wire-schema.ts";
 
 /** Requests about turns. */
 export const TURN_REQUESTS = {
@@ -38,7 +38,7 @@ export const TURN_REQUESTS = {
         input: list(userInput()).describe("At least one part; at most 1,048,576 characters."),
         responsesapiClientMetadata: dictionary(z.string()).nullish(),
         environments: list(turnEnvironment()).nullish(),
-        cwd: z.string().nullish(),
+        cwd: path().nullish(),
         approvalPolicy: approvalPolicy().nullish(),
         approvalsReviewer: approvalsReviewer().nullish(),
         sandboxPolicy: sandboxPolicy().nullish(),

@@ -22,8 +22,18 @@ export const WIDTHS = Object.freeze({
   int64: Object.freeze({ name: "i64", min: Number.MIN_SAFE_INTEGER, max: Number.MAX_SAFE_INTEGER }),
 });
 
-/** Kinds told apart by a bare word or by an object with one member, as `"never"` or `{granular: …}`. */
-export const tagged = z.registry<{ readonly variants: readonly string[] }>();
+/** What refusals say of a schema, where its kind alone does not tell. */
+interface RefusalWords {
+  /** Kinds told apart by a bare word or by an object with one member, as `"never"` or `{granular: …}`. */
+  readonly variants?: readonly string[];
+  /** What the peer calls the type, where that is not the schema's `id`. */
+  readonly name?: string;
+  /** What is expected, where "a string" would be said. */
+  readonly expected?: string;
+}
+
+/** What refusals say of a schema. Kept beside the schemas, for none of it belongs into the JSON Schema. */
+export const refusalWords = z.registry<RefusalWords>();
 
 /** A width of whole numbers. */
 export type Width = keyof typeof WIDTHS;
@@ -80,6 +90,16 @@ export function json(): z.ZodType<Json> {
   return z.any();
 }
 
+/** A text that names a file or a folder. */
+export function path(): z.ZodString {
+  return z.string().register(refusalWords, { expected: "path string" });
+}
+
+/** No params: absent, null or without members. */
+export function unit(): z.ZodType<Readonly<Record<string, never>> | null | undefined> {
+  return z.strictObject({}).nullish();
+}
+
 /** A whole number of a width. */
 export function whole(width: Width): z.ZodType<number> {
   const { min, max } = WIDTHS[width];
@@ -97,6 +117,6 @@ export function int(): z.ZodType<number> {
 }
 
 /** No members at all. */
-export function nothing(id: string): z.ZodObject<Record<never, never>> {
+export function nothing(id: string): z.ZodType<Readonly<Record<string, never>>> {
   return struct(id, "No members.", {});
 }
