@@ -39,9 +39,9 @@ export function createLineFramer(options: LineFramerOptions): LineFramer {
   let stopped = false;
 
   const tell = (bytes: Buffer): void => {
-    if (bytes.length > options.lineBytesMax) return options.oversized();
     const end = bytes.at(-1) === CARRIAGE_RETURN ? bytes.length - 1 : bytes.length;
-    if (end > 0) options.line(bytes.toString("utf8", 0, end));
+    if (end > options.lineBytesMax) options.oversized();
+    else if (end > 0) options.line(bytes.toString("utf8", 0, end));
   };
   const endLine = (bytes: Buffer): void => {
     if (skipping) {

@@ -167,13 +167,13 @@ class TickQueue implements OutboundQueue {
     return portion;
   }
 
-  /** While much waits, one timer looks now and then when the medium took something last. */
+  /** While much waits, one timer looks when its time would be over, and again where something was taken meanwhile. */
   #watchForStall(): void {
     const { clock, bounds } = this.#options;
     if (this.#stallTimer !== undefined || !this.#isBlocked || this.waitingBytes <= bounds.stallBytesMax) return;
     const patienceMs = bounds.stallMs + this.#inFlightBytes / BYTES_PER_MS_MIN;
     const stillMs = clock.monotonicMs() - this.#progressAtMs;
-    this.#stallTimer = clock.setTimer(Math.max(0, patienceMs - stillMs), () => {
+    this.#stallTimer = clock.setTimer(Math.max(1, Math.ceil(patienceMs - stillMs)), () => {
       this.#stallTimer = undefined;
       this.#judgeStall();
     });
