@@ -6,5 +6,5 @@ export { openRuntime } from "./open-runtime.ts";
 export { openStateDb, openStateDbReadOnly, readStateDbReport, rebuildStateDb, verifyProjections } from "./state-db.ts";
 export type { Runtime, RuntimeFeed } from "./runtime.ts";
 export type { RuntimeOptions } from "./runtime-options.ts";
-export type { ManagerEvent, RuntimeObserver } from "../actors/index.ts";
+export type { RuntimeObserver } from "../actors/index.ts";
 export type { RuntimeThread, ThreadFeed, ThreadFeedOptions } from "./runtime-thread.ts";

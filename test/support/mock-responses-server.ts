@@ -3,6 +3,7 @@
  * text of the last user message chooses what it answers, by directives:
  *
  *   [[say:TEXT]]  [[reason:TEXT]]  [[tool:NAME ARGS]] (may repeat)  [[hang]]  [[cut]]
+ *   (a NAME of `GROUP/TOOL` is called with a namespace)
  *   [[status:CODE]]  [[status:CODE,TIMES]]  [[failed:CODE]]  [[incomplete:REASON]]  [[usage:IN,CACHED,OUT,REASON]]
  *
  * `[[whole]]` beside a [[say]] sends the message with the whole answer alone. Without one it says `Echo: <text>`. Once outputs of tools have come back, it says what they were.
@@ -151,12 +152,14 @@ function sendReasoning({ response, nextId }: Answer, text: string): void {
 }
 
 function sendCall({ response, nextId }: Answer, call: string): void {
-  const [name = "", ...rest] = call.split(" ");
+  const [path = "", ...rest] = call.split(" ");
+  const [name = "", namespace] = path.split("/").toReversed();
   const item = {
     type: "function_call",
     id: nextId("fc"),
     call_id: nextId("call"),
     name,
+    ...(namespace === undefined ? {} : { namespace }),
     arguments: rest.join(" ") || "{}",
     status: "completed",
   };

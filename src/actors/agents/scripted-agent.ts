@@ -30,8 +30,8 @@ export type ScriptStep =
   | { readonly hang: true }
   /** Takes what was steered and says `Steered: <text>` for each. */
   | { readonly answerSteering: true }
-  /** Asks, and waits for the answer; `then` says how the script goes on with it. A refusal fails the turn. */
-  | { readonly ask: AgentQuestion; readonly then?: (answer: Json) => readonly ScriptStep[] }
+  /** Asks, and waits for the answer; `answered` says how the script goes on with it. A refusal fails the turn. */
+  | { readonly ask: AgentQuestion; readonly answered?: (answer: Json) => readonly ScriptStep[] }
   /** Fails the turn. */
   | { readonly fail: Error };
 
@@ -143,7 +143,7 @@ async function* playStep(step: ScriptStep, play: Play): AsyncGenerator<AgentEven
   } else if ("ask" in step) {
     const answer = await request.ask(step.ask);
     answers.push(answer);
-    yield* playSteps(step.then?.(answer) ?? [], play);
+    yield* playSteps(step.answered?.(answer) ?? [], play);
   } else {
     throw step.fail;
   }
