@@ -32,7 +32,8 @@ const ROOM_SEES: Readonly<Record<string, readonly string[]>> = {
   testing: ["base", "events", "store", "actors", "streams"],
   runtime: ["base", "events", "store", "actors", "projections", "streams", "workers"],
   server: ["base", "events", "store", "actors", "projections", "streams", "workers", "runtime"],
-  client: ["base", "events", "server"],
+  // Of server only what the wire is made of: protocol and transports. Of streams: a feed is one thing, here and there.
+  client: ["base", "events", "streams", "server"],
   index: ["base", "events", "store", "actors", "projections", "streams", "workers", "runtime", "server"],
   cli: ["base", "events", "store", "actors", "projections", "streams", "workers", "runtime", "server", "client", "index"],
 };

@@ -8,55 +8,72 @@
  * `retryable` is true. A *bug* is neither: it is an AssertionError (see assert.ts) and is not caught.
  */
 
+const REJECTION_CODES = [
+  "invalid_argument",
+  "invalid_thread_id",
+  "invalid_cursor",
+  "empty_input",
+  "thread_not_found",
+  "thread_not_loaded",
+  "thread_exists",
+  "thread_archived",
+  "thread_not_archived",
+  "thread_closed",
+  "thread_not_materialized",
+  "turn_not_found",
+  "turn_running",
+  "no_turn_running",
+  "turn_mismatch",
+  "turn_not_steerable",
+  "mailbox_full",
+  "unsupported",
+  "request_refused",
+] as const;
+
 /** Codes of rejections: the request itself can't be granted. */
-export type RejectionCode =
-  | "invalid_argument"
-  | "invalid_thread_id"
-  | "invalid_cursor"
-  | "empty_input"
-  | "thread_not_found"
-  | "thread_not_loaded"
-  | "thread_exists"
-  | "thread_archived"
-  | "thread_not_archived"
-  | "thread_closed"
-  | "thread_not_materialized"
-  | "turn_not_found"
-  | "turn_running"
-  | "no_turn_running"
-  | "turn_mismatch"
-  | "turn_not_steerable"
-  | "mailbox_full"
-  | "unsupported";
+export type RejectionCode = (typeof REJECTION_CODES)[number];
+
+const FAULT_CODES = [
+  "ordinal_conflict",
+  "writer_fenced",
+  "writer_closed",
+  "rollout_unreadable",
+  "rollout_too_large",
+  "state_db_required",
+  "state_db_busy",
+  "state_db_newer",
+  "state_db_unusable",
+  "backfill_running",
+  "lease_lost",
+  "thread_owned_elsewhere",
+  "io_error",
+  "disk_full",
+  "permission_denied",
+  "too_many_open_files",
+  "too_many_threads",
+  "home_unusable",
+  "agent_failed",
+  "aborted",
+  "timed_out",
+  "runtime_closed",
+  "thread_failed",
+  "connection_failed",
+  "connection_lost",
+  "request_failed",
+  "server_overloaded",
+] as const;
 
 /** Codes of faults: the world failed while the request was fine. */
-export type FaultCode =
-  | "ordinal_conflict"
-  | "writer_fenced"
-  | "writer_closed"
-  | "rollout_unreadable"
-  | "rollout_too_large"
-  | "state_db_required"
-  | "state_db_busy"
-  | "state_db_newer"
-  | "state_db_unusable"
-  | "backfill_running"
-  | "lease_lost"
-  | "thread_owned_elsewhere"
-  | "io_error"
-  | "disk_full"
-  | "permission_denied"
-  | "too_many_open_files"
-  | "too_many_threads"
-  | "home_unusable"
-  | "agent_failed"
-  | "aborted"
-  | "timed_out"
-  | "runtime_closed"
-  | "thread_failed";
+export type FaultCode = (typeof FAULT_CODES)[number];
 
 /** Every code an error of Skein has. */
 export type ErrorCode = RejectionCode | FaultCode;
+
+/** The kind of the errors with this code; undefined where Skein has no such code. For errors that come over a wire. */
+export function errorKindOf(code: string): "rejection" | "fault" | undefined {
+  if (REJECTION_CODES.some((known) => known === code)) return "rejection";
+  return FAULT_CODES.some((known) => known === code) ? "fault" : undefined;
+}
 
 /** Values that explain an error: numbers that disagree, ids, paths. Plain JSON. */
 export type ErrorData = Readonly<Record<string, string | number | boolean | null>>;

@@ -7,6 +7,7 @@ export { type Clock, sleep, systemClock, type Timer, type TimerOptions } from ".
 export {
   type ErrorCode,
   type ErrorData,
+  errorKindOf,
   fault,
   type FaultCode,
   faultFromSystem,

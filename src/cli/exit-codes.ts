@@ -48,6 +48,7 @@ const EXIT_OF_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   no_turn_running: EXIT.conflict,
   turn_mismatch: EXIT.conflict,
   turn_not_steerable: EXIT.conflict,
+  request_refused: EXIT.conflict,
   mailbox_full: EXIT.conflict,
   too_many_threads: EXIT.conflict,
   ordinal_conflict: EXIT.conflict,
@@ -71,6 +72,10 @@ const EXIT_OF_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   timed_out: EXIT.failed,
   runtime_closed: EXIT.failed,
   thread_failed: EXIT.failed,
+  connection_failed: EXIT.io,
+  connection_lost: EXIT.io,
+  request_failed: EXIT.failed,
+  server_overloaded: EXIT.failed,
 };
 
 /** The exit code of an error code; one that is not known counts as failed. */

@@ -6,6 +6,7 @@
  * on without looking inside. Events are shared by all subscribers: read them, don't change them.
  */
 import type { RolloutRecord, TurnStatus } from "../events/index.ts";
+import type { Missed } from "./lossy-source.ts";
 
 /** What a feed of one thread tells. */
 export type FeedEvent<Signal> =
@@ -35,4 +36,4 @@ export type RuntimeEvent =
   | { readonly type: "thread_name_updated"; readonly threadId: string; readonly name: string | null };
 
 /** What a feed of the whole runtime tells: events, and how many the subscriber was too slow for. */
-export type RuntimeFeedEvent = RuntimeEvent | { readonly type: "missed"; readonly count: number };
+export type RuntimeFeedEvent = RuntimeEvent | Missed;

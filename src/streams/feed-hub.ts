@@ -20,7 +20,7 @@ import {
 import type { StoreEvent, ThreadStore } from "../store/index.ts";
 import { EventFeed } from "./event-feed.ts";
 import type { FeedEvent, LifecycleEvent, RuntimeEvent, RuntimeFeedEvent } from "./feed-event.ts";
-import { openRuntimeFeedSource, type RuntimeListener } from "./runtime-feed-source.ts";
+import { type LossyListener, openLossySource } from "./lossy-source.ts";
 import { openThreadFeedSource, type ThreadFeedSettings, type ThreadListener } from "./thread-feed-source.ts";
 
 /** What a hub is made with. */
@@ -94,7 +94,7 @@ class StoreFeedHub<Signal> implements FeedHub<Signal> {
   readonly #logger: Logger;
   readonly #clock: Clock;
   readonly #threads = new Map<string, Set<ThreadListener<Signal>>>();
-  readonly #runtime = new Set<RuntimeListener>();
+  readonly #runtime = new Set<LossyListener<RuntimeEvent>>();
   #unsubscribe: (() => void) | undefined;
   #isClosed = false;
 
@@ -125,8 +125,8 @@ class StoreFeedHub<Signal> implements FeedHub<Signal> {
     requireSignal(options.signal);
     const { bufferEventsMax = LIMITS.feedBufferEventsMax, signal: abort } = options;
     requireWhole("bufferEventsMax", bufferEventsMax, { min: 2, max: Number.MAX_SAFE_INTEGER });
-    const listen = (listener: RuntimeListener): (() => void) => this.#listenToRuntime(listener);
-    return new EventFeed(this.#logger, () => openRuntimeFeedSource({ listen, bufferEventsMax, abort }));
+    const listen = (listener: LossyListener<RuntimeEvent>): (() => void) => this.#listenToRuntime(listener);
+    return new EventFeed(this.#logger, () => openLossySource({ listen, bufferEventsMax, abort }));
   }
 
   publishSignal(threadId: string, signal: Signal): void {
@@ -171,7 +171,7 @@ class StoreFeedHub<Signal> implements FeedHub<Signal> {
     });
   }
 
-  #listenToRuntime(listener: RuntimeListener): () => void {
+  #listenToRuntime(listener: LossyListener<RuntimeEvent>): () => void {
     return this.#listen(() => {
       this.#runtime.add(listener);
       return () => void this.#runtime.delete(listener);

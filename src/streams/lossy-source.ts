@@ -1,41 +1,49 @@
 /**
- * What starts, ends and moves over all threads, for one subscription. There is no log of it to go back
- * to: a subscriber who is too slow is told how many events it missed, where they are missing.
+ * Events that no log holds, for one subscription. There is nothing to go back to: a subscriber who is too slow is
+ * told how many events it missed, where they are missing.
  *
  * Never more than the bound is held. At the bound what comes is counted and dropped, until there is room
  * for the count and the next event.
  */
 import { createBoundedQueue } from "./bounded-queue.ts";
 import type { EventSource, FeedStats } from "./event-source.ts";
-import type { RuntimeEvent, RuntimeFeedEvent } from "./feed-event.ts";
 import { createWakeup } from "./wakeup.ts";
 
-/** What is published over all threads. */
-export interface RuntimeListener {
-  onEvent(event: RuntimeEvent): void;
-  /** Nothing more will come: the hub closed. */
+/** Events that the subscriber was too slow for; told in their place. */
+export interface Missed {
+  readonly type: "missed";
+  readonly count: number;
+}
+
+/** Hears what is published. */
+export interface LossyListener<Event> {
+  onEvent(event: Event): void;
+  /** Nothing more will come; what is held is still told. */
   onEnd(): void;
+  /** Nothing more will come, and why; what is held is still told. */
+  onFailure(error: unknown): void;
 }
 
 /** Checked settings of a subscription. */
-export interface RuntimeFeedSettings {
+export interface LossyFeedSettings<Event> {
   /** Begins to listen; answers how to end it. */
-  readonly listen: (listener: RuntimeListener) => () => void;
+  readonly listen: (listener: LossyListener<Event>) => () => void;
   /** Events held at most, at least 2: a marker and an event. */
   readonly bufferEventsMax: number;
   readonly abort: AbortSignal | undefined;
 }
 
 /** Opens the source; it listens from now on. */
-export function openRuntimeFeedSource(settings: RuntimeFeedSettings): EventSource<RuntimeFeedEvent> {
+export function openLossySource<Event>(settings: LossyFeedSettings<Event>): EventSource<Event | Missed> {
   const { bufferEventsMax, abort } = settings;
-  const events = createBoundedQueue<RuntimeFeedEvent>(bufferEventsMax);
+  const events = createBoundedQueue<Event | Missed>(bufferEventsMax);
   const wakeup = createWakeup();
   let missed = 0;
   let overflows = 0;
   let isOver = false;
+  let failure: { readonly error: unknown } | undefined;
 
-  const onEvent = (event: RuntimeEvent): void => {
+  const onEvent = (event: Event): void => {
     const places = missed === 0 ? 1 : 2;
     if (events.size + places > bufferEventsMax) {
       if (missed === 0) overflows += 1;
@@ -55,7 +63,11 @@ export function openRuntimeFeedSource(settings: RuntimeFeedSettings): EventSourc
     isOver = true;
     wakeup.wake();
   };
-  const unlisten = settings.listen({ onEvent, onEnd });
+  const onFailure = (error: unknown): void => {
+    failure = { error };
+    onEnd();
+  };
+  const unlisten = settings.listen({ onEvent, onEnd, onFailure });
   const letGo = (): void => {
     unlisten();
     abort?.removeEventListener("abort", stop);
@@ -63,6 +75,7 @@ export function openRuntimeFeedSource(settings: RuntimeFeedSettings): EventSourc
   const stop = (): void => {
     events.clear();
     missed = 0;
+    failure = undefined;
     letGo();
     onEnd();
   };
@@ -78,6 +91,7 @@ export function openRuntimeFeedSource(settings: RuntimeFeedSettings): EventSourc
         if (events.size > 0) return true;
         if (isOver) {
           letGo();
+          if (failure !== undefined) throw failure.error;
           return false;
         }
         await wakeup.wait();
