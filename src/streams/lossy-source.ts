@@ -18,10 +18,8 @@ export interface Missed {
 /** Hears what is published. */
 export interface LossyListener<Event> {
   onEvent(event: Event): void;
-  /** Nothing more will come; what is held is still told. */
-  onEnd(): void;
-  /** Nothing more will come, and why; what is held is still told. */
-  onFailure(error: unknown): void;
+  /** Nothing more will come; what is held is still told, and then the failure, if it was one. */
+  onEnd(failure?: unknown): void;
 }
 
 /** Checked settings of a subscription. */
@@ -41,7 +39,7 @@ export function openLossySource<Event>(settings: LossyFeedSettings<Event>): Even
   let missed = 0;
   let overflows = 0;
   let isOver = false;
-  let failure: { readonly error: unknown } | undefined;
+  let failure: unknown;
 
   const onEvent = (event: Event): void => {
     const places = missed === 0 ? 1 : 2;
@@ -59,15 +57,12 @@ export function openLossySource<Event>(settings: LossyFeedSettings<Event>): Even
     events.push({ type: "missed", count: missed });
     missed = 0;
   };
-  const onEnd = (): void => {
+  const onEnd = (error?: unknown): void => {
+    failure = error;
     isOver = true;
     wakeup.wake();
   };
-  const onFailure = (error: unknown): void => {
-    failure = { error };
-    onEnd();
-  };
-  const unlisten = settings.listen({ onEvent, onEnd, onFailure });
+  const unlisten = settings.listen({ onEvent, onEnd });
   const letGo = (): void => {
     unlisten();
     abort?.removeEventListener("abort", stop);
@@ -75,7 +70,6 @@ export function openLossySource<Event>(settings: LossyFeedSettings<Event>): Even
   const stop = (): void => {
     events.clear();
     missed = 0;
-    failure = undefined;
     letGo();
     onEnd();
   };
@@ -91,7 +85,7 @@ export function openLossySource<Event>(settings: LossyFeedSettings<Event>): Even
         if (events.size > 0) return true;
         if (isOver) {
           letGo();
-          if (failure !== undefined) throw failure.error;
+          if (failure !== undefined) throw failure;
           return false;
         }
         await wakeup.wait();
