@@ -19,6 +19,7 @@ export {
   parseEnvelope,
   type RequestId,
 } from "./envelope.ts";
+export { type JsonSchema, type MethodSchema, protocolJsonSchema, type ProtocolSchema } from "./json-schema.ts";
 export { unknownMethodText, UNSERVED_METHODS } from "./method-names.ts";
 export { type ParsedParams, parseParams } from "./parse-params.ts";
 export {

@@ -92,7 +92,7 @@ function kindsText(schema: z.ZodDiscriminatedUnion, value: unknown): string | un
   const names = options.map((option) => String(literalOf(option)));
   if (!Object.hasOwn(value, "type")) return "missing field `type`";
   const { type } = value;
-  if (typeof type === "number" && Number.isInteger(type) && type >= 0) {
+  if (isInteger(type) && type >= 0) {
     return `invalid value: ${unexpected(type)}, expected variant index 0 <= i < ${options.length}`;
   }
   if (typeof type !== "string") return typeText(type, "variant identifier");
@@ -138,7 +138,7 @@ function singleMember(value: unknown): string | undefined {
 function numberText(schema: z.ZodNumber, value: unknown): string | undefined {
   const format = schema.meta()?.["format"];
   const width = isWidth(format) ? WIDTHS[format].name : "a number";
-  if (typeof value !== "number" || !Number.isInteger(value)) return typeText(value, width);
+  if (!isInteger(value)) return typeText(value, width);
   return schema.safeParse(value).success ? undefined : `invalid value: ${unexpected(value)}, expected ${width}`;
 }
 
@@ -155,15 +155,14 @@ function unexpected(value: unknown): string {
   if (value === null || value === undefined) return "null";
   if (typeof value === "boolean") return `boolean \`${value}\``;
   if (typeof value === "string") return `string ${debugText(value)}`;
-  if (typeof value === "number") return numberName(value);
+  if (isInteger(value)) return `integer \`${BigInt(value)}\``;
+  if (typeof value === "number") return `floating point \`${value}\``;
   return Array.isArray(value) ? "sequence" : "map";
 }
 
-/** Whole numbers that 64 bits hold are integers to the peer; `1.0` is one here, for JSON.parse makes no difference. */
-function numberName(value: number): string {
-  if (!Number.isInteger(value)) return `floating point \`${value}\``;
-  const isInteger = value >= -(2 ** 63) && value < 2 ** 64;
-  return isInteger ? `integer \`${BigInt(value)}\`` : `floating point \`${BigInt(value)}.0\``;
+/** Whole numbers that 64 bits hold are integers to the peer. `1.0` is one here: JSON.parse makes no difference. */
+function isInteger(value: unknown): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= -(2 ** 63) && value < 2 ** 64;
 }
 
 /** A text in quotes, escaped as the peer does it. */

@@ -9,6 +9,7 @@ import { threadItem } from "./item-objects.ts";
 import { sortDirection, thread, turn, turnItemsView } from "./thread-objects.ts";
 import { int, json, list, once, part, struct, u32, words } from "./wire-schema.ts";
 
+const HYPHENATED = "[\\da-f]{8}(?:-[\\da-f]{4}){3}-[\\da-f]{12}";
 const cursor = (): z.ZodType<string | null | undefined> =>
   z.string().nullish().describe("From an earlier page, as it was given.");
 const pageSize = (): z.ZodType<number | null | undefined> => u32().nullish().describe("Default 25, at most 100.");
@@ -205,13 +206,15 @@ const reads = {
   }),
 } as const;
 
+/** A UUID in one of the spellings that the peer takes. */
+const THREAD_ID = new RegExp(
+  ["[\\da-f]{32}", `(?:urn:uuid:)?${HYPHENATED}`, `\\{${HYPHENATED}\\}`].map((one) => `^${one}$`).join("|"),
+  "iu",
+);
+
 /** An id of a thread, which is refused here when it is none. */
 function conversationId(): z.ZodType<string> {
-  return z
-    .string()
-    .regex(
-      /^(?:urn:uuid:)?(?:[\da-f]{32}|[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12})$|^\{[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\}$/iu,
-    );
+  return z.string().regex(THREAD_ID);
 }
 
 /** Requests that read. */

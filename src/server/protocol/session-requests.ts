@@ -144,7 +144,7 @@ export const SESSION_REQUESTS = {
     params: () =>
       struct("PluginListParams", "Where to look.", {
         cwds: list(path()).nullish(),
-        marketplaceKinds: list(json()).nullish(),
+        marketplaceKinds: list(z.string()).nullish(),
       }),
     result: () =>
       part({
