@@ -43,6 +43,7 @@ const FAULT_CODES = [
   "state_db_busy",
   "state_db_newer",
   "state_db_unusable",
+  "checkpoint_unreadable",
   "backfill_running",
   "lease_lost",
   "thread_owned_elsewhere",

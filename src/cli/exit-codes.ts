@@ -67,6 +67,7 @@ const EXIT_OF_CODE: Readonly<Record<ErrorCode, ExitCode>> = {
   state_db_busy: EXIT.io,
   state_db_newer: EXIT.io,
   state_db_unusable: EXIT.io,
+  checkpoint_unreadable: EXIT.io,
   agent_failed: EXIT.failed,
   aborted: EXIT.interrupted,
   timed_out: EXIT.failed,

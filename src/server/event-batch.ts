@@ -1,0 +1,61 @@
+/**
+ * Records on their way into one notification. Each is turned into text once: its length decides when the
+ * notification is full, and the text goes out as it is.
+ */
+import type { RolloutItem, RolloutRecord } from "../events/index.ts";
+import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
+
+/** A record as text. */
+export interface EncodedRecord {
+  readonly ordinal: number;
+  readonly text: string;
+  readonly bytes: number;
+}
+
+/** A record as the wire shows it. */
+export function encodeRecord({ ordinal, timestamp, item }: RolloutRecord): EncodedRecord {
+  const text = JSON.stringify({ ordinal, timestamp: timestamp ?? "", ...typeAndPayload(item) });
+  return { ordinal, text, bytes: Buffer.byteLength(text) };
+}
+
+function typeAndPayload(item: RolloutItem): { readonly type: string; readonly payload: unknown } {
+  if (item.type === "unreadable") return { type: item.type, payload: { reason: item.reason } };
+  if (item.type === "unknown") return { type: item.recordType, payload: item.payload };
+  return { type: item.type, payload: item.payload };
+}
+
+export class EventBatch {
+  readonly #head: string;
+  #texts: string[] = [];
+  #bytes = 0;
+
+  constructor(ids: { readonly subscriptionId: string; readonly threadId: string }) {
+    const { subscriptionId, threadId } = ids;
+    const params = JSON.stringify({ subscriptionId, threadId });
+    this.#head = `{"method":"thread/events/records","params":${params.slice(0, -1)},"records":[`;
+  }
+
+  get size(): number {
+    return this.#texts.length;
+  }
+
+  /** Whether one more record of this size would make the notification too large. */
+  isFullFor(bytes: number): boolean {
+    if (this.size === 0) return false;
+    const { batchRecordsMax, batchBytesMax } = EVENT_FEED_LIMITS;
+    return this.size >= batchRecordsMax || this.#bytes + bytes > batchBytesMax;
+  }
+
+  add({ text, bytes }: EncodedRecord): void {
+    this.#texts.push(text);
+    this.#bytes += bytes;
+  }
+
+  /** The notification; the batch is empty again. */
+  take(): string {
+    const text = `${this.#head}${this.#texts.join(",")}]}}`;
+    this.#texts = [];
+    this.#bytes = 0;
+    return text;
+  }
+}

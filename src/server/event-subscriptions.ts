@@ -1,0 +1,259 @@
+/**
+ * EventSubscriptions: all subscriptions to threads' events of one server, by client, and the checkpoints of those
+ * that have a name.
+ *
+ * Invariants
+ *   B1  A checkpoint has one live subscription: a newer one takes it over, and the older one has ended before the
+ *       newer one reads its position. Positions that were answered as stored are never behind.
+ *   B2  An acknowledgement of a subscription with a checkpoint is answered when its position is kept.
+ *   B3  A client that is gone, and a thread that is deleted, leave no subscription behind; the thread no checkpoint.
+ */
+import { type Clock, type IdSource, type Logger } from "../base/index.ts";
+import type { Runtime } from "../runtime/index.ts";
+import type { StoreEvent } from "../store/index.ts";
+import {
+  type CheckpointKey,
+  type CheckpointStore,
+  createMemoryCheckpoints,
+  requireCheckpointName,
+} from "./checkpoint-store.ts";
+import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
+import { EventSubscription, type FeedClient } from "./event-subscription.ts";
+import { findLogEnd, requireThread } from "./log-end.ts";
+import type { RequestParams, RequestResult } from "./protocol/index.ts";
+import { invalidRequest } from "./rpc-error.ts";
+
+/** What the server's subscriptions are made of. */
+export interface EventSubscriptionsOptions {
+  /** Whose threads' checkpoints are deleted with them. */
+  readonly runtime: Runtime;
+  /** Null: checkpoints end with the process. */
+  readonly checkpoints: CheckpointStore | null;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly logger: Logger;
+}
+
+/** Which events are wanted. */
+export interface SubscribeCall {
+  readonly client: FeedClient;
+  /** The runtime that the thread lives in. */
+  readonly runtime: Runtime;
+  /** In its canonical form. */
+  readonly threadId: string;
+  readonly params: RequestParams<"thread/events/subscribe">;
+}
+
+/** A subscription that was made, and begins to send when its answer is written. */
+export interface PreparedSubscription {
+  readonly answer: RequestResult<"thread/events/subscribe">;
+  readonly start: () => void;
+}
+
+interface Entry {
+  readonly subscription: EventSubscription;
+  readonly key: CheckpointKey | null;
+}
+
+export class EventSubscriptions {
+  readonly #options: EventSubscriptionsOptions;
+  readonly #checkpoints: CheckpointStore;
+  readonly #clients = new Map<FeedClient, Map<string, Entry>>();
+  readonly #threads = new Map<string, Set<EventSubscription>>();
+  /** Who has a checkpoint now, by `keyText`. */
+  readonly #holders = new Map<string, EventSubscription>();
+  /** Clients that left: what they still have under way must not begin. */
+  readonly #left = new WeakSet<FeedClient>();
+  readonly #unsubscribeStore: () => void;
+  #isClosed = false;
+
+  constructor(options: EventSubscriptionsOptions) {
+    this.#options = options;
+    this.#checkpoints = options.checkpoints ?? createMemoryCheckpoints();
+    this.#unsubscribeStore = options.runtime.store.subscribe((event) => this.#onStoreEvent(event));
+  }
+
+  /** Subscriptions there are, of all clients. */
+  get size(): number {
+    let size = 0;
+    for (const entries of this.#clients.values()) size += entries.size;
+    return size;
+  }
+
+  /** Makes a subscription. `thread_not_found`, `checkpoint_unreadable`, and refusals of what can't be granted. */
+  async subscribe(call: SubscribeCall): Promise<PreparedSubscription> {
+    const { runtime, threadId, params } = call;
+    const { from: wished, fromNow, checkpoint } = params;
+    if (isGiven(wished) && fromNow === true) throw invalidRequest("give either `from` or `fromNow`, not both");
+    const key = isGiven(checkpoint) ? { name: requireCheckpointName(checkpoint), threadId } : null;
+    const subscription = this.#add(call, key);
+    try {
+      await requireThread(runtime, threadId);
+      if (key !== null) this.#takeOver(key, subscription);
+      const stored = key === null ? null : await this.#checkpoints.read(key);
+      const begin = wished ?? stored ?? (fromNow === true ? null : 0);
+      const nextOrdinal = await findLogEnd(runtime, threadId, begin ?? nearEnd(runtime, threadId));
+      const from = begin ?? nextOrdinal;
+      if (from > nextOrdinal) throw aheadOfLog(from, nextOrdinal, isGiven(wished) ? null : key);
+      // A place of one's own that is not the first record must be found again also before anything is acknowledged.
+      if (key !== null && stored === null && from > 0) await this.#checkpoints.save(key, from);
+      const answer = { subscriptionId: subscription.id, from, nextOrdinal };
+      return { answer, start: () => subscription.start(from) };
+    } catch (error) {
+      subscription.stop();
+      throw error;
+    }
+  }
+
+  /** Every record below is done. Resolves when that is kept, where the subscription has a checkpoint. */
+  async acknowledge(client: FeedClient, params: RequestParams<"thread/events/ack">): Promise<void> {
+    const { subscriptionId, nextOrdinal } = params;
+    const entry = this.#clients.get(client)?.get(subscriptionId);
+    if (entry === undefined) throw noSubscription(subscriptionId);
+    const { subscription, key } = entry;
+    const { sentEnd } = subscription;
+    if (sentEnd === null || nextOrdinal > sentEnd) throw aheadOfSent(nextOrdinal, sentEnd ?? 0);
+    subscription.acknowledge(nextOrdinal);
+    if (key !== null) await this.#checkpoints.save(key, nextOrdinal);
+  }
+
+  /** Ends a subscription of this client's; fine when it has none of that id. */
+  unsubscribe(client: FeedClient, subscriptionId: string): void {
+    this.#clients.get(client)?.get(subscriptionId)?.subscription.stop();
+  }
+
+  /** The position of a checkpoint; null when there is none. */
+  async readCheckpoint(key: CheckpointKey): Promise<number | null> {
+    requireCheckpointName(key.name);
+    return await this.#checkpoints.read(key);
+  }
+
+  /** Forgets a checkpoint. Who has it is told: its next acknowledgement would make it anew. */
+  async deleteCheckpoint(key: CheckpointKey): Promise<void> {
+    requireCheckpointName(key.name);
+    this.#holders.get(keyText(key))?.end("its checkpoint was deleted");
+    await this.#checkpoints.delete(key);
+  }
+
+  /** A client is gone. */
+  leave(client: FeedClient): void {
+    this.#left.add(client);
+    for (const { subscription } of this.#entriesOf(client)) subscription.stop();
+  }
+
+  /** Ends all subscriptions, and tells their clients. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#unsubscribeStore();
+    for (const client of this.#clients.keys()) {
+      for (const { subscription } of this.#entriesOf(client)) subscription.end("the server is stopping");
+    }
+  }
+
+  #entriesOf(client: FeedClient): readonly Entry[] {
+    return [...(this.#clients.get(client)?.values() ?? [])];
+  }
+
+  #add({ client, runtime, threadId, params }: SubscribeCall, key: CheckpointKey | null): EventSubscription {
+    if (!client.wants("thread/events/records")) {
+      throw invalidRequest("this client does not want thread/events/records, which is what a subscription tells");
+    }
+    const { subscriptionsPerClientMax, windowDefault } = EVENT_FEED_LIMITS;
+    const entries = this.#clients.get(client) ?? new Map<string, Entry>();
+    if (entries.size >= subscriptionsPerClientMax) {
+      throw invalidRequest(`this client has ${subscriptionsPerClientMax} event subscriptions, which is the most`);
+    }
+    const { clock, ids, logger } = this.#options;
+    const subscription = new EventSubscription({
+      id: ids.next(),
+      threadId,
+      client,
+      open: (options) => runtime.threadEvents(threadId, options),
+      signals: params.signals === true,
+      window: params.window ?? windowDefault,
+      bytesMax: () => shareOf(entries.size),
+      clock,
+      logger,
+      ended: () => this.#remove(subscription, key),
+    });
+    this.#clients.set(client, entries);
+    entries.set(subscription.id, { subscription, key });
+    const followers = this.#threads.get(threadId) ?? new Set();
+    this.#threads.set(threadId, followers.add(subscription));
+    if (this.#left.has(client)) subscription.stop();
+    else if (this.#isClosed) subscription.end("the server is stopping");
+    return subscription;
+  }
+
+  #remove(subscription: EventSubscription, key: CheckpointKey | null): void {
+    const { client, id, threadId } = subscription;
+    const entries = this.#clients.get(client);
+    entries?.delete(id);
+    if (entries?.size === 0) this.#clients.delete(client);
+    const followers = this.#threads.get(threadId);
+    followers?.delete(subscription);
+    if (followers?.size === 0) this.#threads.delete(threadId);
+    if (key !== null && this.#holders.get(keyText(key)) === subscription) this.#holders.delete(keyText(key));
+  }
+
+  #takeOver(key: CheckpointKey, subscription: EventSubscription): void {
+    if (subscription.isOver) return;
+    this.#holders.get(keyText(key))?.end("taken over by another subscriber");
+    this.#holders.set(keyText(key), subscription);
+  }
+
+  #onStoreEvent(event: StoreEvent): void {
+    if (event.type !== "deleted") return;
+    const { threadId } = event;
+    for (const subscription of this.#threads.get(threadId) ?? []) subscription.threadDeleted();
+    this.#checkpoints.deleteThread(threadId).catch((error: unknown) => {
+      this.#options.logger.error({ error, threadId }, "the checkpoints of a deleted thread could not be deleted");
+    });
+  }
+}
+
+function keyText({ name, threadId }: CheckpointKey): string {
+  return `${threadId}/${name}`;
+}
+
+function isGiven<T>(value: T | null | undefined): value is T {
+  return value !== null && value !== undefined;
+}
+
+/** Bytes that one of a client's subscriptions may have under way. */
+function shareOf(count: number): number {
+  const { windowBytesMax, clientBytesMax } = EVENT_FEED_LIMITS;
+  return Math.min(windowBytesMax, Math.floor(clientBytesMax / Math.max(1, count)));
+}
+
+/** A place at or before the end of the log, as near as is known without reading it. */
+function nearEnd(runtime: Runtime, threadId: string): number {
+  return runtime.thread(threadId)?.snapshot().nextOrdinal ?? 0;
+}
+
+function aheadOfLog(from: number, nextOrdinal: number, key: CheckpointKey | null): Error {
+  const whose = key === null ? "from" : `the checkpoint ${key.name}`;
+  const remedy = "the log was cut or replaced: delete the checkpoint, or give a `from` within the log";
+  return invalidRequest(`${whose} is ${from}, past the end of the thread's log, which is ${nextOrdinal}: ${remedy}`, {
+    skeinCode: "ordinal_conflict",
+    retryable: false,
+    expectedOrdinal: from,
+    actualOrdinal: nextOrdinal,
+  });
+}
+
+function aheadOfSent(nextOrdinal: number, sentEnd: number): Error {
+  return invalidRequest(`can't acknowledge up to ${nextOrdinal}: records were sent up to ${sentEnd}`, {
+    skeinCode: "ordinal_conflict",
+    retryable: false,
+    expectedOrdinal: nextOrdinal,
+    actualOrdinal: sentEnd,
+  });
+}
+
+function noSubscription(subscriptionId: string): Error {
+  return invalidRequest(`no event subscription ${subscriptionId}: it ended, or belongs to another client`, {
+    subscriptionId,
+  });
+}
