@@ -1,5 +1,6 @@
 /**
- * Lines out of bytes: the same ones however the bytes are cut, and none that is longer than it may be.
+ * Lines out of bytes: the same ones however the bytes are cut, none that is longer than it may be, and a cost
+ * that grows with the bytes and not with their pieces.
  */
 import fc from "fast-check";
 import { expect, test } from "vitest";

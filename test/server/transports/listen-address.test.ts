@@ -1,5 +1,6 @@
 /**
- * Addresses as people write them: what is one, and what is said of what is none.
+ * Addresses as people write them: what is one, what is said of what is none, and which hosts only this machine
+ * can reach.
  */
 import { resolve } from "node:path";
 

@@ -1,5 +1,6 @@
 /**
- * Standard input and output as the one client: a real child process for what only a process does, streams for the rest.
+ * Standard input and output as the one client: a real child process for what only a process does, and streams
+ * that the test holds both ends of for the rest.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

@@ -1,5 +1,6 @@
 /**
  * A unix socket and its file: lines and WebSockets on one path, whose file it is, and what a client may not do.
+ * All over real sockets and with real processes that die.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";

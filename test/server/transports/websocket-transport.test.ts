@@ -1,5 +1,6 @@
 /**
  * WebSockets on a port: who may connect, what the port answers otherwise, and what a client may not do.
+ * All over real sockets; only time is moved by hand.
  */
 import { once } from "node:events";
 import { connect } from "node:net";
