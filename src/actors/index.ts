@@ -18,7 +18,7 @@ export type { ForkThreadParams } from "./fork-thread.ts";
 export type { ThreadManagerOptions } from "./manager-options.ts";
 export type { UnfinishedCall } from "./calls-in-flight.ts";
 export { createThreadManager } from "./registry-thread-manager.ts";
-export { checkReviewTarget, type ReviewRequest } from "./review-turn.ts";
+export { checkReviewTarget } from "./review-turn.ts";
 export { type ShutdownOptions, type ShutdownReport, shutdownTimeoutMs } from "./shutdown-threads.ts";
 export type * from "./thread-handle.ts";
 export type {

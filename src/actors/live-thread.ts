@@ -142,7 +142,7 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     for (const item of reviewMarker(turn)) this.tellItem(turn.id, item);
     this.#lastTurnFailed = false;
     this.#actor.send({ type: "turn.started", task: plan.task });
-    this.tell({ type: "turn_started", turnId: turn.id });
+    this.tell({ type: "turn_started", turnId: turn.id, startedAt: Math.floor(plan.start.startedAtMs / 1000) });
     for (const item of openingItems(turn, () => ids.next())) this.tellItem(turn.id, item);
     turn.outcome = this.#run(turn);
     return { turnId: turn.id, completed: turn.ended };

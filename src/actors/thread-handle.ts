@@ -52,7 +52,12 @@ export type ReviewTarget =
 
 /** A live delta or progress. Never stored, never replayed. */
 export type Signal =
-  | { readonly type: "turn_started"; readonly turnId: string }
+  | {
+      readonly type: "turn_started";
+      readonly turnId: string;
+      /** Seconds since the epoch, as the turn's record has it. */
+      readonly startedAt: number;
+    }
   | { readonly type: "item_started"; readonly turnId: string; readonly item: ThreadItem }
   | { readonly type: "item_completed"; readonly turnId: string; readonly item: ThreadItem }
   | { readonly type: "text_delta"; readonly turnId: string; readonly itemId: string; readonly delta: string }

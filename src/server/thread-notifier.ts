@@ -15,8 +15,9 @@ import type { ClientSession } from "./client-session.ts";
 import type { NotificationMethod, NotificationParams } from "./protocol/index.ts";
 import type { QuestionRouter } from "./question-router.ts";
 import type { ServerThreads } from "./server-threads.ts";
-import type { Audience, ThreadChannels } from "./thread-channels.ts";
+import type { ThreadChannels } from "./thread-channels.ts";
 import type { ThreadRights } from "./thread-rights.ts";
+import { newTurn } from "./turn-params.ts";
 import { toWireUsage } from "./wire-usage.ts";
 
 interface NotifierParts {
@@ -69,7 +70,11 @@ export class ThreadNotifier implements RuntimeObserver {
   }
 
   /** Usage as it stands, to one client or to all subscribers. */
-  tellUsage(usage: { readonly threadId: string; readonly turnId: string; readonly tokenUsage: ThreadTokenUsage }): void {
+  tellUsage(usage: {
+    readonly threadId: string;
+    readonly turnId: string;
+    readonly tokenUsage: ThreadTokenUsage;
+  }): void {
     const { threadId, turnId, tokenUsage } = usage;
     const params = { threadId, turnId, tokenUsage: toWireUsage(tokenUsage) };
     this.#tell(threadId, "thread/tokenUsage/updated", params);
@@ -80,7 +85,7 @@ export class ThreadNotifier implements RuntimeObserver {
     this.#parts.rights.forget(threadId);
     this.#tellStatus(threadId, { type: "notLoaded" });
     if (reason === "closed" || reason === "idle" || reason === "failed") {
-      this.#tell(threadId, "thread/closed", { threadId }, "all");
+      this.#tellAll(threadId, "thread/closed", { threadId });
     }
     this.#parts.channels.inOrder(threadId, () => this.#parts.channels.dissolve(threadId));
   }
@@ -92,7 +97,7 @@ export class ThreadNotifier implements RuntimeObserver {
       case "turn_started":
         told.started.clear();
         this.#refreshStatus(threadId, told);
-        this.#tell(threadId, "turn/started", { threadId, turn: this.#startedTurn(signal.turnId) });
+        this.#tell(threadId, "turn/started", { threadId, turn: startedTurn(signal) });
         break;
       case "item_started":
         this.#itemStarted(threadId, signal.turnId, signal.item);
@@ -127,19 +132,6 @@ export class ThreadNotifier implements RuntimeObserver {
         if (signal.state === "failed" || signal.state === "idle") this.#refreshStatus(threadId, told);
         break;
     }
-  }
-
-  #startedTurn(turnId: string): Turn {
-    return {
-      id: turnId,
-      items: [],
-      itemsView: "notLoaded",
-      status: "inProgress",
-      error: null,
-      startedAt: Math.floor(this.#parts.clock.nowMs() / 1000),
-      completedAt: null,
-      durationMs: null,
-    };
   }
 
   #itemStarted(threadId: string, turnId: string, item: ThreadItem): void {
@@ -182,17 +174,26 @@ export class ThreadNotifier implements RuntimeObserver {
   }
 
   #tellStatus(threadId: string, status: ThreadStatus): void {
-    this.#tell(threadId, "thread/status/changed", { threadId, status }, "all");
+    this.#tellAll(threadId, "thread/status/changed", { threadId, status });
   }
 
-  #tell<Method extends NotificationMethod>(
+  /** To the thread's subscribers. */
+  #tell<Method extends NotificationMethod>(threadId: string, method: Method, params: NotificationParams<Method>): void {
+    this.#parts.channels.notify(threadId, "subscribers", { method, params });
+  }
+
+  /** To every client. */
+  #tellAll<Method extends NotificationMethod>(
     threadId: string,
     method: Method,
     params: NotificationParams<Method>,
-    audience: Audience = "subscribers",
   ): void {
-    this.#parts.channels.notify(threadId, audience, { method, params });
+    this.#parts.channels.notify(threadId, "all", { method, params });
   }
+}
+
+function startedTurn({ turnId, startedAt }: Extract<Signal, { readonly type: "turn_started" }>): Turn {
+  return { ...newTurn(turnId), startedAt };
 }
 
 /** The item as it is when it begins: a message without its text. */

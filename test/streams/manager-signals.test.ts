@@ -46,7 +46,7 @@ describe("a manager's events", () => {
     const thread = hub.openFeed({ threadId, from: "end", signals: true })[Symbol.asyncIterator]();
     const runtime = hub.openRuntimeFeed()[Symbol.asyncIterator]();
     const signals: readonly Signal[] = [
-      { type: "turn_started", turnId: "t" },
+      { type: "turn_started", turnId: "t", startedAt: 1 },
       { type: "text_delta", turnId: "t", itemId: "i", delta: "hel" },
       { type: "status_changed", state: "idle" },
     ];
