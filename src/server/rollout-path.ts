@@ -6,6 +6,7 @@ import { realpath } from "node:fs/promises";
 import { resolve } from "node:path";
 
 import { isSkeinError, rejection, systemCode } from "../base/index.ts";
+import type { StoredThread } from "../store/index.ts";
 import { RPC_CODES } from "./protocol/index.ts";
 import { invalidRequest, RpcError } from "./rpc-error.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -37,12 +38,19 @@ export async function requireRolloutPath({ settings, threads }: ServerContext, p
 
 /** Whose rollout it is. */
 export async function threadIdOfPath(server: ServerContext, path: string): Promise<string> {
+  return (await readThreadOfPath(server, path)).id;
+}
+
+/** The thread in this rollout. */
+export async function readThreadOfPath(server: ServerContext, path: string): Promise<StoredThread> {
   const rolloutPath = await requireRolloutPath(server, path);
   try {
-    return (await server.threads.kept.store.readThreadByRolloutPath({ rolloutPath })).id;
+    return await server.threads.kept.store.readThreadByRolloutPath({ rolloutPath });
   } catch (error) {
     if (!isSkeinError(error) || error.code === "unsupported") throw error;
-    const reason = /EISDIR|is a (folder|directory)/i.test(error.message) ? "Is a directory (os error 21)" : error.message;
+    const reason = /EISDIR|is a (folder|directory)/i.test(error.message)
+      ? "Is a directory (os error 21)"
+      : error.message;
     const message = `failed to read thread: thread-store internal error: failed to read thread ${rolloutPath}: ${reason}`;
     throw new RpcError({ code: RPC_CODES.internalError, message, data: { skeinCode: error.code } });
   }

@@ -53,6 +53,8 @@ function wordsOf(error: SkeinError, method: string, threadId: string | null): Rp
     case "thread_not_found":
     case "thread_not_loaded":
     case "thread_closed":
+    case "thread_archived":
+    case "thread_not_archived":
       return { code: RPC_CODES.invalidRequest, message: `${notFoundWords(method)} ${id}` };
     case "turn_mismatch": {
       const { expectedTurnId, activeTurnId } = error.data;
@@ -66,6 +68,8 @@ function wordsOf(error: SkeinError, method: string, threadId: string | null): Rp
         code: RPC_CODES.invalidRequest,
         message: method === "turn/steer" ? "no active turn to steer" : "no active turn to interrupt",
       };
+    case "invalid_cursor":
+      return { code: RPC_CODES.invalidRequest, message: cursorWords(error) };
     case "empty_input":
       return { code: RPC_CODES.invalidRequest, message: "input must not be empty" };
     default: {
@@ -73,6 +77,12 @@ function wordsOf(error: SkeinError, method: string, threadId: string | null): Rp
       return { code, message: error.message };
     }
   }
+}
+
+/** A cursor that was never one is named; one whose turn is gone is told so. */
+function cursorWords({ message, data }: SkeinError): string {
+  const gone = "invalid cursor: anchor turn is no longer present";
+  return message.startsWith(gone) ? gone : `invalid cursor: ${String(data["cursor"] ?? "")}`;
 }
 
 const NO_ROLLOUT: ReadonlySet<string> = new Set(["thread/resume", "thread/fork", "thread/archive", "thread/delete"]);

@@ -7,6 +7,7 @@ import type { HandlersOf } from "../request-call.ts";
 import { eventFeedHandlers } from "./event-feed-handlers.ts";
 import { startupHandlers } from "./startup-handlers.ts";
 import { threadChangeHandlers } from "./thread-change-handlers.ts";
+import { threadHistoryHandlers } from "./thread-history-handlers.ts";
 import { threadListHandlers } from "./thread-list-handlers.ts";
 import { threadLoadHandlers } from "./thread-load-handlers.ts";
 import { threadReadHandlers } from "./thread-read-handlers.ts";
@@ -21,6 +22,7 @@ export const handlers: HandlersOf<HandledMethod> = {
   ...threadLoadHandlers,
   ...threadResumeHandlers,
   ...threadChangeHandlers,
+  ...threadHistoryHandlers,
   ...threadReadHandlers,
   ...threadListHandlers,
   ...turnHandlers,
