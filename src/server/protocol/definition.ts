@@ -4,7 +4,7 @@
  */
 import type { z } from "zod";
 
-import { once } from "./wire-schema.ts";
+import { once } from "./once.ts";
 
 /** Where a method or notification comes from: the peer's version that has it, or this project. */
 export type Since = "codex-0.130" | "codex-0.169" | "skein";

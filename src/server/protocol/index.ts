@@ -22,6 +22,7 @@ export {
 export { type JsonSchema, type MethodSchema, protocolJsonSchema, type ProtocolSchema } from "./json-schema.ts";
 export { unknownMethodText, UNSERVED_METHODS } from "./method-names.ts";
 export { type ParsedParams, parseParams } from "./parse-params.ts";
+export { protocolReference } from "./reference-page.ts";
 export {
   CLIENT_NOTIFICATIONS,
   isRequestMethod,

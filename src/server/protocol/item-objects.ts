@@ -1,11 +1,14 @@
 /**
  * UserInput and ThreadItem as they go over the wire. Their types are those of the events room; the schemas say
- * more of the kinds that the events room leaves open.
+ * more of the kinds that the events room
+ * leaves open, so that a client's author can read what to expect. Nothing here checks what a fold made.
  */
 import { z } from "zod";
 
 import type { Json, ThreadItem, UserInput } from "../../events/index.ts";
-import { int, json, kinds, list, once, part, path, struct, whole, words } from "./wire-schema.ts";
+import { once } from "./once.ts";
+import { int, whole } from "./whole-numbers.ts";
+import { json, kinds, list, part, path, struct, words } from "./wire-schema.ts";
 
 /** A part of what a user sends. */
 export const userInput = once((): z.ZodType<UserInput> =>

@@ -7,7 +7,8 @@
  */
 import { z } from "zod";
 
-import { refusalWords, type Width, WIDTHS } from "./wire-schema.ts";
+import { refusalWords } from "./refusal-words.ts";
+import { type Width, WIDTHS } from "./whole-numbers.ts";
 
 /** What is wrong with a value, or undefined where nothing is. */
 export function refusalText(schema: z.core.$ZodType, value: unknown): string | undefined {

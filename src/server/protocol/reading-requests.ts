@@ -1,13 +1,16 @@
 /**
  * Requests that read: lists, search, a thread, its turns and items, and the summary that old clients ask for.
- * They change nothing and load nothing.
+ * They change nothing and load nothing; pages are
+ * answered by cursors that hold across writes.
  */
 import { z } from "zod";
 
 import { request } from "./definition.ts";
 import { threadItem } from "./item-objects.ts";
 import { sortDirection, thread, turn, turnItemsView } from "./thread-objects.ts";
-import { int, json, list, once, part, struct, u32, words } from "./wire-schema.ts";
+import { once } from "./once.ts";
+import { int, u32 } from "./whole-numbers.ts";
+import { json, list, part, struct, words } from "./wire-schema.ts";
 
 const HYPHENATED = "[\\da-f]{8}(?:-[\\da-f]{4}){3}-[\\da-f]{12}";
 const cursor = (): z.ZodType<string | null | undefined> =>

@@ -6,7 +6,9 @@ import { z } from "zod";
 
 import { serverRequest } from "./definition.ts";
 import { toolOutput } from "./item-objects.ts";
-import { dictionary, int, json, list, once, part, struct } from "./wire-schema.ts";
+import { once } from "./once.ts";
+import { int } from "./whole-numbers.ts";
+import { dictionary, json, list, part, struct } from "./wire-schema.ts";
 
 const place = () => ({ threadId: z.string(), turnId: z.string(), itemId: z.string() });
 

@@ -1,11 +1,13 @@
 /**
  * The handshake, and what real clients ask for before they show anything: models, account, configuration.
- * Skein answers the latter truthfully and shortly: it has no accounts, skills, plugins or MCP servers.
+ * Skein answers the latter truthfully and shortly: it has no accounts, skills, plugins or MCP servers,
+ * and says so instead of refusing, because clients take a refusal here for a broken server.
  */
 import { z } from "zod";
 
 import { request } from "./definition.ts";
-import { dictionary, int, json, list, nothing, part, path, struct, u32, unit } from "./wire-schema.ts";
+import { int, u32 } from "./whole-numbers.ts";
+import { dictionary, json, list, nothing, part, path, struct, unit } from "./wire-schema.ts";
 
 const page = () => ({ cursor: z.string().nullish(), limit: u32().nullish() });
 const emptyPage = () => part({ data: list(json()), nextCursor: z.string().nullable() });

@@ -1,11 +1,13 @@
 /**
- * What a thread or a turn runs with, as it goes over the wire: policies, sandboxes, effort, and the overrides
- * that start, resume and fork share.
+ * What a thread or a turn runs with, as it goes over the wire: policies, sandboxes, effort, tools. The words are
+ * Codex's; Skein's agents act on few of them (model, effort, working folder, tools), and the others are kept and
+ * answered as they were sent.
  */
 import { z } from "zod";
 
-import type { Json } from "../../events/index.ts";
-import { dictionary, json, kinds, list, once, part, struct, path, refusalWords, words } from "./wire-schema.ts";
+import { once } from "./once.ts";
+import { refusalWords } from "./refusal-words.ts";
+import { json, kinds, list, part, struct, path, words } from "./wire-schema.ts";
 
 /** When the agent asks before it acts. */
 export const approvalPolicy = once(() =>
@@ -113,38 +115,3 @@ export const collaborationMode = once(() =>
     }),
   }),
 );
-
-/** The overrides that start, resume and fork share. */
-export const threadOverrides = once(() => ({
-  model: z.string().nullish().describe("Default: the server's."),
-  modelProvider: z.string().nullish().describe("Default: the server's, or the stored thread's."),
-  serviceTier: z.string().nullish(),
-  cwd: z.string().nullish().describe("Working folder; a relative path begins at the server's. It need not exist."),
-  approvalPolicy: approvalPolicy().nullish(),
-  approvalsReviewer: approvalsReviewer().nullish(),
-  sandbox: sandboxMode().nullish(),
-  permissions: permissionSelection().nullish().describe("Not together with `sandbox`."),
-  config: dictionary(json()).nullish(),
-  baseInstructions: z.string().nullish(),
-  developerInstructions: z.string().nullish(),
-}));
-
-/** The answer's members about what the thread runs with; start, resume and fork share them. */
-export const runningSettings = once(() => ({
-  model: z.string(),
-  modelProvider: z.string(),
-  serviceTier: z.string().nullable(),
-  cwd: z.string(),
-  instructionSources: list(z.string()).describe("Files that instructions were read from."),
-  approvalPolicy: asJson(approvalPolicy()),
-  approvalsReviewer: asJson(approvalsReviewer()),
-  sandbox: asJson(sandboxPolicy()),
-  permissionProfile: json(),
-  activePermissionProfile: json(),
-  reasoningEffort: z.string().nullable(),
-}));
-
-/** Settings that the server keeps as the client sent them. */
-function asJson(schema: z.ZodType<Json>): z.ZodType<Json> {
-  return schema;
-}

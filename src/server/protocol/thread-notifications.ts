@@ -1,13 +1,16 @@
 /**
  * What the server tells clients about threads, turns and items. Who hears each one is its `audience`; the order
- * of notifications and answers is the server core's.
+ * of notifications and answers is not said here but kept by the server's core.
+ * Names and members are Codex's, where Codex has them.
  */
 import { z } from "zod";
 
 import { type Audience, notification, type NotificationDefinition, type Since } from "./definition.ts";
 import { threadItem } from "./item-objects.ts";
 import { thread, threadStatus, turn, turnError } from "./thread-objects.ts";
-import { dictionary, int, json, list, once, part, type Shape, struct, words } from "./wire-schema.ts";
+import { once } from "./once.ts";
+import { int } from "./whole-numbers.ts";
+import { dictionary, json, list, part, type Shape, struct, words } from "./wire-schema.ts";
 
 const ofThread = () => ({ threadId: z.string() });
 const ofTurn = () => ({ threadId: z.string(), turnId: z.string() });

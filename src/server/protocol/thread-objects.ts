@@ -6,7 +6,9 @@ import { z } from "zod";
 
 import type { Thread, ThreadStatus, Turn, TurnError } from "../../events/index.ts";
 import { threadItem } from "./item-objects.ts";
-import { int, json, kinds, list, once, part, struct, words } from "./wire-schema.ts";
+import { once } from "./once.ts";
+import { int } from "./whole-numbers.ts";
+import { json, kinds, list, part, struct, words } from "./wire-schema.ts";
 
 /** What a thread is doing. */
 export const threadStatus = once((): z.ZodType<ThreadStatus> =>

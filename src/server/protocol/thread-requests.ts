@@ -1,20 +1,17 @@
 /**
  * Requests that change threads: begin, resume, fork, archive, delete, name, settings, history. Reading is in
- * reading-requests.ts, turns in turn-requests.ts.
+ * reading-requests.ts, turns are in turn-requests.ts.
+ * Members that Codex has and Skein ignores are defined all the same: what they hold is checked as Codex checks it.
  */
 import { z } from "zod";
 
 import { request, setField, trueField } from "./definition.ts";
-import {
-  dynamicTool,
-  runningSettings,
-  personality,
-  threadOverrides,
-  threadSource,
-  turnEnvironment,
-} from "./setting-objects.ts";
+import { dynamicTool, personality, threadSource, turnEnvironment } from "./setting-objects.ts";
 import { thread } from "./thread-objects.ts";
-import { json, list, nothing, once, path, struct, u32 } from "./wire-schema.ts";
+import { runningSettings, threadOverrides } from "./thread-settings.ts";
+import { once } from "./once.ts";
+import { u32 } from "./whole-numbers.ts";
+import { json, list, nothing, path, struct } from "./wire-schema.ts";
 
 /** The params of requests that only name a thread. */
 const only = (id: string) => struct(id, "Which thread.", { threadId: z.string() });

@@ -1,5 +1,6 @@
 /**
- * Requests that begin, steer and end turns, reviews among them.
+ * Requests that begin, steer and end turns, reviews among them. What a turn does comes as notifications; the
+ * answers only say that it began, took the input, or ended.
  */
 import { z } from "zod";
 
