@@ -159,7 +159,7 @@ function visit(file: SourceFile, visitor: VisitorObject): void {
 
 const OUTSIDE_NAMES =
   /\.\.\/shared\b|\bshared\/(DESIGN|STYLE|LIMITS|codex)\b|\/work\/(main|shared)\b|\.library\b|\bregistry\.[a-z0-9.-]+\.[a-z]{2,}\b/;
-const OUTSIDE_PAGES = /\b(DESIGN|STYLE|LIMITS|PROTOCOL)\.md\b/;
+const OUTSIDE_PAGES = /\b(DESIGN|STYLE|LIMITS|codex\/PROTOCOL)\.md\b/;
 
 /** No text in the project points at something that a reader of the project does not have. */
 export function checkMentions(path: string, text: string): Finding[] {

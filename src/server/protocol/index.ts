@@ -2,14 +2,6 @@
  * protocol: what goes over the wire, said once. Requests, notifications and requests of the server's with their
  * schemas and words, envelopes, and the texts of refusals. Pure: it knows nothing of connections or of the server.
  */
-export type {
-  Audience,
-  ExperimentalField,
-  NotificationDefinition,
-  RequestDefinition,
-  ServerRequestDefinition,
-  Since,
-} from "./definition.ts";
 export {
   encodeError,
   encodeNotification,
@@ -19,9 +11,9 @@ export {
   parseEnvelope,
   type RequestId,
 } from "./envelope.ts";
-export { type JsonSchema, type MethodSchema, protocolJsonSchema, type ProtocolSchema } from "./json-schema.ts";
+export { protocolJsonSchema } from "./json-schema.ts";
 export { unknownMethodText, UNSERVED_METHODS } from "./method-names.ts";
-export { type ParsedParams, parseParams } from "./parse-params.ts";
+export { parseParams } from "./parse-params.ts";
 export { protocolReference } from "./reference-page.ts";
 export {
   CLIENT_NOTIFICATIONS,

@@ -138,9 +138,10 @@ function singleMember(value: unknown): string | undefined {
 
 function numberText(schema: z.ZodNumber, value: unknown): string | undefined {
   const format = schema.meta()?.["format"];
-  const width = isWidth(format) ? WIDTHS[format].name : "a number";
-  if (!isInteger(value)) return typeText(value, width);
-  return schema.safeParse(value).success ? undefined : `invalid value: ${unexpected(value)}, expected ${width}`;
+  if (!isWidth(format)) return typeof value === "number" ? checkText(schema, value) : typeText(value, "a number");
+  const { name } = WIDTHS[format];
+  if (!isInteger(value)) return typeText(value, name);
+  return schema.safeParse(value).success ? undefined : `invalid value: ${unexpected(value)}, expected ${name}`;
 }
 
 function isWidth(format: unknown): format is Width {
