@@ -116,6 +116,7 @@ export const startupHandlers: HandlersOf<
   | "plugin/list"
   | "app/list"
   | "mcpServerStatus/list"
+  | "permissionProfile/list"
   | "experimentalFeature/list"
   | "collaborationMode/list"
   | "thread/goal/get"
@@ -139,6 +140,7 @@ export const startupHandlers: HandlersOf<
   "plugin/list": always<"plugin/list">({ marketplaces: [], marketplaceLoadErrors: [], featuredPluginIds: [] }),
   "app/list": always<"app/list">({ data: [], nextCursor: null }),
   "mcpServerStatus/list": always<"mcpServerStatus/list">({ data: [], nextCursor: null }),
+  "permissionProfile/list": always<"permissionProfile/list">({ data: [], nextCursor: null }),
   "experimentalFeature/list": always<"experimentalFeature/list">({ data: [], nextCursor: null }),
   "collaborationMode/list": always<"collaborationMode/list">({ data: [] }),
   "thread/goal/get": readGoal,

@@ -174,6 +174,12 @@ export const SESSION_REQUESTS = {
       }),
     result: emptyPage,
   }),
+  "permissionProfile/list": request({
+    doc: "Named permission profiles: none.",
+    since: "codex-0.169",
+    params: () => struct("PermissionProfileListParams", "A page of profiles.", { ...page(), cwd: path().nullish() }),
+    result: emptyPage,
+  }),
   "experimentalFeature/list": request({
     doc: "Features that can be switched on: none.",
     params: () => struct("ExperimentalFeatureListParams", "A page of features.", page()),
