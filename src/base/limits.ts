@@ -54,6 +54,10 @@ export const LIMITS = Object.freeze({
   threadGateWaitersMax: 256,
   /** Records of one thread that wait for their rows in the state DB; past it a sweep brings them from the log. */
   liveRowsRecordsMax: 20_000,
+  /** Records of all threads that wait for one transaction of rows: 2,000 stop the event loop for about 12 ms. */
+  rowBatchRecordsMax: 2_000,
+  /** Characters of those records' lines: texts are what a full-text index is slow with. */
+  rowBatchCharsMax: 1024 * 1024,
   /** Restarts of a failed thread from its log before it stays failed. */
   threadRestartsMax: 5,
   /**

@@ -77,6 +77,13 @@ export class LiveRollout {
     return this.#waiting.length > 0 || this.#unwritten.length > 0;
   }
 
+  /** The file is at another path now, and so are the rows of what waits. */
+  moved(path: string): void {
+    this.path = path;
+    this.#waiting = this.#waiting.map((append) => ({ ...append, path }));
+    this.#unwritten = this.#unwritten.map((rows) => ({ ...rows, path }));
+  }
+
   /** Takes an append. Too many that wait, folded or not, are not kept: the log has them. */
   take(append: IndexedAppend): void {
     this.path = append.path;

@@ -1,12 +1,13 @@
 /**
- * Rows that follow this process's appends: folded in memory, and written once an event-loop turn, all
- * threads in one transaction, each with the ordinal it has applied. Whoever asks the rows flushes first, so
- * a reader of this process never misses what was acknowledged to it.
+ * Rows that follow this process's appends: folded in memory, and written now and then, all threads in one
+ * transaction, each with the ordinal it has applied. Whoever asks the rows flushes first, so a reader of
+ * this process never misses what was acknowledged to it. A transaction changes pages however little it
+ * says: one a second instead of one an append writes a tenth of the bytes.
  *
  * Appends never wait for the rows and never fail with them: where rows can't be written, the rollout falls
  * behind and the next sweep brings it up from the log.
  */
-import { type Clock, type Logger, type Timer } from "../base/index.ts";
+import { type Clock, LIMITS, type Logger, type Timer } from "../base/index.ts";
 import { createLogScanner } from "../events/index.ts";
 import type { IndexedAppend, IndexedFile, RolloutFollower } from "../store/index.ts";
 import { readBlocks, type RolloutEntry } from "../store/local/index.ts";
@@ -31,12 +32,23 @@ export interface LiveRowsContext {
   catchUp(entry: RolloutEntry): Promise<RolloutRow | undefined>;
 }
 
+/**
+ * How long appends wait for company, milliseconds. Others who read the file see rows this old where they
+ * don't look at the logs; a process that is killed leaves so much to the next one's first sweep.
+ */
+const BATCH_MS = 1_000;
+
 export class LiveRows {
   readonly #context: LiveRowsContext;
   readonly #followed = new Map<string, LiveRollout>();
   /** Those with something to fold or to write. */
   readonly #dirty = new Set<LiveRollout>();
-  #isScheduled = false;
+  /** What was appended since the last flush. */
+  #batchRecords = 0;
+  #batchChars = 0;
+  /** The batch is full: it is flushed in this turn of the event loop. */
+  #isFull = false;
+  #batchTimer: Timer | null = null;
   #retry: Timer | null = null;
   #delayMs = 0;
 
@@ -66,6 +78,8 @@ export class LiveRows {
     return {
       appended: (append: IndexedAppend) => {
         live.take(append);
+        this.#batchRecords += append.records.length;
+        this.#batchChars += append.text.length;
         this.#touch(live);
       },
       end: () => {
@@ -76,10 +90,25 @@ export class LiveRows {
     };
   }
 
-  /** A thread's file was moved by this process. */
+  /** A thread's file was moved by this process: what waits goes with it. */
   moved(threadId: string, path: string): void {
+    this.hurry(threadId);
+    this.#followed.get(threadId)?.moved(path);
+  }
+
+  /** A thread's files are gone: what waits of it goes too. */
+  removed(threadId: string): void {
     const live = this.#followed.get(threadId);
-    if (live !== undefined) live.path = path;
+    if (live === undefined) return;
+    live.fallBehind();
+    this.#dirty.delete(live);
+    if (live.isEnded) this.#forget(live);
+  }
+
+  /** Flushes at once if rows of this thread wait, for who can't wait for `settle`; where the file is locked, later. */
+  hurry(threadId: string): void {
+    const live = this.#followed.get(threadId);
+    if (live !== undefined && this.#dirty.has(live) && this.#retry === null) this.#flushSoon();
   }
 
   /** Whether this thread's rows are written here, and where. */
@@ -103,12 +132,25 @@ export class LiveRows {
 
   #touch(live: LiveRollout): void {
     this.#dirty.add(live);
-    if (this.#isScheduled || this.#retry !== null) return;
-    this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
+    if (this.#isFull || this.#retry !== null) return;
+    if (this.#batchRecords >= LIMITS.rowBatchRecordsMax || this.#batchChars >= LIMITS.rowBatchCharsMax) {
+      this.#isFull = true;
+      this.#endTimer();
+      setImmediate(() => {
+        this.#isFull = false;
+        this.#flushSoon();
+      });
+      return;
+    }
+    this.#batchTimer ??= this.#context.clock.setTimer(BATCH_MS, () => {
+      this.#batchTimer = null;
       this.#flushSoon();
     });
+  }
+
+  #endTimer(): void {
+    this.#batchTimer?.cancel();
+    this.#batchTimer = null;
   }
 
   /** Flushes now, or, where another process has the lock, in a moment. */
@@ -130,6 +172,7 @@ export class LiveRows {
   }
 
   #flush(): void {
+    this.#endTimer();
     const ready = [...this.#dirty].filter((live) => live.state === "ready");
     const whole = ready.filter((live) => this.#fold(live)).filter((live) => live.unwritten.length > 0);
     if (whole.length > 0) {
@@ -142,6 +185,8 @@ export class LiveRows {
       });
       for (const settle of outcomes) settle();
     }
+    this.#batchRecords = 0;
+    this.#batchChars = 0;
     for (const live of this.#dirty) {
       if (live.state === "loading") continue;
       this.#dirty.delete(live);

@@ -148,6 +148,7 @@ export class SqliteStateDb implements StateDb {
   }
 
   nextOrdinalOf(file: IndexedFile): number | undefined {
+    this.#live.hurry(file.threadId);
     return this.#read(() => {
       const row = this.#tables.get().rollouts.byPath(pathInHome(this.#parts.paths, file.path));
       const isCurrent = row?.inode === file.inode && row.state.endOffset === file.end;
@@ -198,6 +199,7 @@ export class SqliteStateDb implements StateDb {
   }
 
   removed(threadId: string): void {
+    this.#live.removed(threadId);
     this.#soon("remove a thread's rows", () => {
       const { sql, rollouts, threads } = this.#tables.get();
       withTextIndex(sql, (index) => {
@@ -308,13 +310,8 @@ export class SqliteStateDb implements StateDb {
     if (row !== undefined && stat !== undefined && isAsKnown(row, stat)) return row;
     const behind = (stat?.size ?? 0) - (row?.inode === stat?.inode ? (row?.state.endOffset ?? 0) : 0);
     if (behind > INLINE_BYTES_MAX) {
-      const task = {
-        dbPath: this.path,
-        home: paths.home,
-        generation: null,
-        lease: null,
-        entries: [{ ...entry, size: stat?.size ?? 0 }],
-      };
+      const entries = [{ ...entry, size: stat?.size ?? 0 }];
+      const task = { dbPath: this.path, home: paths.home, generation: null, lease: null, entries };
       const { files: done } = await pool.fold(task, this.#ending.signal);
       const failure = done[0]?.failure;
       if (failure)
