@@ -193,17 +193,21 @@ export class CodexPeer {
   }
 }
 
-function peerEnvironment(home: string): NodeJS.ProcessEnv {
+/** What the peer's process sees: its home, and nobody to reach but loopback. */
+export function peerEnvironment(home: string): NodeJS.ProcessEnv {
   const nowhere = "http://127.0.0.1:9";
   const proxies = { HTTP_PROXY: nowhere, HTTPS_PROXY: nowhere, ALL_PROXY: nowhere };
   const environment = { PATH: process.env["PATH"], TZ: process.env["TZ"], LANG: process.env["LANG"] };
   return { ...environment, ...proxies, NO_PROXY: "127.0.0.1", HOME: home, CODEX_HOME: home };
 }
 
-/** Makes the home one of Codex: it exists, and its config.toml names the model on loopback. */
-export async function writeCodexConfig(home: string, baseUrl: string): Promise<void> {
+/**
+ * Makes the home one of Codex: it exists, and its config.toml names the model on loopback. `more` goes to the
+ * end of the file, which is the section of features.
+ */
+export async function writeCodexConfig(home: string, baseUrl: string, more = ""): Promise<void> {
   await mkdir(home, { recursive: true });
-  await writeFile(join(home, "config.toml"), configToml(baseUrl));
+  await writeFile(join(home, "config.toml"), configToml(baseUrl) + more);
 }
 
 /** Asks nobody, tells nobody, and takes its model from `baseUrl`. */
