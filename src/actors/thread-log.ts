@@ -174,7 +174,7 @@ export class ThreadLog {
     const { params, opened } = this.#origin;
     this.#origin = { type: "new", params, opened: null };
     if (opened === null) return await this.#openAgain(params);
-    if (params.fork === undefined) this.#unrecorded = this.#metadataOf(params);
+    if (params.fork === undefined) this.#unrecorded = this.#metadataOf(params, opened);
     else this.#origin = { type: "stored", params: { threadId: this.threadId } };
     return opened;
   }
@@ -186,8 +186,9 @@ export class ThreadLog {
     } catch (error) {
       if (!isSkeinError(error, "thread_not_found")) throw error;
     }
-    this.#unrecorded = this.#metadataOf(params);
-    return await this.#environment.store.createThread(params);
+    const opened = await this.#environment.store.createThread(params);
+    this.#unrecorded = this.#metadataOf(params, opened);
+    return opened;
   }
 
   async #resume(params: ResumeThreadParams): Promise<OpenedThread> {
@@ -206,10 +207,11 @@ export class ThreadLog {
     return opened;
   }
 
-  #metadataOf(params: CreateThreadParams): ThreadMetadata {
+  /** The thread as its first record will show it; the store may know of a provider that nobody named. */
+  #metadataOf({ metadata }: CreateThreadParams, { modelProvider }: OpenedThread): ThreadMetadata {
     const createdAtMs = this.#unrecorded?.createdAtMs ?? this.#environment.clock.nowMs();
     const identity = { threadId: this.threadId, createdAtMs, forkedFromId: null };
-    const payload = newSessionMeta(identity, params.metadata);
+    const payload = newSessionMeta(identity, modelProvider === undefined ? metadata : { ...metadata, modelProvider });
     const record = { ordinal: 0, timestamp: null, item: { type: "session_meta", payload } } as const;
     return threadMetadataFold.step(threadMetadataFold.initial(), record);
   }

@@ -106,6 +106,8 @@ export interface OpenedThread {
   readonly path: string | null;
   /** Bytes of a torn tail that will be cut (and kept aside) before the first append; 0 when clean. */
   readonly tornBytes: number;
+  /** The provider that a new thread's first record will name, where it will name one. Absent for a thread that is stored. */
+  readonly modelProvider?: string;
 }
 
 /** What is appended to a thread, by whom, and on what condition. */

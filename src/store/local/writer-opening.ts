@@ -38,7 +38,9 @@ export async function openNew(
   const file = new RolloutFile(context.fileContext, { threadId, path, isIdGiven: wishedId !== undefined }, null);
   const rest = { keys: createAppliedKeys(), index: createOffsetIndex(), nextOrdinal: 1, indexed: null };
   await context.rows?.claims.acquire(threadId);
-  return opened(register(context, { threadId, file, newMeta: meta, ...rest }), 0);
+  const { model_provider: modelProvider } = meta;
+  const answer = opened(register(context, { threadId, file, newMeta: meta, ...rest }), 0);
+  return modelProvider === undefined || modelProvider === null ? answer : { ...answer, modelProvider };
 }
 
 /** Opens a writer for a fork, whose file is made now. `thread_exists`, `thread_not_found`, `invalid_argument`. */
