@@ -31,5 +31,5 @@ export async function startInstantModel(): Promise<InstantModel> {
     child.stdin.end();
     await exited;
   };
-  return { shortUrl: `${String(value)}/short/v1`, ordinaryUrl: `${String(value)}/ordinary/v1`, close };
+  return { shortUrl: `${value}/short/v1`, ordinaryUrl: `${value}/ordinary/v1`, close };
 }
