@@ -55,6 +55,7 @@ function wordsOf(error: SkeinError, method: string, threadId: string | null): Rp
     case "thread_closed":
     case "thread_archived":
     case "thread_not_archived":
+    case "thread_not_materialized":
       return { code: RPC_CODES.invalidRequest, message: `${notFoundWords(method)} ${id}` };
     case "turn_mismatch": {
       const { expectedTurnId, activeTurnId } = error.data;

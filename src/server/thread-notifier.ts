@@ -159,7 +159,10 @@ export class ThreadNotifier implements RuntimeObserver {
   #turnCompleted(threadId: string, told: Told, turn: Turn): void {
     const { id: turnId, status, error } = turn;
     told.started.clear();
-    this.#refreshStatus(threadId, told);
+    const now = this.#parts.threads.find(threadId)?.status();
+    // A thread that is being unloaded counts its turn as running to the end; for clients it ends first.
+    const ended = { type: status === "failed" ? "systemError" : "idle" } as const;
+    this.#changeStatus(threadId, told, now === undefined || now.type === "active" ? ended : now);
     if (status === "failed" && error !== null) {
       this.#tell(threadId, "error", { error, willRetry: false, threadId, turnId });
     }
@@ -168,7 +171,11 @@ export class ThreadNotifier implements RuntimeObserver {
 
   #refreshStatus(threadId: string, told: Told): void {
     const status = this.#parts.threads.find(threadId)?.status();
-    if (status === undefined || isSameStatus(status, told.status)) return;
+    if (status !== undefined) this.#changeStatus(threadId, told, status);
+  }
+
+  #changeStatus(threadId: string, told: Told, status: ThreadStatus): void {
+    if (isSameStatus(status, told.status)) return;
     told.status = status;
     this.#tellStatus(threadId, status);
   }
