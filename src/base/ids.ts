@@ -18,10 +18,13 @@ export interface IdSource {
 /** Fills a buffer with randomness; `node:crypto` in production, a seeded source in simulations. */
 export type FillRandom = (byteCount: number) => Uint8Array;
 
+/** The machine's own randomness. */
+export const systemRandom: FillRandom = randomBytes;
+
 const SEQUENCE_MAX = 0xfff;
 
 /** Makes an IdSource over a clock and a source of randomness. */
-export function createIdSource(clock: Clock = systemClock, fillRandom: FillRandom = randomBytes): IdSource {
+export function createIdSource(clock: Clock = systemClock, fillRandom: FillRandom = systemRandom): IdSource {
   let lastMs = 0;
   let sequence = 0;
   return {

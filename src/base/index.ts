@@ -19,7 +19,7 @@ export {
   systemCode,
 } from "./errors.ts";
 export { nextLoopTurn } from "./event-loop.ts";
-export { canonicalThreadId, createIdSource, type FillRandom, type IdSource } from "./ids.ts";
+export { canonicalThreadId, createIdSource, type FillRandom, type IdSource, systemRandom } from "./ids.ts";
 export { LIMITS } from "./limits.ts";
 export { type Logger, silentLogger } from "./logger.ts";
 export { checkOptions } from "./option-check.ts";

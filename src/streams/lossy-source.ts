@@ -18,8 +18,8 @@ export interface Missed {
 /** Hears what is published. */
 export interface LossyListener<Event> {
   onEvent(event: Event): void;
-  /** Nothing more will come; what is held is still told, and then the failure, if it was one. */
-  onEnd(failure?: unknown): void;
+  /** Nothing more will come; what is held is still told. */
+  onEnd(): void;
 }
 
 /** Checked settings of a subscription. */
@@ -39,7 +39,6 @@ export function openLossySource<Event>(settings: LossyFeedSettings<Event>): Even
   let missed = 0;
   let overflows = 0;
   let isOver = false;
-  let failure: unknown;
 
   const onEvent = (event: Event): void => {
     const places = missed === 0 ? 1 : 2;
@@ -57,8 +56,7 @@ export function openLossySource<Event>(settings: LossyFeedSettings<Event>): Even
     events.push({ type: "missed", count: missed });
     missed = 0;
   };
-  const onEnd = (error?: unknown): void => {
-    failure = error;
+  const onEnd = (): void => {
     isOver = true;
     wakeup.wake();
   };
@@ -85,7 +83,6 @@ export function openLossySource<Event>(settings: LossyFeedSettings<Event>): Even
         if (events.size > 0) return true;
         if (isOver) {
           letGo();
-          if (failure !== undefined) throw failure;
           return false;
         }
         await wakeup.wait();

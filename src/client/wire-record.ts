@@ -1,0 +1,34 @@
+/**
+ * A record as the wire shows it, as the record that a feed in the server's process tells. The marks that Skein keeps
+ * beside its own lines do not travel.
+ */
+import type { RolloutItem, RolloutRecord } from "../events/index.ts";
+import type { NotificationParams } from "../server/protocol/index.ts";
+
+/** One record of a `thread/events/records`. */
+export type WireRecord = NotificationParams<"thread/events/records">["records"][number];
+
+/** The record. The server has looked at the payload's shape when it read the line. */
+export function recordOfWire({ ordinal, timestamp, type, payload }: WireRecord): RolloutRecord {
+  return { ordinal, timestamp: timestamp === "" ? null : timestamp, item: itemOf(type, payload) };
+}
+
+function itemOf(type: string, payload: unknown): RolloutItem {
+  switch (type) {
+    case "session_meta":
+    case "turn_context":
+    case "response_item":
+    case "event_msg":
+    case "compacted":
+      return { type, payload } as RolloutItem;
+    case "unreadable":
+      return { type, reason: reasonOf(payload) };
+    default:
+      return { type: "unknown", recordType: type, payload };
+  }
+}
+
+function reasonOf(payload: unknown): string {
+  if (typeof payload !== "object" || payload === null || !("reason" in payload)) return "";
+  return typeof payload.reason === "string" ? payload.reason : "";
+}
