@@ -6,34 +6,28 @@
 /** The places of one listener. */
 export interface ConnectionSlots {
   readonly taken: number;
-  /** Takes a place and names who is in it ("unix#3"); undefined when there is none left, or no more clients are taken. */
+  /** Takes a place and names who is in it ("unix#3"); undefined when there is none left. */
   take(): string | undefined;
   /** Gives one place back. */
   free(): void;
-  /** No more places are given. */
-  shut(): void;
 }
 
 /** Makes the places of one listener. */
 export function createConnectionSlots(prefix: string, slotsMax: number): ConnectionSlots {
   let taken = 0;
   let named = 0;
-  let isShut = false;
   return {
     get taken(): number {
       return taken;
     },
     take(): string | undefined {
-      if (isShut || taken >= slotsMax) return undefined;
+      if (taken >= slotsMax) return undefined;
       taken += 1;
       named += 1;
       return `${prefix}#${named}`;
     },
     free(): void {
       taken -= 1;
-    },
-    shut(): void {
-      isShut = true;
     },
   };
 }

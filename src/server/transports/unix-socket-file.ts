@@ -30,7 +30,8 @@ export async function listenAtSocketFile(server: Server, path: string): Promise<
   checkPathLength(path);
   let folder: string;
   try {
-    folder = mkdtempSync(join(dirname(path), PRIVATE_PREFIX));
+    // No `join`: that would leave out the dot, and the folder would stand beside this one.
+    folder = mkdtempSync(`${dirname(path)}/${PRIVATE_PREFIX}`);
   } catch (error) {
     throw faultFromSystem(error, "make a socket; its folder must be there and ours to write", { path });
   }

@@ -13,7 +13,7 @@ import { formatListenAddress } from "./listen-address.ts";
 import { createAdmission } from "./request-admission.ts";
 import { type TransportLimits, withDefaultLimits } from "./transport-limits.ts";
 import { listenAtSocketFile } from "./unix-socket-file.ts";
-import { createWebSocketDoor, type WebSocketDoor } from "./websocket-door.ts";
+import { createWebSocketDoor } from "./websocket-door.ts";
 
 /** Where clients connect, and who hears them. */
 export interface UnixTransportOptions {
@@ -79,7 +79,8 @@ export async function listenUnix(options: UnixTransportOptions): Promise<Listene
     close: async () => {
       if (!isOpen) return ended.promise;
       isOpen = false;
-      shut(slots, door, silent);
+      door.shut();
+      for (const socket of silent) socket.destroy();
       server.close();
       try {
         file.release();
@@ -106,10 +107,4 @@ function takeLines(socket: Socket, { slots, ...clients }: UnixClients): void {
     endsWithInput: true,
     over: () => slots.free(),
   });
-}
-
-function shut(slots: ConnectionSlots, door: WebSocketDoor, silent: ReadonlySet<Socket>): void {
-  slots.shut();
-  door.shut();
-  for (const socket of silent) socket.destroy();
 }

@@ -66,7 +66,6 @@ export async function listenWebSocket(options: WebSocketTransportOptions): Promi
     address: formatListenAddress({ kind: "ws", host, port: bound.port }),
     ended: ended.promise,
     close: () => {
-      slots.shut();
       http.close();
       door.shut();
       ended.resolve();

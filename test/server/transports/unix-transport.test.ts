@@ -173,22 +173,47 @@ test("a client that reads nothing is closed with the reason, and the server's me
   expect(sent * message.length).toBeLessThan(3_000_000);
 });
 
+test("a client that reads late gets all that it was sent, in order", async () => {
+  const { path, reception } = await open();
+  const { socket, text } = await connectRaw({ path });
+  socket.pause();
+  socket.write("hello\n");
+  const { connection } = await reception.client(0);
+  const tail = "x".repeat(10_000);
+  for (let index = 0; index < 300; index += 1) connection.send(`${index} ${tail}`);
+  await new Promise(setImmediate);
+  socket.resume();
+  connection.send("last");
+  await until(() => text().endsWith("last\n"));
+  const lines = text().split("\n");
+  expect(lines.map((line) => line.split(" ", 1)[0])).toEqual([
+    "hello",
+    ...Array.from({ length: 300 }, (_, index) => String(index)),
+    "last",
+    "",
+  ]);
+});
+
 test("after close nobody comes in, the file is gone, and who is connected stays until closed", async () => {
   const { path, listener, reception } = await open();
   const [client, silent] = [await connectRaw({ path }), await connectRaw({ path })];
   client.socket.write("hello\n");
   await until(() => client.text() === "hello\n");
+  const half = await connectRaw({ path });
+  half.socket.write("GET / HTTP/1.1\r\n");
+  client.socket.write("next\n");
+  await until(() => client.text() === "hello\nnext\n");
   await listener.close();
   await listener.close();
   await listener.ended;
-  await until(silent.isClosed);
+  await until(() => silent.isClosed() && half.isClosed());
   expect(existsSync(path)).toBe(false);
   client.socket.write("again\n");
-  await until(() => client.text() === "hello\nagain\n");
+  await until(() => client.text() === "hello\nnext\nagain\n");
   reception.clients[0]?.connection.send("bye");
   reception.clients[0]?.connection.close("shutting down");
   await until(client.isClosed);
-  expect([client.text(), reception.clients[0]?.closed]).toEqual(["hello\nagain\nbye\n", ["shutting down"]]);
+  expect([client.text(), reception.clients[0]?.closed]).toEqual(["hello\nnext\nagain\nbye\n", ["shutting down"]]);
 });
 
 test("the socket is its owner's alone, and nothing else stays in its folder", async () => {
