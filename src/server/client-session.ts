@@ -148,8 +148,9 @@ export class ClientSession implements ConnectionHandler {
       this.#initialize(id, parsed.params as RequestParams<"initialize">);
       return;
     }
-    this.#checkGate(method, parsed.params, this.#requireClient());
-    await this.#queue(method, parsed.params, id);
+    const checked = parsed.params as RequestParams<typeof method>;
+    this.#checkGate(method, checked, this.#requireClient());
+    await this.#queue(method, checked, id);
   }
 
   /** In the thread's queue where the method has one. */

@@ -44,7 +44,7 @@ export function loadedAnswer(
     permissionProfile: { type: "disabled" },
     activePermissionProfile: null,
     reasoningEffort: settings.effort,
-  } as LoadedAnswer;
+  };
 }
 
 /** Refuses what can't be: another provider than the one that answers here, or two words about one thing. */

@@ -88,7 +88,8 @@ export class QuestionRouter {
     const thread = this.#parts.threads.find(open.threadId);
     const checked = SERVER_REQUESTS[open.method].result.safeParse(result);
     if (checked.success) thread?.answer(open.questionId, result);
-    else thread?.refuse(open.questionId, `the client's answer to ${open.method} can't be read: ${checked.error.message}`);
+    else
+      thread?.refuse(open.questionId, `the client's answer to ${open.method} can't be read: ${checked.error.message}`);
   }
 
   /** A client answered with an error. */

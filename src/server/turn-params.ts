@@ -13,13 +13,18 @@ import { RpcError } from "./rpc-error.ts";
 /** The input, when it is not longer than the protocol allows. An empty one is refused by the thread. */
 export function checkedInput(input: RequestParams<"turn/start">["input"]): readonly UserInput[] {
   let chars = 0;
-  for (const part of input) if (part.type === "text") chars += [...part.text].length;
-  if (chars <= LIMITS.inputCharsMax) return input as readonly UserInput[];
+  for (const part of input) if (part.type === "text") chars += charsOf(part.text);
+  if (chars <= LIMITS.inputCharsMax) return input;
   throw new RpcError({
     code: RPC_CODES.invalidParams,
     message: `Input exceeds the maximum length of ${LIMITS.inputCharsMax} characters.`,
     data: { input_error_code: "input_too_large", max_chars: LIMITS.inputCharsMax, actual_chars: chars },
   });
+}
+
+/** Unicode scalar values, as the peer counts; a text that can't reach the bound isn't looked through. */
+function charsOf(text: string): number {
+  return text.length <= LIMITS.inputCharsMax ? text.length : Array.from(text).length;
 }
 
 /** What the turn, and those after it, run with. Members that are absent or null change nothing. */

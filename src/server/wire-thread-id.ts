@@ -18,10 +18,10 @@ const GROUP_LENGTHS = [8, 4, 4, 4, 12] as const;
 export function uuidComplaint(text: string): string {
   const bare = text.toLowerCase().startsWith("urn:uuid:") ? text.slice(9) : text.replace(/^\{(.*)\}$/s, "$1");
   const offset = text.indexOf(bare);
-  const odd = [...bare].findIndex((character) => !/[0-9a-fA-F-]/.test(character));
-  if (odd >= 0) {
-    const found = [...bare][odd] ?? "";
-    const place = offset + [...bare].slice(0, odd).join("").length + 1;
+  const odd = /[^0-9a-fA-F-]/u.exec(bare);
+  if (odd !== null) {
+    const [found] = odd;
+    const place = offset + odd.index + 1;
     const expected = "an optional prefix of `urn:uuid:` followed by [0-9a-fA-F-]";
     return `invalid character: expected ${expected}, found \`${found}\` at ${place}`;
   }
