@@ -32,7 +32,8 @@ export function createPeerServer(program: string, scenario: string): ScenarioSer
       await writeCodexConfig(home, baseUrl, hasMore ? MORE_CONFIG.replace("BASE_URL", baseUrl) : "");
       return { program, args: ["app-server"], cwd, env: peerEnvironment(home) };
     },
-    runElsewhere: async ({ home, work }, text) => {
+    runElsewhere: async ({ home, work }, { text, provider }) => {
+      if (provider !== null) return; // It has started that one itself.
       const options = { cwd: work, env: peerEnvironment(home) };
       const started = run(program, ["exec", "--skip-git-repo-check", text], options);
       started.child.stdin?.end();
@@ -61,6 +62,6 @@ export const PEER_VARIATIONS: readonly ListedDifference[] = [
   {
     id: "process-ids",
     reason: "the number of a shell's process is its own in every run",
-    covers: ({ path }) => /\.processId$/.test(path),
+    covers: ({ path }) => path.endsWith(".processId"),
   },
 ];

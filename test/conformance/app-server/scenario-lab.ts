@@ -12,10 +12,10 @@ import { promisify } from "node:util";
 import { nodeTypeFlags } from "../../support/node-flags.ts";
 import { skeinEnvironment } from "../../support/skein-process.ts";
 import type { AppServerCommand } from "./app-server-process.ts";
-import { writeExecThread } from "./exec-thread.ts";
+import { writeElsewhereThread } from "./elsewhere-thread.ts";
 import { startRecordedModel } from "./recorded-model.ts";
 import { readScript } from "./script.ts";
-import { type ScriptRun, runScript } from "./script-runner.ts";
+import { type ElsewhereThread, runScript, type ScriptRun } from "./script-runner.ts";
 import { parseTranscript, type TranscriptEntry } from "./transcript.ts";
 import { createCompleteness, type ListedDifference } from "./transcript-comparison.ts";
 import { normaliseRecorded } from "./transcript-normaliser.ts";
@@ -47,14 +47,14 @@ export interface ScenarioFolders {
 export interface ScenarioServer {
   /** Makes the home ready, and gives the command line. */
   prepare(folders: ScenarioFolders, baseUrl: string): Promise<AppServerCommand>;
-  /** A thread that another program made on the home, saying `text`. */
-  runElsewhere(folders: ScenarioFolders, text: string): Promise<void>;
+  /** Makes a thread as another program would. */
+  runElsewhere(folders: ScenarioFolders, thread: ElsewhereThread): Promise<void>;
   /** How long nothing may come before a stretch counts as over. */
   readonly quietMs: number;
 }
 
 const FIXTURES = new URL("../../fixtures/codex-0.130/", import.meta.url);
-const SKEIN_ENTRY = fileURLToPath(new URL("../../support/skein-entry.ts", import.meta.url));
+const SERVER = fileURLToPath(new URL("./app-server-child.ts", import.meta.url));
 const run = promisify(execFile);
 
 /** What the peer's transcript of the scenario says. */
@@ -92,7 +92,7 @@ export async function runScenario(
         [folders.work, "<WS>"],
       ],
       env: { WS: folders.work, GITWS: folders.repository },
-      runElsewhere: (text) => server.runElsewhere(folders, text),
+      runElsewhere: (thread) => server.runElsewhere(folders, thread),
       isComplete: createCompleteness({ scenario, theirs, listed }),
       quietMs: server.quietMs,
     });
@@ -114,17 +114,17 @@ async function makeRepository(folder: string): Promise<void> {
   await git("commit", "--quiet", "--message", "first");
 }
 
-/** `skein serve` from the sources, answering with the model. */
+/**
+ * The server from the sources, answering with the model. Failed model requests aren't tried again, as the
+ * recorded peer was told to.
+ */
 export const SKEIN_SERVER: ScenarioServer = {
   quietMs: 40,
   prepare: async ({ home, cwd }, baseUrl) => ({
     program: process.execPath,
-    args: [
-      ...[...nodeTypeFlags(), SKEIN_ENTRY, "serve", "--listen", "stdio://", "--home", home],
-      ...["--agent", "responses", "--base-url", baseUrl, "--model", "mock-model", "--provider", "mock"],
-    ],
+    args: [...nodeTypeFlags(), SERVER, home, baseUrl],
     cwd,
     env: skeinEnvironment({ OPENAI_API_KEY: "none" }),
   }),
-  runElsewhere: ({ home, work }, text) => writeExecThread(home, work, text),
+  runElsewhere: ({ home, work }, thread) => writeElsewhereThread({ home, cwd: work, ...thread }),
 };

@@ -16,11 +16,18 @@ export interface ScriptRunOptions {
   /** `${env.NAME}` in the script. */
   readonly env: Readonly<Record<string, string>>;
   /** Makes a thread as another program would, on the same home. */
-  readonly runElsewhere: (text: string) => Promise<void>;
+  readonly runElsewhere: (thread: ElsewhereThread) => Promise<void>;
   /** Whether everything came that was to come. Told how many messages were sent when the stretch began and by now. */
   readonly isComplete: (stretch: Stretch) => boolean;
   /** How long nothing may come before a stretch counts as over. */
   readonly quietMs: number;
+}
+
+/** A thread that another program is to make. */
+export interface ElsewhereThread {
+  readonly text: string;
+  /** The provider of its model; null for `codex exec` with the usual one. */
+  readonly provider: string | null;
 }
 
 /** What came since the script last waited for quiet. */
@@ -82,9 +89,12 @@ class ScriptRunner {
     if (step.notify !== undefined) this.#process.notify(step.notify, step.params);
     if (step.send !== undefined) await this.#send(step, step.send);
     if (step.await !== undefined) await this.#open.get(step.await);
-    if (step.turn !== undefined) await this.#turn(step, step.turn);
+    if (unfilled.turn !== undefined) await this.#turn(step, step.turn);
     if (step.waitFor !== undefined) await this.#waitFor(step.waitFor);
-    if (step.exec !== undefined) await this.#options.runElsewhere(step.exec);
+    if (step.exec !== undefined) await this.#options.runElsewhere({ text: step.exec, provider: null });
+    if (step.provider !== undefined) {
+      await this.#options.runElsewhere({ text: step.text ?? "", provider: step.provider });
+    }
     if (step.sleep !== undefined) await sleep(systemClock, step.sleep);
     if (step.settle !== undefined || step.line !== undefined) await this.#settle();
     if (step.restart !== undefined) await this.#restart();
@@ -133,7 +143,7 @@ class ScriptRunner {
     if (step.as !== undefined) this.#values[step.as] = message;
   }
 
-  async #turn(step: ScriptStep, threadId: string): Promise<void> {
+  async #turn(step: ScriptStep, threadId: string | undefined): Promise<void> {
     const input = step.input ?? [{ type: "text", text: step.text, text_elements: [] }];
     this.#mark = this.#received.length;
     const mark = this.#mark;

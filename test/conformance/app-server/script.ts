@@ -11,6 +11,7 @@
  *   {"sleep": MS}                         lets time pass, where times are what is looked at
  *   {"restart": true}                     ends the process by closing its input, and starts it again
  *   {"exec": TEXT}                        a thread of another program on the same home, with this message
+ *   {"provider": NAME, "text"}            a thread of another provider, for a server that could start none
  *   {"note": TEXT}                        a heading
  *
  * `${name.result.thread.id}` in a text is a value of an earlier answer, `${env.WS}` one of the run.
@@ -36,6 +37,7 @@ export interface ScriptStep {
   readonly settle?: number;
   readonly sleep?: number;
   readonly exec?: string;
+  readonly provider?: string;
   readonly restart?: true;
 }
 

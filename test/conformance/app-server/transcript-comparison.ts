@@ -19,6 +19,8 @@ export interface MessageDifference {
   readonly request: string;
   /** See `messageKey`. */
   readonly key: string;
+  /** Theirs said what the one of its method before it said. */
+  readonly isRepeat: boolean;
   /** Where in the message; "" for all of it. */
   readonly path: string;
   readonly ours: unknown;
@@ -89,7 +91,13 @@ interface Pair {
 function pairDifferences(pair: Pair, binding: PlaceholderBinding): MessageDifference[] {
   const { ours, theirs, isMoved, scenario } = pair;
   const placed = theirs ?? ours;
-  const common = { scenario, note: placed?.note ?? "", request: placed?.request ?? "", key: placed?.key ?? "" };
+  const common = {
+    scenario,
+    note: placed?.note ?? "",
+    request: placed?.request ?? "",
+    key: placed?.key ?? "",
+    isRepeat: theirs?.isRepeat ?? false,
+  };
   const whole = { path: "", ours: ours?.message, theirs: theirs?.message };
   if (ours === null) return [{ ...common, kind: "missing", ...whole }];
   if (theirs === null) return [{ ...common, kind: "extra", ...whole }];
@@ -104,8 +112,8 @@ export function createCompleteness(input: Omit<ComparisonInput, "ours">): (stret
   const known = new Map<string, readonly string[]>();
   const expectedOf = ({ sentBefore, sentByNow }: Stretch): readonly string[] => {
     const stretch = cutTranscript(theirs, [sentBefore, sentByNow, Number.POSITIVE_INFINITY])[1];
-    const isExpected = ({ message, request, key, note }: PlacedMessage): boolean => {
-      const about = { scenario, note, request: request ?? "", key, path: "" };
+    const isExpected = ({ message, request, key, note, isRepeat }: PlacedMessage): boolean => {
+      const about = { scenario, note, request: request ?? "", key, isRepeat, path: "" };
       const missing: MessageDifference = { ...about, kind: "missing", ours: undefined, theirs: message };
       return !listed.some((candidate) => candidate.covers(missing));
     };

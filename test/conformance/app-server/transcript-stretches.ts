@@ -14,6 +14,8 @@ export interface PlacedMessage {
   readonly key: string;
   /** The heading that it stands under. */
   readonly note: string;
+  /** It says what the last message of its method said, of whichever turn. */
+  readonly isRepeat: boolean;
 }
 
 /** What came between two such places. */
@@ -39,6 +41,7 @@ export function cutTranscript(
 ): readonly TranscriptStretch[] {
   const stretches: { readonly messages: PlacedMessage[] }[] = places.map(() => ({ messages: [] }));
   const requests = new Map<unknown, string>();
+  const lastSaid = new Map<unknown, string>();
   let sent = 0;
   let note = "";
   let request: string | null = null;
@@ -54,8 +57,11 @@ export function cutTranscript(
     const index = reached === -1 ? places.length - 1 : reached;
     const { message } = entry;
     const isAnswer = message["method"] === undefined;
+    const said = JSON.stringify({ ...(message["params"] as object | undefined), turnId: null });
+    const isRepeat = !isAnswer && lastSaid.get(message["method"]) === said;
+    lastSaid.set(message["method"], said);
     const asked = isAnswer ? (requests.get(message["id"]) ?? request) : request;
-    stretches[index]?.messages.push({ message, request: asked, key: messageKey(message), note });
+    stretches[index]?.messages.push({ message, request: asked, key: messageKey(message), note, isRepeat });
   }
   return stretches;
 }
@@ -67,7 +73,9 @@ export function messageKey(message: Message): string {
   const params = memberOf(message, "params");
   const item = memberOf(memberOf(params, "item"), "type");
   const status = memberOf(memberOf(params, "status"), "type");
-  const about = [item, status].filter((word) => typeof word === "string");
+  // Told several times in a turn: which one it is shows in its total.
+  const total = memberOf(memberOf(memberOf(params, "tokenUsage"), "total"), "totalTokens");
+  const about = [item, status, total].filter((word) => typeof word === "string" || typeof word === "number");
   return [id === undefined ? method : `request ${method}`, ...about].join(" ");
 }
 
