@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The `skein` command as a shell starts it: picks a Node that can run Skein, then hands over to dist/cli/main.js.
+// The `skein` command as a shell starts it: picks a Node that can run Skein, then hands over to dist/command/main.js.
 // Plain JavaScript that Node 14 parses, so that a person with an old Node reads one sentence and not a stack trace.
 // An old Node is replaced by the `node` package where one is installed beside Skein (a checkout brings Node 24);
 // where there is none, the command says what it needs and exits with 69 ("a needed program is not there").
@@ -53,7 +53,7 @@ function runUnder(program) {
 
 /** The module that is the command: the built one, or in a checkout that is not built the source, on a Node that can. */
 function findEntry() {
-  const built = join(packageFolder, "dist", "cli", "main.js");
+  const built = join(packageFolder, "dist", "command", "main.js");
   if (existsSync(built)) return built;
   const source = join(packageFolder, "src", "cli", "main.ts");
   return existsSync(source) && isAtLeast(process.version, RUNS_TYPESCRIPT) ? source : undefined;
@@ -63,6 +63,9 @@ function findEntry() {
 async function runHere() {
   const entry = findEntry();
   if (!entry) return giveUp("this checkout is not built yet: run `npm run build` in " + packageFolder);
+  const { enableCompileCache } = await import("module");
+  // Kept in the machine's folder for temporary files; where that can't be written, it is compiled each time.
+  if (enableCompileCache) enableCompileCache();
   const { main } = await import(pathToFileURL(entry).href);
   process.exitCode = await main(process.argv.slice(2));
 }

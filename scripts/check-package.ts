@@ -11,8 +11,8 @@ import { packPackage, requireCommand } from "./packed-package.ts";
 import { projectRoot } from "./source-files.ts";
 
 /** Packs and judges; throws with the tool's own words if one of them objects. */
-function checkPackage(root: string): void {
-  ensureBuilt(root);
+async function checkPackage(root: string): Promise<void> {
+  await ensureBuilt(root);
   const folder = mkdtempSync(join(tmpdir(), "skein-package-"));
   try {
     const tarball = packPackage(root, folder);
@@ -24,4 +24,4 @@ function checkPackage(root: string): void {
   }
 }
 
-checkPackage(projectRoot);
+await checkPackage(projectRoot);

@@ -17,7 +17,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "skein-launcher-"));
   write("pretend-old.cjs", 'Object.defineProperty(process, "version", { value: process.env.PRETEND_VERSION });');
   write("package/package.json", "{}");
-  write("package/dist/cli/main.js", MAIN);
+  write("package/dist/command/main.js", MAIN);
   mkdirSync(join(folder, "package/bin"));
   copyFileSync(join(projectRoot, "bin/skein.mjs"), join(folder, "package/bin/skein.mjs"));
 });

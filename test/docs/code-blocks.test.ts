@@ -16,8 +16,8 @@ const programs = listPages(projectRoot).flatMap((page) => readDocPrograms(projec
 describe.runIf(programs.length > 0)("the pages", () => {
   let workplace: DocWorkplace;
 
-  beforeAll(() => {
-    ensureBuilt(projectRoot);
+  beforeAll(async () => {
+    await ensureBuilt(projectRoot);
     workplace = openDocWorkplace(projectRoot);
   }, 120_000);
 

@@ -12,8 +12,8 @@ import { projectRoot } from "../../scripts/source-files.ts";
 import { type DocWorkplace, openDocWorkplace } from "../docs/doc-workplace.ts";
 
 let workplace: DocWorkplace;
-beforeAll(() => {
-  ensureBuilt(projectRoot);
+beforeAll(async () => {
+  await ensureBuilt(projectRoot);
   workplace = openDocWorkplace(projectRoot);
 }, 120_000);
 afterAll(() => workplace.close());

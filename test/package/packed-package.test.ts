@@ -15,8 +15,8 @@ import { projectRoot } from "../../scripts/source-files.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "skein-packed-"));
 
-beforeAll(() => {
-  ensureBuilt(projectRoot);
+beforeAll(async () => {
+  await ensureBuilt(projectRoot);
   linkConsumer(projectRoot, packPackage(projectRoot, folder), folder);
 }, 120_000);
 

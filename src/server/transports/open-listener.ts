@@ -7,8 +7,6 @@ import type { ConnectionAcceptor, Listener } from "./connection.ts";
 import { type ListenAddress, parseListenAddress } from "./listen-address.ts";
 import { serveStdio } from "./stdio-transport.ts";
 import type { TransportLimits } from "./transport-limits.ts";
-import { listenUnix } from "./unix-transport.ts";
-import { listenWebSocket } from "./websocket-transport.ts";
 
 /** How `openListener` listens. */
 export interface ListenerOptions {
@@ -41,9 +39,14 @@ export async function openListener(
   switch (place.kind) {
     case "stdio":
       return serveStdio({ ...rest, acceptor });
-    case "unix":
+    // Loaded where they are asked for: HTTP, and the clients that come with it, are a quarter of a start.
+    case "unix": {
+      const { listenUnix } = await import("./unix-transport.ts");
       return listenUnix({ ...rest, path: place.path, acceptor });
-    case "ws":
+    }
+    case "ws": {
+      const { listenWebSocket } = await import("./websocket-transport.ts");
       return listenWebSocket({ ...rest, host: place.host, port: place.port, token, allowedOrigins, acceptor });
+    }
   }
 }
