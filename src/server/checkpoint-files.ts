@@ -118,9 +118,10 @@ class CheckpointFiles implements CheckpointStore {
     try {
       return await work();
     } catch (error) {
-      const failure = faultFromSystem(error, `${verb} the checkpoint ${key.name}`, { path: this.#pathOf(key) });
-      if (!isSkeinError(error)) this.#logger.error({ error, ...key }, "a checkpoint's file failed");
-      throw failure;
+      // A bug stays a bug: told as a fault, it would be looked for in the disk.
+      if (isSkeinError(error) || systemCode(error) === undefined) throw error;
+      this.#logger.error({ error, ...key }, "a checkpoint's file failed");
+      throw faultFromSystem(error, `${verb} the checkpoint ${key.name}`, { path: this.#pathOf(key) });
     }
   }
 

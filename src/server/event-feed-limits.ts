@@ -9,7 +9,7 @@ export const EVENT_FEED_LIMITS = Object.freeze({
   windowDefault: 1_024,
   /** Bytes under way to one subscription; one record more is sent, for a record of any size must get through. */
   windowBytesMax: 4 * 1024 * 1024,
-  /** The same over all subscriptions of a client, shared equally: a quarter of what may wait for a client at all. */
+  /** The same over all subscriptions of a client, which share it equally: a quarter of what may wait for a client. */
   clientBytesMax: 16 * 1024 * 1024,
   /** Records in one notification, and in what is read from a log at a time. */
   batchRecordsMax: 256,

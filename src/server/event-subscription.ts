@@ -5,7 +5,8 @@
  *
  * Invariants
  *   D1  Records are sent in ordinal order, each once, without a gap, from `from` on; the first after the answer.
- *   D2  Records under way and not acknowledged: `window` at most, and `bytesMax()` and one record more in bytes.
+ *   D2  What is under way and not acknowledged: `window` records at most; in bytes the bounds of EVENT_FEED_LIMITS,
+ *       for this subscription and for all of its client, and one record more for each.
  *   D3  The end is told once, behind all that was sent, and nothing is sent after it. A client that left hears nothing.
  *   D4  A signal is sent behind every record that was told before it; signals are dropped before a record waits.
  */
@@ -16,7 +17,7 @@ import type { ThreadFeed, ThreadFeedOptions } from "../runtime/index.ts";
 import type { FeedEvent, FeedIterator } from "../streams/index.ts";
 import { EventBatch, encodeRecord } from "./event-batch.ts";
 import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
-import { EventWindow } from "./event-window.ts";
+import { type ClientBytes, EventWindow } from "./event-window.ts";
 import { encodeNotification } from "./protocol/index.ts";
 
 /** What a subscription needs of a connected client. */
@@ -36,8 +37,8 @@ export interface EventSubscriptionOptions {
   readonly signals: boolean;
   /** Records under way at most. */
   readonly window: number;
-  /** Bytes under way at most; it may change. */
-  readonly bytesMax: () => number;
+  /** What all subscriptions of the client have under way. */
+  readonly clientBytes: ClientBytes;
   readonly clock: Clock;
   readonly logger: Logger;
   /** It is over, whatever for; told once. */
@@ -89,7 +90,7 @@ export class EventSubscription {
   start(from: number): void {
     if (this.#earlyEnd !== null) this.#tellEnd(this.#earlyEnd);
     if (this.#isOver) return;
-    const window = new EventWindow(from, this.#options.window);
+    const window = new EventWindow(from, this.#options.window, this.#options.clientBytes);
     this.#window = window;
     void this.#run(window);
   }
@@ -122,6 +123,7 @@ export class EventSubscription {
   stop(): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#window?.close();
     this.#letGo();
     this.#wake?.();
     this.#options.ended();
@@ -131,7 +133,7 @@ export class EventSubscription {
   async #run(window: EventWindow): Promise<void> {
     try {
       while (!this.#isOver) {
-        if (window.hasRoom(this.#options.bytesMax())) await this.#pull(window);
+        if (window.hasRoom) await this.#pull(window);
         else await this.#waitForRoom();
       }
     } catch (error) {

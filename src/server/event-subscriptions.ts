@@ -19,6 +19,7 @@ import {
 } from "./checkpoint-store.ts";
 import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
 import { EventSubscription, type FeedClient } from "./event-subscription.ts";
+import { ClientBytes } from "./event-window.ts";
 import { findLogEnd, requireThread } from "./log-end.ts";
 import type { RequestParams, RequestResult } from "./protocol/index.ts";
 import { invalidRequest } from "./rpc-error.ts";
@@ -50,6 +51,11 @@ export interface PreparedSubscription {
   readonly start: () => void;
 }
 
+interface ClientFeeds {
+  readonly bytes: ClientBytes;
+  readonly entries: Map<string, Entry>;
+}
+
 interface Entry {
   readonly subscription: EventSubscription;
   readonly key: CheckpointKey | null;
@@ -58,7 +64,7 @@ interface Entry {
 export class EventSubscriptions {
   readonly #options: EventSubscriptionsOptions;
   readonly #checkpoints: CheckpointStore;
-  readonly #clients = new Map<FeedClient, Map<string, Entry>>();
+  readonly #clients = new Map<FeedClient, ClientFeeds>();
   readonly #threads = new Map<string, Set<EventSubscription>>();
   /** Who has a checkpoint now, by `keyText`. */
   readonly #holders = new Map<string, EventSubscription>();
@@ -76,7 +82,7 @@ export class EventSubscriptions {
   /** Subscriptions there are, of all clients. */
   get size(): number {
     let size = 0;
-    for (const entries of this.#clients.values()) size += entries.size;
+    for (const { entries } of this.#clients.values()) size += entries.size;
     return size;
   }
 
@@ -108,7 +114,7 @@ export class EventSubscriptions {
   /** Every record below is done. Resolves when that is kept, where the subscription has a checkpoint. */
   async acknowledge(client: FeedClient, params: RequestParams<"thread/events/ack">): Promise<void> {
     const { subscriptionId, nextOrdinal } = params;
-    const entry = this.#clients.get(client)?.get(subscriptionId);
+    const entry = this.#clients.get(client)?.entries.get(subscriptionId);
     if (entry === undefined) throw noSubscription(subscriptionId);
     const { subscription, key } = entry;
     const { sentEnd } = subscription;
@@ -119,7 +125,7 @@ export class EventSubscriptions {
 
   /** Ends a subscription of this client's; fine when it has none of that id. */
   unsubscribe(client: FeedClient, subscriptionId: string): void {
-    this.#clients.get(client)?.get(subscriptionId)?.subscription.stop();
+    this.#clients.get(client)?.entries.get(subscriptionId)?.subscription.stop();
   }
 
   /** The position of a checkpoint; null when there is none. */
@@ -152,7 +158,7 @@ export class EventSubscriptions {
   }
 
   #entriesOf(client: FeedClient): readonly Entry[] {
-    return [...(this.#clients.get(client)?.values() ?? [])];
+    return [...(this.#clients.get(client)?.entries.values() ?? [])];
   }
 
   #add({ client, runtime, threadId, params }: SubscribeCall, key: CheckpointKey | null): EventSubscription {
@@ -160,7 +166,7 @@ export class EventSubscriptions {
       throw invalidRequest("this client does not want thread/events/records, which is what a subscription tells");
     }
     const { subscriptionsPerClientMax, windowDefault } = EVENT_FEED_LIMITS;
-    const entries = this.#clients.get(client) ?? new Map<string, Entry>();
+    const { entries, bytes } = this.#clients.get(client) ?? { entries: new Map(), bytes: new ClientBytes() };
     if (entries.size >= subscriptionsPerClientMax) {
       throw invalidRequest(`this client has ${subscriptionsPerClientMax} event subscriptions, which is the most`);
     }
@@ -172,12 +178,12 @@ export class EventSubscriptions {
       open: (options) => runtime.threadEvents(threadId, options),
       signals: params.signals === true,
       window: params.window ?? windowDefault,
-      bytesMax: () => shareOf(entries.size),
+      clientBytes: bytes,
       clock,
       logger,
       ended: () => this.#remove(subscription, key),
     });
-    this.#clients.set(client, entries);
+    this.#clients.set(client, { entries, bytes });
     entries.set(subscription.id, { subscription, key });
     const followers = this.#threads.get(threadId) ?? new Set();
     this.#threads.set(threadId, followers.add(subscription));
@@ -188,7 +194,7 @@ export class EventSubscriptions {
 
   #remove(subscription: EventSubscription, key: CheckpointKey | null): void {
     const { client, id, threadId } = subscription;
-    const entries = this.#clients.get(client);
+    const entries = this.#clients.get(client)?.entries;
     entries?.delete(id);
     if (entries?.size === 0) this.#clients.delete(client);
     const followers = this.#threads.get(threadId);
@@ -219,12 +225,6 @@ function keyText({ name, threadId }: CheckpointKey): string {
 
 function isGiven<T>(value: T | null | undefined): value is T {
   return value !== null && value !== undefined;
-}
-
-/** Bytes that one of a client's subscriptions may have under way. */
-function shareOf(count: number): number {
-  const { windowBytesMax, clientBytesMax } = EVENT_FEED_LIMITS;
-  return Math.min(windowBytesMax, Math.floor(clientBytesMax / Math.max(1, count)));
 }
 
 /** A place at or before the end of the log, as near as is known without reading it. */

@@ -1,26 +1,56 @@
 /**
- * What is under way to one subscription: records that were sent, or are about to be, and not acknowledged. It only
- * counts; who reads the log stops while it is full.
+ * What is under way to one subscription, and to all of one client: records that were sent, or are about to be, and
+ * not acknowledged. It only counts; who reads the log stops while it is full. A window with nothing in it always has
+ * room for a record, so every subscription gets on, however much the client's others hold up.
  */
+import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
+
+/** Bytes under way to one client. */
+export class ClientBytes {
+  /** Windows there are. */
+  #windows = 0;
+  #bytes = 0;
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a window that holds so many bytes may take more. */
+  hasRoom(windowBytes: number): boolean {
+    const { windowBytesMax, clientBytesMax } = EVENT_FEED_LIMITS;
+    const share = Math.min(windowBytesMax, clientBytesMax / this.#windows);
+    return windowBytes < share && this.#bytes < clientBytesMax;
+  }
+
+  opened(): void {
+    this.#windows += 1;
+  }
+
+  closed(): void {
+    this.#windows -= 1;
+  }
+
+  change(bytes: number): void {
+    this.#bytes += bytes;
+  }
+}
 
 /** The first ordinals of what was not acknowledged, not sent, and not read. */
 export class EventWindow {
   readonly #recordsMax: number;
+  readonly #client: ClientBytes;
   /** Bytes of the records from `ackedEnd` on. */
   #sizes: number[] = [];
   #bytes = 0;
   #ackedEnd: number;
   #sentEnd: number;
 
-  constructor(from: number, recordsMax: number) {
+  constructor(from: number, recordsMax: number, client: ClientBytes) {
     this.#ackedEnd = from;
     this.#sentEnd = from;
     this.#recordsMax = recordsMax;
-  }
-
-  /** The first record that was not acknowledged. */
-  get ackedEnd(): number {
-    return this.#ackedEnd;
+    this.#client = client;
+    client.opened();
   }
 
   /** The first record that was not sent. */
@@ -33,23 +63,19 @@ export class EventWindow {
     return this.#ackedEnd + this.#sizes.length;
   }
 
-  get bytes(): number {
-    return this.#bytes;
-  }
-
   get isEmpty(): boolean {
     return this.#sizes.length === 0;
   }
 
-  /** Whether a record may be taken; one may go past the bytes, and one always may where there is none. */
-  hasRoom(bytesMax: number): boolean {
-    return this.#sizes.length < this.#recordsMax && (this.isEmpty || this.#bytes < bytesMax);
+  /** Whether a record may be taken; it may go past the bytes. */
+  get hasRoom(): boolean {
+    return this.isEmpty || (this.#sizes.length < this.#recordsMax && this.#client.hasRoom(this.#bytes));
   }
 
   /** The next record is about to be sent. */
   take(bytes: number): void {
     this.#sizes.push(bytes);
-    this.#bytes += bytes;
+    this.#change(bytes);
   }
 
   /** All that was taken is sent. */
@@ -61,7 +87,18 @@ export class EventWindow {
   acknowledge(nextOrdinal: number): void {
     const count = nextOrdinal - this.#ackedEnd;
     if (count <= 0) return;
-    for (const bytes of this.#sizes.splice(0, count)) this.#bytes -= bytes;
+    for (const bytes of this.#sizes.splice(0, count)) this.#change(-bytes);
     this.#ackedEnd = nextOrdinal;
+  }
+
+  /** Nothing more is taken, and nobody will acknowledge what is under way. */
+  close(): void {
+    this.#change(-this.#bytes);
+    this.#client.closed();
+  }
+
+  #change(bytes: number): void {
+    this.#bytes += bytes;
+    this.#client.change(bytes);
   }
 }
