@@ -3,8 +3,9 @@
 // and the sources changed, and runs the program under the Node that the repository brings (Node 24), whatever the
 // machine's own Node is. Plain JavaScript for Node 18 and later, because it runs before anything is installed.
 //
-//   node scripts/bootstrap.mjs [--build] PROGRAM [ARGUMENT...]
+//   node scripts/bootstrap.mjs [--build] [--default NAME=VALUE] PROGRAM [ARGUMENT...]
 //
+// `--default` sets an environment variable for the program where the caller set none.
 // Ctrl-C and exit codes pass through. What it does itself is said on stderr in one line each, and nothing else.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -83,9 +84,13 @@ function run(args, onExit) {
   });
 }
 
-const args = process.argv.slice(2);
-const isBuilding = args[0] === "--build";
-const program = isBuilding ? args.slice(1) : args;
+const program = process.argv.slice(2);
+const isBuilding = program[0] === "--build";
+if (isBuilding) program.shift();
+if (program[0] === "--default") {
+  const [name, ...value] = program.splice(0, 2)[1].split("=");
+  process.env[name] ||= value.join("=");
+}
 if (!isInstalled()) install();
 const runProgram = () => run([join(root, program[0]), ...program.slice(1)], (code) => process.exit(code));
 if (!isBuilding) runProgram();

@@ -19,7 +19,9 @@ export interface AgentChoice {
 export function makeAgent(context: CliContext, { agent, model, baseUrl, provider }: AgentChoice): Agent {
   if (agent === "echo") {
     if (model !== undefined || baseUrl !== undefined || provider !== undefined) {
-      throw rejection("invalid_argument", "--model, --base-url and --provider are for --agent responses");
+      throw rejection("invalid_argument", "--model, --base-url and --provider are for --agent responses", {
+        nextStep: "add --agent responses, or leave them out; a variable like SKEIN_MODEL counts as its option",
+      });
     }
     return echoAgent({ clock: context.clock });
   }

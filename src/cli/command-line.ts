@@ -60,6 +60,13 @@ export async function parseCommandLine(argv: readonly string[], out: Output, err
 
 type Ask = (line: ParsedLine) => void;
 
+const SERVE_HELP = `
+Without --listen a terminal is served at ws://127.0.0.1:4500, and a program that started this by standard input and output.
+Several addresses, or origins, in one variable are divided by commas.
+
+From the environment alone: SKEIN_TOKEN (what clients of ws:// must send; needed where other machines can connect),
+OPENAI_API_KEY (the endpoint's key).`;
+
 function createProgram(ask: Ask): Command {
   const program = new Command("skein")
     .description("Durable, forkable, rewindable conversation threads of agents.")
@@ -95,7 +102,8 @@ function closingHelp(): string {
     "Exit codes:",
     ...codes,
     "",
-    "Environment: SKEIN_HOME, OPENAI_API_KEY and OPENAI_BASE_URL (chat, serve), NO_COLOR, SKEIN_DEBUG=1 (stacks).",
+    "Environment: SKEIN_HOME, OPENAI_API_KEY and OPENAI_BASE_URL (chat, serve), NO_COLOR, SKEIN_DEBUG=1 (stacks);",
+    "`skein serve --help` names those of serve.",
   ].join("\n");
 }
 
@@ -129,29 +137,26 @@ function addServingCommands(program: Command, ask: Ask): void {
       .command("serve")
       .description("serve the threads to clients of Codex's app-server protocol, and of skein/client")
       .addOption(
-        new Option(
+        fromEnv(
+          "SKEIN_LISTEN",
           "--listen <address>",
-          "stdio://, unix://PATH or ws://HOST:PORT; may be repeated (default: stdio, on a terminal ws://127.0.0.1:4500)",
-        )
-          .argParser(collect)
-          .env("SKEIN_LISTEN"),
+          "stdio://, unix://PATH or ws://HOST:PORT; may be repeated",
+        ).argParser(collectAddresses),
+      )
+      .addOption(fromEnv("SKEIN_AGENT", "--agent <name>", "who answers").choices(["echo", "responses"]).default("echo"))
+      .addOption(fromEnv("SKEIN_MODEL", "--model <name>", "the model to ask (responses)"))
+      .addOption(fromEnv("SKEIN_BASE_URL", "--base-url <url>", "an OpenAI-compatible endpoint (responses)"))
+      .addOption(
+        fromEnv("SKEIN_PROVIDER", "--provider <name>", "what threads record as their model provider (responses)"),
       )
       .addOption(
-        new Option("--agent <name>", "who answers").choices(["echo", "responses"]).default("echo").env("SKEIN_AGENT"),
+        fromEnv(
+          "SKEIN_ALLOW_ORIGIN",
+          "--allow-origin <origin>",
+          "a browser page's origin that may connect by WebSocket; may be repeated",
+        ).argParser(collectOrigins),
       )
-      .addOption(new Option("--model <name>", "the model to ask (responses)").env("SKEIN_MODEL"))
-      .addOption(new Option("--base-url <url>", "an OpenAI-compatible endpoint (responses)").env("SKEIN_BASE_URL"))
-      .addOption(
-        new Option("--provider <name>", "what threads record as their model provider (responses; default openai)").env(
-          "SKEIN_PROVIDER",
-        ),
-      )
-      .option(
-        "--allow-origin <origin>",
-        "a browser page's origin that may connect by WebSocket (may be repeated)",
-        collect,
-      )
-      .addHelpText("after", "\nOther machines need a token: SKEIN_TOKEN. The endpoint's key is OPENAI_API_KEY."),
+      .addHelpText("after", SERVE_HELP),
     ask,
     async () => (await import("./commands/serve-command.ts")).runServe,
   );
@@ -332,6 +337,21 @@ function on<Options>(command: Command, ask: Ask, load: () => Promise<CommandRunn
 function parseCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number, 0 or more.");
   return Number(text);
+}
+
+/** An option that the environment may give as well. An empty variable counts as one that isn't set. */
+function fromEnv(name: string, flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return process.env[name] === "" ? option : option.env(name);
+}
+
+/** A comma divides addresses only where another one begins: the path of a socket may have some. */
+function collectAddresses(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, ...value.split(/\s*,\s*(?=[a-z]+:\/\/)/i)];
+}
+
+function collectOrigins(value: string, earlier: readonly string[] = []): readonly string[] {
+  return [...earlier, ...value.split(/\s*,\s*/)];
 }
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {

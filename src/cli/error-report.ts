@@ -73,8 +73,10 @@ export function reportError(
   return { exitCode, text: `${lines.join("\n")}\n` };
 }
 
-/** What to do about an error of this code; undefined where nothing can be said. */
+/** What to do about an error of this code; undefined where nothing can be said. Who threw it may know it best. */
 export function nextStepOf(code: string, data: ErrorData = {}): string | undefined {
+  const { nextStep } = data;
+  if (typeof nextStep === "string") return nextStep;
   const step = NEXT_STEPS[code];
   return typeof step === "function" ? step(data) : step;
 }

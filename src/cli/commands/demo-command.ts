@@ -2,9 +2,10 @@
  * `skein demo`: what threads can do, in a few seconds, on a home of its own in the working folder. It
  * really kills a process and really checks; when something acknowledged were missing it would exit with 1.
  */
-import { basename, join, relative } from "node:path";
+import { join, relative } from "node:path";
 
 import type { CliContext } from "../cli-context.ts";
+import { commandName } from "../command-name.ts";
 import { createNarrator } from "../demo/demo-narrator.ts";
 import { comeBack, killAWriter, talkForkAndRollBack } from "../demo/demo-steps.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
@@ -32,10 +33,4 @@ export async function runDemo(context: CliContext): Promise<ExitCode> {
   await narrator.say(`${skein} verify`);
   await narrator.say(`${commandName(context)} --home ~/.codex list      (threads that Codex wrote)`);
   return missing === 0 ? EXIT.ok : EXIT.failed;
-}
-
-/** How this command is called from here: by its name when it is installed, else by its file. */
-function commandName({ cwd, script }: CliContext): string {
-  if (script === undefined || basename(script) === "skein") return "skein";
-  return `node ${relative(cwd, script)}`;
 }

@@ -11,18 +11,23 @@ export interface ServeScreen {
   readonly agent: string;
   readonly model: string;
   readonly hasToken: boolean;
+  /** How the command is called: "skein", or "node bin/skein.mjs" in a clone. */
+  readonly command: string;
+  /** How this one is called: "skein serve", or "npm start --". */
+  readonly serveCommand: string;
 }
 
 /** The screen, lines ended. */
 export function toServeScreen(screen: ServeScreen, output: Pick<Output, "paint">): string {
-  const { addresses, home, agent, model, hasToken } = screen;
+  const { addresses, home, agent, model, hasToken, command, serveCommand } = screen;
   const rows: (readonly [string, string])[] = [
     ...addresses.map((address, index) => [index === 0 ? "listens" : "", address] as const),
     ["home", home],
     ["agent", agent === "echo" ? "echo: answers offline with what was said" : `${agent}, model ${model}`],
     ...connectRows(addresses, hasToken),
   ];
-  if (agent === "echo") rows.push(["a model", "OPENAI_API_KEY=… skein serve --agent responses --model gpt-5.1"]);
+  if (agent === "echo") rows.push(["a model", `OPENAI_API_KEY=… ${serveCommand} --agent responses --model gpt-5.1`]);
+  rows.push(["threads", `${command} list`]);
   rows.push(["stop", "Ctrl-C: turns that run are interrupted and recorded; twice: at once"]);
   const lines = rows.map(([label, text]) => `  ${output.paint("dim", label.padEnd(9))} ${text}`);
   return `${output.paint("bold", "skein serves Codex's app-server protocol")}\n\n${lines.join("\n")}\n`;
