@@ -187,6 +187,7 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
 
   /** The server ended the subscription. */
   ended(reason: string): void {
+    const { threadId } = this.#settings;
     this.#unroute();
     switch (reason) {
       case "the thread was deleted":
@@ -196,10 +197,10 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
         // The connection's end follows, and with it the next attempt.
         break;
       case "taken over by another subscriber":
-        this.#fail(fault("lease_lost", `the checkpoint was ${reason}`, { data: this.#errorData() }));
+        this.#fail(fault("lease_lost", `the checkpoint was ${reason}`, { data: { threadId } }));
         break;
       default:
-        this.#fail(fault("request_failed", `the server ended the feed: ${reason}`, { data: this.#errorData() }));
+        this.#fail(fault("request_failed", `the server ended the feed: ${reason}`, { data: { threadId } }));
     }
   }
 
@@ -306,10 +307,6 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
   #nextPlace(): number {
     this.#place += 1;
     return this.#place;
-  }
-
-  #errorData(): { readonly threadId: string; readonly nextOrdinal: number } {
-    return { threadId: this.#settings.threadId, nextOrdinal: this.#position ?? 0 };
   }
 }
 

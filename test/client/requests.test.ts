@@ -75,10 +75,22 @@ describe("a request", () => {
   });
 
   test.each([
-    [{ code: -32_600, message: "no" }, { code: "request_refused", kind: "rejection", retryable: false }],
-    [{ code: -32_601, message: "no" }, { code: "request_refused", kind: "rejection" }],
-    [{ code: -32_603, message: "no" }, { code: "request_failed", kind: "fault", retryable: false }],
-    [{ code: -32_001, message: "no" }, { code: "server_overloaded", kind: "fault", retryable: true }],
+    [
+      { code: -32_600, message: "no" },
+      { code: "request_refused", kind: "rejection", retryable: false },
+    ],
+    [
+      { code: -32_601, message: "no" },
+      { code: "request_refused", kind: "rejection" },
+    ],
+    [
+      { code: -32_603, message: "no" },
+      { code: "request_failed", kind: "fault", retryable: false },
+    ],
+    [
+      { code: -32_001, message: "no" },
+      { code: "server_overloaded", kind: "fault", retryable: true },
+    ],
     [
       { code: -32_600, message: "no", data: { skeinCode: "thread_not_found", retryable: false, threadId: "t" } },
       { code: "thread_not_found", kind: "rejection", data: { threadId: "t", method: "x", rpcCode: -32_600 } },

@@ -76,7 +76,8 @@ export function createScriptedServer(script: Script = () => undefined): Scripted
           client.seen.push(message);
           if (message.id === undefined || message.method === undefined) return;
           try {
-            const result = message.method === "initialize" ? (script(client, message) ?? IDENTITY) : script(client, message);
+            const result =
+              message.method === "initialize" ? (script(client, message) ?? IDENTITY) : script(client, message);
             if (result !== undefined) client.send({ id: message.id, result });
           } catch (error) {
             if (!(error instanceof WireRefusal)) throw error;
