@@ -86,7 +86,13 @@ export interface SteeredInput {
 /** What an agent yields, in order. */
 export type AgentEvent =
   /** An item begins: shown as started, not stored. `itemId` joins it with its deltas and its end. */
-  | { readonly type: "item_started"; readonly itemId: string; readonly kind: "agentMessage" | "reasoning" }
+  | {
+      readonly type: "item_started";
+      readonly itemId: string;
+      readonly kind: "agentMessage" | "reasoning";
+      /** Of a message: whether it is commentary or the final answer, where the model says so. */
+      readonly phase?: string;
+    }
   /** Text as it comes. Never stored, never waited for. */
   | { readonly type: "text_delta"; readonly itemId: string; readonly delta: string }
   | {

@@ -124,7 +124,7 @@ async function takeChecked(event: AgentEvent, turn: RunningTurn, host: TurnHost)
   const isSilent = turn.plan.task === "compact";
   switch (event.type) {
     case "item_started":
-      if (!isSilent) host.tell({ type: "item_started", turnId, item: startedItem(event.kind, event.itemId) });
+      if (!isSilent) host.tell({ type: "item_started", turnId, item: startedItem(event) });
       return undefined;
     case "text_delta":
       // A reviewer writes for a program; people get the findings when they are recorded.

@@ -3,6 +3,7 @@
  * the same things under the ids that a replay gives them (`item-N`).
  */
 import type { EventMsg, ResponseItem, ThreadItem, UserInput } from "../events/index.ts";
+import type { AgentEvent } from "./agent.ts";
 import { isAssistantMessage, messageText, phaseOf, reasoningSummary } from "./agents/message-text.ts";
 import { NO_FINDINGS } from "./review-turn.ts";
 import type { RunningTurn } from "./running-turn.ts";
@@ -11,8 +12,10 @@ import type { RunningTurn } from "./running-turn.ts";
 const REVIEW_MESSAGE_ID = "review_rollout_assistant";
 
 /** An item that begins. */
-export function startedItem(kind: "agentMessage" | "reasoning", id: string): ThreadItem {
-  return kind === "agentMessage" ? agentMessage(id, "", null) : { type: "reasoning", id, summary: [], content: [] };
+export function startedItem({ kind, itemId, phase }: AgentEvent & { readonly type: "item_started" }): ThreadItem {
+  return kind === "agentMessage"
+    ? agentMessage(itemId, "", phase ?? null)
+    : { type: "reasoning", id: itemId, summary: [], content: [] };
 }
 
 /** An item an agent completed, or undefined where people see none (calls and their outputs). */

@@ -129,7 +129,9 @@ function takeEvent(event: Responses.ResponseStreamEvent, collected: Collected): 
     case "response.output_item.added": {
       const { item } = event;
       if (typeof item.id !== "string") return undefined;
-      if (item.type === "message") return { type: "item_started", itemId: item.id, kind: "agentMessage" };
+      if (item.type === "message") {
+        return { type: "item_started", itemId: item.id, kind: "agentMessage", ...phaseMember(item) };
+      }
       if (item.type === "reasoning") return { type: "item_started", itemId: item.id, kind: "reasoning" };
       return undefined;
     }
@@ -180,13 +182,12 @@ function collectWhole({ output }: Partial<Responses.Response>, collected: Collec
 /** An output item as the log keeps it: no server state, no empty extras. */
 function toRecordedItem(item: Responses.ResponseOutputItem): ResponseItem {
   if (item.type === "message") {
-    const { phase } = item as { readonly phase?: unknown };
     const content = item.content.map((part) =>
       part.type === "output_text"
         ? { type: "output_text", text: part.text }
         : { type: "output_text", text: part.refusal },
     );
-    return { type: "message", role: "assistant", content, ...(typeof phase === "string" ? { phase } : {}) };
+    return { type: "message", role: "assistant", content, ...phaseMember(item) };
   }
   if (item.type === "reasoning") {
     const { summary, content = null, encrypted_content = null } = item;
@@ -198,6 +199,12 @@ function toRecordedItem(item: Responses.ResponseOutputItem): ResponseItem {
     return { type: "function_call", name, ...group, arguments: args, call_id };
   }
   return item as unknown as ResponseItem;
+}
+
+/** The package's types know no phase yet. */
+function phaseMember(item: object): { readonly phase?: string } {
+  const { phase } = item as { readonly phase?: unknown };
+  return typeof phase === "string" ? { phase } : {};
 }
 
 function toTokenUsage(usage: Responses.ResponseUsage | null | undefined): TokenUsage | undefined {
