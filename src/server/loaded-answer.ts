@@ -17,7 +17,15 @@ import type { ServerContext } from "./server-context.ts";
 /** The members that start, resume and fork share. */
 type LoadParams = Pick<
   RequestParams<"thread/start">,
-  "model" | "modelProvider" | "cwd" | "approvalPolicy" | "approvalsReviewer" | "sandbox" | "permissions" | "serviceTier"
+  | "model"
+  | "modelProvider"
+  | "cwd"
+  | "approvalPolicy"
+  | "approvalsReviewer"
+  | "sandbox"
+  | "permissions"
+  | "serviceTier"
+  | "config"
 >;
 
 /** Answers of start, resume and fork have one shape. */
@@ -50,7 +58,8 @@ export function loadedAnswer(
 /** Refuses what can't be: another provider than the one that answers here, or two words about one thing. */
 export function checkLoadParams(server: ServerContext, params: LoadParams): void {
   const { modelProvider } = server.settings;
-  const asked = params.modelProvider ?? null;
+  const configured = params.config?.["model_provider"];
+  const asked = params.modelProvider ?? (typeof configured === "string" ? configured : null);
   if (asked !== null && modelProvider !== null && asked !== modelProvider) {
     const more = `this server answers with ${modelProvider}`;
     throw invalidRequest(`failed to load configuration: Model provider \`${asked}\` not found; ${more}`);

@@ -48,9 +48,7 @@ export async function readThreadOfPath(server: ServerContext, path: string): Pro
     return await server.threads.kept.store.readThreadByRolloutPath({ rolloutPath });
   } catch (error) {
     if (!isSkeinError(error) || error.code === "unsupported") throw error;
-    const reason = /EISDIR|is a (folder|directory)/i.test(error.message)
-      ? "Is a directory (os error 21)"
-      : error.message;
+    const reason = /EISDIR|it is not a file/.test(error.message) ? "Is a directory (os error 21)" : error.message;
     const message = `failed to read thread: thread-store internal error: failed to read thread ${rolloutPath}: ${reason}`;
     throw new RpcError({ code: RPC_CODES.internalError, message, data: { skeinCode: error.code } });
   }

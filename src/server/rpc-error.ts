@@ -55,7 +55,6 @@ function wordsOf(error: SkeinError, method: string, threadId: string | null): Rp
     case "thread_closed":
     case "thread_archived":
     case "thread_not_archived":
-    case "thread_not_materialized":
       return { code: RPC_CODES.invalidRequest, message: `${notFoundWords(method)} ${id}` };
     case "turn_mismatch": {
       const { expectedTurnId, activeTurnId } = error.data;
@@ -68,6 +67,11 @@ function wordsOf(error: SkeinError, method: string, threadId: string | null): Rp
       return {
         code: RPC_CODES.invalidRequest,
         message: method === "turn/steer" ? "no active turn to steer" : "no active turn to interrupt",
+      };
+    case "thread_not_materialized":
+      return {
+        code: RPC_CODES.invalidRequest,
+        message: NO_ROLLOUT.has(method) ? `${notFoundWords(method)} ${id}` : error.message,
       };
     case "invalid_cursor":
       return { code: RPC_CODES.invalidRequest, message: cursorWords(error) };

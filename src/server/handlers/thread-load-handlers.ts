@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 
 import { canonicalThreadId } from "../../base/index.ts";
 import { copyToEphemeral } from "../ephemeral-copy.ts";
+import { readGitState } from "../git-state.ts";
 import {
   announceStarted,
   checkLoadParams,
@@ -26,8 +27,10 @@ const startThread: Handler<"thread/start"> = async (params, call) => {
   const runtime = params.ephemeral === true ? await server.threads.ephemeral() : server.threads.kept;
   const { model, threadSource, dynamicTools } = params;
   const instructions = instructionsOf(params);
+  const cwd = resolve(server.settings.cwd, params.cwd ?? "");
   const thread = await runtime.startThread({
-    cwd: resolve(server.settings.cwd, params.cwd ?? ""),
+    cwd,
+    git: await readGitState(cwd),
     ...(isGiven(model) ? { model } : {}),
     ...(isGiven(threadSource) ? { threadSource } : {}),
     ...(instructions === null ? {} : { instructions }),
@@ -52,8 +55,11 @@ const forkThread: Handler<"thread/fork"> = async (params, call) => {
     : requireWireThreadId(params.threadId);
   const excludeTurns = params.excludeTurns === true;
   const { threadSource } = params;
+  const overrides = overridesOf(params, server.settings.cwd);
   const own = {
-    ...overridesOf(params, server.settings.cwd),
+    ...overrides,
+    // Elsewhere it is another repository, or none.
+    ...(overrides.cwd === undefined ? {} : { git: await readGitState(overrides.cwd) }),
     ...(isGiven(threadSource) ? { threadSource } : {}),
     ...(server.originator === null ? {} : { originator: server.originator }),
   };

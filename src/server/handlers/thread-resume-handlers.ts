@@ -17,13 +17,13 @@ import { requireWireThreadId } from "../wire-thread-id.ts";
 type Resumed = Answer<RequestResult<"thread/resume">>;
 
 const resumeThread: Handler<"thread/resume"> = async (params, call) => {
-  checkLoadParams(call.server, params);
   const { history, path } = params;
   if (isGiven(history)) return await resumeFromHistory(params, history as readonly ResponseItem[], call);
   if (isGiven(path)) return await resumeByPath(params, path, call);
   const threadId = requireWireThreadId(params.threadId);
   const { threads, settings } = call.server;
   if (threads.find(threadId) !== undefined) return await rejoin(threadId, params, call);
+  checkLoadParams(call.server, params);
   const options: ResumeOptions = {
     ...overridesOf(params, settings.cwd),
     excludeTurns: params.excludeTurns === true,
@@ -42,6 +42,7 @@ async function resumeFromHistory(
   if (loaded !== undefined) {
     throw invalidRequest(`cannot resume thread ${loaded.id} with history while it is already running`);
   }
+  checkLoadParams(call.server, params);
   const own = { cwd: settings.cwd, ...overridesOf(params, settings.cwd) };
   const thread = await threads.kept.resumeThreadFromHistory(history, {
     ...own,
@@ -57,6 +58,7 @@ async function resumeByPath(params: RequestParams<"thread/resume">, path: string
   const threadId = await threadIdOfPath(server, path);
   const loaded = server.threads.find(threadId);
   if (loaded === undefined) {
+    checkLoadParams(server, params);
     const options = overridesOf(params, server.settings.cwd);
     return coldAnswer(await server.threads.kept.resumeThreadByPath(rolloutPath, options), params, call);
   }

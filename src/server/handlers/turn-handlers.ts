@@ -72,6 +72,8 @@ const startReview: Handler<"review/start"> = async (params, call) => {
 /** A detached review runs in a copy of the thread, which clients hear of before the answer. */
 async function forkForReview(source: RuntimeThread, call: RequestCall): Promise<RuntimeThread> {
   const { server, session } = call;
+  // There is nothing to copy of a thread without a record: it gets its first one.
+  if (source.snapshot().nextOrdinal === 0) await source.materialize();
   const fork = await server.threads.runtimeOf(source.id).forkThread(source.id);
   server.channels.subscribe(fork.id, session);
   const thread = server.threads.shown(fork.summary());

@@ -3,6 +3,7 @@
  */
 import { afterEach, describe, expect, it } from "vitest";
 
+import { echoAgent } from "../../../src/actors/index.ts";
 import { closeServers, openServer, serve } from "../server-fixture.ts";
 
 afterEach(closeServers);
@@ -80,6 +81,15 @@ describe("thread/resume", () => {
       -32_600,
       "failed to resolve rollout path `/nope.jsonl`: No such file or directory (os error 2)",
     ]);
+  });
+
+  it("of a loaded thread passes over what it can't change", async () => {
+    const { connect } = await serve({ agent: { ...echoAgent(), provider: "mock" } });
+    const client = await connect();
+    const { thread } = await client.call("thread/start");
+    await client.runTurn(thread.id, "hi");
+    const resumed = await client.call("thread/resume", { threadId: thread.id, modelProvider: "nope", model: "zzz" });
+    expect([resumed.modelProvider, resumed.model]).toEqual(["mock", "echo"]);
   });
 
   it("by path is refused by a store without files", async () => {

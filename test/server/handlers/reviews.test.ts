@@ -63,6 +63,16 @@ describe("review/start", () => {
     expect(source.thread.turns.length).toBe(1);
   });
 
+  it("detached from a thread without a record gives that one first", async () => {
+    const { connect } = await serve({ kind: "local" });
+    const client = await connect();
+    const threadId = await client.startThread();
+    const target = { type: "custom", instructions: "look" };
+    const { turn, reviewThreadId } = await client.call("review/start", { threadId, target, delivery: "detached" });
+    expect((await client.turnEnd(turn.id)).status).toBe("completed");
+    expect((await client.call("thread/read", { threadId: reviewThreadId })).thread.forkedFromId).toBe(threadId);
+  });
+
   it("is not steered", async () => {
     const { connect } = await serve({ agent: [[{ untilAborted: true }]] });
     const client = await connect();

@@ -52,6 +52,8 @@ describe("thread/start", () => {
     const [code, words] = await client.refusal("thread/start", { modelProvider: "nope" });
     expect(code).toBe(-32_600);
     expect(words).toMatch(/^failed to load configuration: Model provider `nope` not found/);
+    const [, inConfig] = await client.refusal("thread/start", { config: { model_provider: "nope" } });
+    expect(inConfig).toBe(words);
     const both = { sandbox: "read-only", permissions: { type: "profile", id: "x" } };
     expect(await client.refusal("thread/start", both)).toEqual([
       -32_600,
