@@ -35,7 +35,19 @@ const ROOM_SEES: Readonly<Record<string, readonly string[]>> = {
   // Of server only what the wire is made of: protocol and transports. Of streams: a feed is one thing, here and there.
   client: ["base", "events", "streams", "server"],
   index: ["base", "events", "store", "actors", "projections", "streams", "workers", "runtime", "server"],
-  cli: ["base", "events", "store", "actors", "projections", "streams", "workers", "runtime", "server", "client", "index"],
+  cli: [
+    "base",
+    "events",
+    "store",
+    "actors",
+    "projections",
+    "streams",
+    "workers",
+    "runtime",
+    "server",
+    "client",
+    "index",
+  ],
 };
 
 /** Folders inside a room that have a door of their own, so that who needs only them loads only them. */
@@ -45,6 +57,7 @@ const SUB_ROOMS: readonly string[] = [
   "src/store/local",
   "src/store/remote",
   "src/server/protocol",
+  "src/server/reception",
   "src/server/transports",
 ];
 

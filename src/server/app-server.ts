@@ -10,6 +10,7 @@
 import { createIdSource, rejection, silentLogger, systemClock, withinTime } from "../base/index.ts";
 import { openRuntime } from "../runtime/index.ts";
 import { createMemoryThreadStore } from "../store/memory/index.ts";
+import type { IntroducedClient } from "./client-info.ts";
 import { ClientSession } from "./client-session.ts";
 import { EventSubscriptions } from "./event-subscriptions.ts";
 import { noMemories } from "./memories-trigger.ts";
@@ -43,9 +44,10 @@ export class AppServer {
     this.#stopObserving.push(options.runtime.observe(this.context.notifier));
   }
 
-  /** Takes a client: the acceptor that transports are given. */
-  readonly accept = (connection: Connection): ConnectionHandler => {
-    const session = new ClientSession(this, connection);
+  /** Takes a client: the acceptor that transports are given. `introduced`: it was greeted already (reception/). */
+  readonly accept = (connection: Connection, introduced?: IntroducedClient): ConnectionHandler => {
+    const session = new ClientSession(this, connection, introduced?.client ?? null);
+    this.context.originator ??= introduced?.originator ?? null;
     if (this.#closing !== null) {
       connection.close("the server is stopping");
       return session;

@@ -5,7 +5,7 @@
 import { arch, release, type } from "node:os";
 
 import { SKEIN_VERSION } from "../base/index.ts";
-import type { RequestParams } from "./protocol/index.ts";
+import type { RequestParams, RequestResult } from "./protocol/index.ts";
 import { invalidRequest } from "./rpc-error.ts";
 
 /** A client after `initialize`. */
@@ -18,10 +18,22 @@ export interface InitializedClient {
   readonly optedOut: ReadonlySet<string>;
 }
 
+/** A client that was greeted before the server was there. */
+export interface IntroducedClient {
+  readonly client: InitializedClient;
+  /** The name that it was told the user agent begins with. */
+  readonly originator: string;
+}
+
+/** Whether a client's name can be part of a header. */
+export function fitsHeader(name: string): boolean {
+  return /^[\t\x20-\x7e]*$/.test(name);
+}
+
 /** Reads what a client introduces itself with. Its name becomes part of a header, so it must fit one. */
 export function checkClientInfo({ clientInfo, capabilities }: RequestParams<"initialize">): InitializedClient {
   const { name, version } = clientInfo;
-  if (!/^[\t\x20-\x7e]*$/.test(name)) {
+  if (!fitsHeader(name)) {
     throw invalidRequest(`Invalid clientInfo.name: '${name}'. Must be a valid HTTP header value.`);
   }
   return {
@@ -36,7 +48,20 @@ export function checkClientInfo({ clientInfo, capabilities }: RequestParams<"ini
 const PROTOCOL_VERSION = "0.130.0";
 
 /** `first/0.130.0 (Linux 6.1; x64) skein/0.1.0 (name; 1.2)` */
-export function userAgentOf(originator: string, { name, version }: InitializedClient): string {
+function userAgentOf(originator: string, { name, version }: InitializedClient): string {
   const system = `${type()} ${release()}; ${arch()}`;
   return `${originator}/${PROTOCOL_VERSION} (${system}) skein/${SKEIN_VERSION} (${name}; ${version})`;
+}
+
+/** The answer to `initialize`. */
+export function welcomeOf(
+  client: InitializedClient,
+  { originator, home }: { readonly originator: string; readonly home: string },
+): RequestResult<"initialize"> {
+  return {
+    userAgent: userAgentOf(originator, client),
+    codexHome: home,
+    platformFamily: process.platform === "win32" ? "windows" : "unix",
+    platformOs: process.platform === "darwin" ? "macos" : process.platform,
+  };
 }

@@ -11,7 +11,7 @@
 import { isSkeinError } from "../base/index.ts";
 import type { Json } from "../events/index.ts";
 import type { AppServer } from "./app-server.ts";
-import { checkClientInfo, type InitializedClient, userAgentOf } from "./client-info.ts";
+import { checkClientInfo, type InitializedClient, welcomeOf } from "./client-info.ts";
 import { type HandledMethod, handlers } from "./handlers/index.ts";
 import {
   encodeError,
@@ -45,13 +45,15 @@ interface Request {
 export class ClientSession implements ConnectionHandler {
   readonly #server: AppServer;
   readonly #connection: Connection;
-  #client: InitializedClient | null = null;
+  #client: InitializedClient | null;
   #inFlight = 0;
   #isClosed = false;
 
-  constructor(server: AppServer, connection: Connection) {
+  /** `client`: as it was greeted already; null where it was not. */
+  constructor(server: AppServer, connection: Connection, client: InitializedClient | null) {
     this.#server = server;
     this.#connection = connection;
+    this.#client = client;
   }
 
   /** For log lines. */
@@ -190,14 +192,8 @@ export class ClientSession implements ConnectionHandler {
     const { context } = this.#server;
     this.#client = checkClientInfo(params);
     context.originator ??= this.#client.name;
-    this.send(
-      encodeResult(id, {
-        userAgent: userAgentOf(context.originator, this.#client),
-        codexHome: context.settings.home ?? "",
-        platformFamily: process.platform === "win32" ? "windows" : "unix",
-        platformOs: process.platform === "darwin" ? "macos" : process.platform,
-      }),
-    );
+    const { originator } = context;
+    this.send(encodeResult(id, welcomeOf(this.#client, { originator, home: context.settings.home ?? "" })));
   }
 
   #requireClient(): InitializedClient {

@@ -4,7 +4,9 @@
 export const SERVER_LIMITS = Object.freeze({
   /** Requests one client may have under way or waiting: more than any client pipelines, little memory each. */
   requestsPerClientMax: 1_024,
-  /** The same over all clients. */
+  /** Characters of messages that are kept for one client until the server is open: two of the longest. */
+  keptPerClientMax: 64 * 1024 * 1024,
+  /** Requests under way over all clients. */
   requestsMax: 8_192,
   /** Milliseconds a stop waits for requests under way before it goes on without them. */
   drainMs: 2_000,

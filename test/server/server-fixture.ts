@@ -133,7 +133,7 @@ export class TestClient {
   #handler: ConnectionHandler | null = null;
   #nextId = 1;
 
-  static async connect(server: AppServer, options: ClientOptions = {}): Promise<TestClient> {
+  static async connect(server: Pick<AppServer, "accept">, options: ClientOptions = {}): Promise<TestClient> {
     const client = new TestClient();
     client.#handler = server.accept({
       name: options.name ?? "test",

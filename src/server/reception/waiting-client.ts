@@ -1,0 +1,125 @@
+/**
+ * WaitingClient: one client of the reception. It is greeted when its first message is an `initialize` that can be
+ * granted; what it sends then is kept until the server takes it over, or until it is turned away.
+ */
+import { isSkeinError, type Logger } from "../../base/index.ts";
+import type { AppServer } from "../app-server.ts";
+import { checkClientInfo, fitsHeader, type InitializedClient, welcomeOf } from "../client-info.ts";
+import {
+  encodeError,
+  encodeResult,
+  parseEnvelope,
+  parseParams,
+  RPC_CODES,
+  type RpcErrorBody,
+} from "../protocol/index.ts";
+import { overloaded } from "../rpc-error.ts";
+import { SERVER_LIMITS } from "../server-limits.ts";
+import type { Connection, ConnectionHandler } from "../transports/index.ts";
+
+export interface WaitingClientOptions {
+  readonly connection: Connection;
+  readonly home: string;
+  readonly logger: Logger;
+  /** Name of the first client that was greeted: this one's, where it is the first. */
+  readonly originatorFor: (name: string) => string;
+  /** It is gone. */
+  readonly left: () => void;
+}
+
+export class WaitingClient implements ConnectionHandler {
+  readonly #options: WaitingClientOptions;
+  /** What waits, in order. */
+  readonly #kept: string[] = [];
+  #keptLength = 0;
+  #hasSpoken = false;
+  #client: InitializedClient | null = null;
+  /** Who hears it now; null while it waits. */
+  #handler: ConnectionHandler | null = null;
+  #refusal: RpcErrorBody | null = null;
+  #isClosed = false;
+
+  constructor(options: WaitingClientOptions) {
+    this.#options = options;
+  }
+
+  received(text: string): void {
+    if (this.#handler !== null) {
+      this.#handler.received(text);
+      return;
+    }
+    if (this.#refusal !== null) {
+      this.#refuse(text, this.#refusal);
+      return;
+    }
+    const isFirst = !this.#hasSpoken;
+    this.#hasSpoken = true;
+    if (!isFirst || !this.#greet(text)) this.#keep(text);
+  }
+
+  closed(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#kept.length = 0;
+    if (this.#handler === null) this.#options.left();
+    else this.#handler.closed(reason);
+  }
+
+  /** The server hears it from now on, and first what was kept. */
+  handOver(server: Pick<AppServer, "accept">): void {
+    const { connection, originatorFor } = this.#options;
+    const client = this.#client;
+    const introduced = client === null ? undefined : { client, originator: originatorFor(client.name) };
+    const handler = server.accept(connection, introduced);
+    this.#handler = handler;
+    for (const text of this.#kept.splice(0)) {
+      // The server may close it for what it said.
+      if (this.#isClosed) return;
+      handler.received(text);
+    }
+  }
+
+  /** Answers what it asked with the reason why there is no server, and closes. */
+  turnAway(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    const message = `the server could not start: ${reason}`;
+    const data = isSkeinError(error) ? { ...error.data, skeinCode: error.code, retryable: error.retryable } : undefined;
+    const refusal = { code: RPC_CODES.internalError, message, ...(data === undefined ? {} : { data }) };
+    this.#refusal = refusal;
+    for (const text of this.#kept.splice(0)) this.#refuse(text, refusal);
+    this.#options.connection.close(message);
+  }
+
+  /** Answers `initialize`; false, and nothing is done, where it is another message or one that the server refuses. */
+  #greet(text: string): boolean {
+    const envelope = parseEnvelope(text);
+    if (envelope?.kind !== "request" || envelope.method !== "initialize") return false;
+    const parsed = parseParams("initialize", envelope.params);
+    if (!parsed.ok || !fitsHeader(parsed.params.clientInfo.name)) return false;
+    const client = checkClientInfo(parsed.params);
+    const { connection, home, originatorFor } = this.#options;
+    const originator = originatorFor(client.name);
+    this.#client = client;
+    connection.send(encodeResult(envelope.id, welcomeOf(client, { originator, home })));
+    return true;
+  }
+
+  #keep(text: string): void {
+    const isFull =
+      this.#kept.length >= SERVER_LIMITS.requestsPerClientMax ||
+      this.#keptLength + text.length > SERVER_LIMITS.keptPerClientMax;
+    if (isFull) {
+      this.#refuse(text, overloaded());
+      return;
+    }
+    this.#kept.push(text);
+    this.#keptLength += text.length;
+  }
+
+  #refuse(text: string, body: RpcErrorBody): void {
+    const { connection, logger } = this.#options;
+    const envelope = parseEnvelope(text);
+    if (envelope?.kind === "request") connection.send(encodeError(envelope.id, body));
+    else logger.warn({ client: connection.name, bytes: text.length }, "dropped a message of a client that waits");
+  }
+}
