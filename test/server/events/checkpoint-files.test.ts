@@ -215,7 +215,7 @@ describe.each([
             // It looks through the folders first: what is under way then may come before or after.
             await Promise.all(pending.splice(0));
             await store.deleteThread(thread);
-            for (const place of [...model.keys()]) if (place.startsWith(thread)) model.delete(place);
+            for (const place of model.keys()) if (place.startsWith(thread)) model.delete(place);
           }
         }
         await Promise.all(pending);
