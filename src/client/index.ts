@@ -12,7 +12,13 @@ export type { ReconnectSettings } from "./connection-keeper.ts";
 export type { ServerCommand } from "./dial-process.ts";
 export type { ClientIdentity, ServerIdentity } from "./handshake.ts";
 export type { ThreadEventsOptions } from "./remote-feeds.ts";
-export type { ServerRequestContext, ServerRequestHandler, UnhandledRequests } from "./server-request-desk.ts";
+export type { RequestInput } from "./request-input.ts";
+export type {
+  HandleServerRequests,
+  ServerRequestContext,
+  ServerRequestHandler,
+  UnhandledRequests,
+} from "./server-request-desk.ts";
 export type { SkeinClient } from "./skein-client.ts";
 export type { ThreadEvent, WireSignal } from "./thread-events-source.ts";
 
@@ -23,7 +29,6 @@ export type {
   NotificationMethod,
   NotificationParams,
   RequestMethod,
-  RequestParams,
   RequestResult,
   ServerRequestMethod,
   ServerRequestParams,

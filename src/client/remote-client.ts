@@ -9,7 +9,6 @@ import type {
   NotificationMethod,
   NotificationParams,
   RequestMethod,
-  RequestParams,
   RequestResult,
   ServerRequestMethod,
 } from "../server/protocol/index.ts";
@@ -24,6 +23,7 @@ import type { Conversation, ConversationHearer } from "./conversation.ts";
 import { openConversation, type ServerIdentity } from "./handshake.ts";
 import type { CheckedClientOptions } from "./client-options.ts";
 import { RemoteFeeds, type ThreadEventsOptions } from "./remote-feeds.ts";
+import type { RequestInput } from "./request-input.ts";
 import { ServerRequestDesk, type ServerRequestHandler } from "./server-request-desk.ts";
 import type { SkeinClient } from "./skein-client.ts";
 import type { ThreadEvent } from "./thread-events-source.ts";
@@ -88,7 +88,7 @@ export class RemoteClient implements SkeinClient {
 
   async request<M extends RequestMethod>(
     method: M,
-    params: RequestParams<M>,
+    params: RequestInput<M>,
     options?: RequestOptions,
   ): Promise<RequestResult<M>> {
     // The server holds its answers to the same definition.

@@ -28,6 +28,17 @@ export type ServerRequestHandler<M extends ServerRequestMethod> = (
   context: ServerRequestContext,
 ) => ServerRequestResult<M> | Promise<ServerRequestResult<M>>;
 
+type HandleOne<M extends ServerRequestMethod> = M extends unknown
+  ? (registering: (method: M, handler: ServerRequestHandler<M>) => () => void) => void
+  : never;
+
+/**
+ * Registers the handler of one kind of the server's requests; answers how to remove it. One signature for each kind,
+ * and not a generic one: so that `"accept"` in a handler's answer is a decision, and not any text.
+ */
+export type HandleServerRequests =
+  HandleOne<ServerRequestMethod> extends (registering: infer Registering) => void ? Registering : never;
+
 /** What is done with requests that nobody handles: refused at once, or left to the thread's other clients. */
 export type UnhandledRequests = "refuse" | "ignore";
 

@@ -4,21 +4,15 @@
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { Json } from "../events/index.ts";
-import type {
-  NotificationMethod,
-  NotificationParams,
-  RequestMethod,
-  RequestParams,
-  RequestResult,
-  ServerRequestMethod,
-} from "../server/protocol/index.ts";
+import type { NotificationMethod, NotificationParams, RequestMethod, RequestResult } from "../server/protocol/index.ts";
 import type { EventFeed, Missed } from "../streams/index.ts";
 import type { RequestOptions } from "./bounded-request.ts";
 import type { ClientNotification } from "./client-notification.ts";
 import type { ClientStatus } from "./client-status.ts";
 import type { ServerIdentity } from "./handshake.ts";
 import type { ThreadEventsOptions } from "./remote-feeds.ts";
-import type { ServerRequestHandler } from "./server-request-desk.ts";
+import type { RequestInput } from "./request-input.ts";
+import type { HandleServerRequests } from "./server-request-desk.ts";
 import type { ThreadEvent } from "./thread-events-source.ts";
 
 /** A client of an app-server, over one connection at a time. */
@@ -43,7 +37,7 @@ export interface SkeinClient {
    */
   request<M extends RequestMethod>(
     method: M,
-    params: RequestParams<M>,
+    params: RequestInput<M>,
     options?: RequestOptions,
   ): Promise<RequestResult<M>>;
   /** As `request`, for a method that this version of the protocol does not know. */
@@ -51,7 +45,7 @@ export interface SkeinClient {
   /** Calls the handler for each of these notifications, as it comes. Answers how to stop. A handler that throws is logged. */
   on<M extends NotificationMethod>(method: M, handler: (params: NotificationParams<M>) => void): () => void;
   /** Answers the server's requests of this kind; one handler each. Answers how to remove it. `invalid_argument`. */
-  handle<M extends ServerRequestMethod>(method: M, handler: ServerRequestHandler<M>): () => void;
+  readonly handle: HandleServerRequests;
   /**
    * A thread's records from a position on, each once and in order, across lost connections; acknowledged as the
    * consumer asks for the next. Needs a server of Skein's. It ends when the thread is deleted or the client closed,
