@@ -16,11 +16,10 @@ const NONE: TokenUsage = Object.freeze({
   total_tokens: 0,
 });
 
-/** The thread's usage so far, with an estimate of its context in the place of the last request. */
-export function estimatedUsage(thread: RuntimeThread): ThreadTokenUsage {
+/** The thread's usage so far (null: none is known), with an estimate of its context in the place of the last request. */
+export function estimatedUsage(thread: RuntimeThread, known: ThreadTokenUsage | null): ThreadTokenUsage {
   let bytes = 0;
   for (const item of thread.modelContext()) bytes += Buffer.byteLength(JSON.stringify(item));
-  const known = thread.snapshot().usage?.usage;
   return {
     total: known?.total ?? NONE,
     last: { ...NONE, total_tokens: Math.ceil(bytes / BYTES_PER_TOKEN) },

@@ -2,7 +2,9 @@
  * What a thread's history is: turns that are dropped from its end, and items that are added without a turn. Only
  * loaded threads; answers are made of the loaded snapshot.
  */
+import type { ThreadSnapshot } from "../../actors/index.ts";
 import { isSkeinError, LIMITS } from "../../base/index.ts";
+import type { Thread } from "../../events/index.ts";
 import type { RuntimeThread } from "../../runtime/index.ts";
 import { estimatedUsage } from "../context-estimate.ts";
 import type { Handler, HandlersOf } from "../request-call.ts";
@@ -15,11 +17,11 @@ const rollBack: Handler<"thread/rollback"> = async (params, { server }) => {
   const threadId = requireWireThreadId(params.threadId);
   if (params.numTurns < 1) throw invalidRequest("numTurns must be >= 1");
   const thread = requireRecorded(threadId, server);
-  await whileIdle("rollback", () => thread.rollback(params.numTurns));
-  const shown = await withWholeTurns(thread, server);
+  const snapshot = await whileIdle("rollback", () => thread.rollback(params.numTurns));
+  const tokenUsage = estimatedUsage(thread, snapshot.usage?.usage ?? null);
   // The context got smaller without a model being asked: clients are told before the answer.
-  server.notifier.tellUsage({ threadId, turnId: server.ids.next(), tokenUsage: estimatedUsage(thread) });
-  return { result: { thread: shown } };
+  server.notifier.tellUsage({ threadId, turnId: server.ids.next(), tokenUsage });
+  return { result: { thread: await withWholeTurns(snapshot.thread, server) } };
 };
 
 const revert: Handler<"thread/revert"> = async (params, { server }) => {
@@ -56,9 +58,9 @@ function requireRecorded(threadId: string, { threads }: ServerContext): RuntimeT
 }
 
 /** History is cut only between turns. */
-async function whileIdle(what: string, cut: () => Promise<unknown>): Promise<void> {
+async function whileIdle(what: string, cut: () => Promise<ThreadSnapshot>): Promise<ThreadSnapshot> {
   try {
-    await cut();
+    return await cut();
   } catch (error) {
     if (!isSkeinError(error, "turn_running")) throw error;
     throw invalidRequest(`Cannot ${what} while a turn is in progress.`, { ...error.data, skeinCode: error.code });
@@ -66,12 +68,8 @@ async function whileIdle(what: string, cut: () => Promise<unknown>): Promise<voi
 }
 
 /** The thread with all turns: one that was loaded without their items gets them now. */
-async function withWholeTurns(
-  thread: RuntimeThread,
-  { threads }: ServerContext,
-): Promise<ReturnType<RuntimeThread["summary"]>> {
-  const { thread: shown } = thread.snapshot();
-  if (shown.turns.every((turn) => turn.itemsView === "full")) return shown;
+async function withWholeTurns(thread: Thread, { threads }: ServerContext): Promise<Thread> {
+  if (thread.turns.every((turn) => turn.itemsView === "full")) return thread;
   return (await threads.kept.resumeThread(thread.id)).snapshot().thread;
 }
 

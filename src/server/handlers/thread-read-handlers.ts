@@ -2,6 +2,8 @@
  * Reading one thread: itself, its turns, its items, and the summary that old clients ask for. Nothing is loaded by
  * it. What is loaded is shown as it is now: its status, and turns that run, which a store alone calls interrupted.
  */
+import { isSkeinError } from "../../base/index.ts";
+import type { Runtime } from "../../runtime/index.ts";
 import type { ListItemsResult, StoredThread } from "../../store/index.ts";
 import type { RequestParams, RequestResult } from "../protocol/index.ts";
 import { cursorOfItem } from "../item-cursor.ts";
@@ -18,8 +20,10 @@ const readThread: Handler<"thread/read"> = async (params, call) => {
   const { threads } = call.server;
   const threadId = requireWireThreadId(params.threadId);
   if (params.includeTurns === true) {
-    requireHistory(threads, threadId, "includeTurns");
-    return { result: { thread: await threads.kept.readThread(threadId, { includeTurns: true }) } };
+    refuseEphemeral(threads, threadId, "includeTurns");
+    const thread = await threads.kept.readThread(threadId, { includeTurns: true });
+    if (thread.turns.length === 0) refuseUnrecorded(threads, threadId, "includeTurns");
+    return { result: { thread } };
   }
   const loaded = threads.find(threadId)?.summary();
   return { result: { thread: threads.shown(loaded ?? (await threads.kept.readThread(threadId))) } };
@@ -28,38 +32,41 @@ const readThread: Handler<"thread/read"> = async (params, call) => {
 const listTurns: Handler<"thread/turns/list"> = async (params, call) => {
   const { threads } = call.server;
   const threadId = requireWireThreadId(params.threadId);
-  requireHistory(threads, threadId, "thread/turns/list");
   const itemsView = params.itemsView ?? "summary";
-  const page = await threads.kept.listTurns({ threadId, itemsView, ...pageParams(params) });
+  const page = await readHistory(call, threadId, {
+    what: "thread/turns/list",
+    page: (kept) => kept.listTurns({ threadId, itemsView, ...pageParams(params) }),
+  });
   return { result: { ...page, data: shownTurns(page.data, threads.find(threadId), itemsView) } };
 };
 
 const listItems: Handler<"thread/items/list"> = async (params, call) => {
-  const { threads } = call.server;
   const threadId = requireWireThreadId(params.threadId);
-  requireHistory(threads, threadId, "thread/items/list");
   const { cursor, turnId, ...rest } = params;
   const place = { threadId, ...(isGiven(turnId) ? { turnId } : {}) };
-  if (!isGiven(cursor) || typeof cursor === "string") {
-    return itemsAnswer(await threads.kept.listItems({ ...place, ...pageParams({ ...rest, cursor }) }));
-  }
-  if (!isGiven(turnId)) throw invalidRequest("a cursor that names an item needs the `turnId` of its turn");
-  const behind = await cursorOfItem(threads.kept, {
-    ...place,
-    turnId,
-    itemId: cursor.itemId,
-    sortDirection: rest.sortDirection,
+  return await readHistory(call, threadId, {
+    what: "thread/items/list",
+    page: async (kept) => {
+      if (!isGiven(cursor) || typeof cursor === "string") {
+        return itemsAnswer(await kept.listItems({ ...place, ...pageParams({ ...rest, cursor }) }));
+      }
+      if (!isGiven(turnId)) throw invalidRequest("a cursor that names an item needs the `turnId` of its turn");
+      const item = { threadId, turnId, itemId: cursor.itemId, sortDirection: rest.sortDirection };
+      const behind = await cursorOfItem(kept, item);
+      // Nothing is behind the turn's last item.
+      if (behind === null) return { result: { data: [], nextCursor: null, backwardsCursor: null } };
+      return itemsAnswer(await kept.listItems({ ...place, ...pageParams({ ...rest, cursor: behind }) }));
+    },
   });
-  // Nothing is behind the turn's last item.
-  if (behind === null) return { result: { data: [], nextCursor: null, backwardsCursor: null } };
-  return itemsAnswer(await threads.kept.listItems({ ...place, ...pageParams({ ...rest, cursor: behind }) }));
 };
 
 const listTurnItems: Handler<"thread/turns/items/list"> = async (params, call) => {
-  const { threads } = call.server;
   const threadId = requireWireThreadId(params.threadId);
-  requireHistory(threads, threadId, "thread/turns/items/list");
-  return itemsAnswer(await threads.kept.listItems({ threadId, turnId: params.turnId, ...pageParams(params) }));
+  const page = await readHistory(call, threadId, {
+    what: "thread/turns/items/list",
+    page: (kept) => kept.listItems({ threadId, turnId: params.turnId, ...pageParams(params) }),
+  });
+  return itemsAnswer(page);
 };
 
 /** When an item began and ended is not recorded. */
@@ -68,12 +75,30 @@ function itemsAnswer(page: ListItemsResult): Answer<RequestResult<"thread/items/
   return { result: { ...page, data } };
 }
 
-/** Turns are read of threads that are kept, and have a record. */
-function requireHistory(threads: ServerThreads, threadId: string, what: string): void {
+/** Reads of a thread that is kept. One that is loaded and has no record is told from one that isn't there. */
+async function readHistory<Page>(
+  { server }: RequestCall,
+  threadId: string,
+  read: { readonly what: string; readonly page: (kept: Runtime) => Promise<Page> },
+): Promise<Page> {
+  const { threads } = server;
+  refuseEphemeral(threads, threadId, read.what);
+  try {
+    return await read.page(threads.kept);
+  } catch (error) {
+    if (isSkeinError(error, "thread_not_found")) refuseUnrecorded(threads, threadId, read.what);
+    throw error;
+  }
+}
+
+function refuseEphemeral(threads: ServerThreads, threadId: string, what: string): void {
   if (threads.isEphemeral(threadId)) throw invalidRequest(`ephemeral threads do not support ${what}`);
-  const loaded = threads.find(threadId);
-  if (loaded === undefined || loaded.snapshot().nextOrdinal > 0) return;
-  throw invalidRequest(`thread ${threadId} is not materialized yet; ${what} is unavailable before first user message`);
+}
+
+function refuseUnrecorded(threads: ServerThreads, threadId: string, what: string): void {
+  if (threads.find(threadId)?.snapshot().nextOrdinal !== 0) return;
+  const words = `${what} is unavailable before first user message`;
+  throw invalidRequest(`thread ${threadId} is not materialized yet; ${words}`);
 }
 
 const summarize: Handler<"getConversationSummary"> = async (params, call) => {
