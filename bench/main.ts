@@ -5,7 +5,7 @@
  *
  *   --quick   smaller sizes, for a look
  *   --json    JSON, one value a bench
- *   NAME …    only these: append, turn, replay, memory, state
+ *   NAME …    only these: append, turn, replay, state, server, memory
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -22,6 +22,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   turn: { file: "turn-cpu.ts", quick: ["--turns", "200"] },
   replay: { file: "replay.ts", quick: ["--quick"] },
   state: { file: "state-db.ts", quick: ["--quick"] },
+  server: { file: "server.ts", quick: ["--quick"] },
   memory: { file: "idle-memory.ts", node: ["--expose-gc"], quick: ["--threads", "1000"] },
 };
 
