@@ -71,7 +71,7 @@ export class ClientSession implements ConnectionHandler {
   }
 
   send(text: string): void {
-    if (!this.#isClosed) this.#connection.send(text);
+    this.#connection.send(text);
   }
 
   /** Tells this client alone. */
@@ -100,6 +100,12 @@ export class ClientSession implements ConnectionHandler {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#server.left(this, reason);
+    this.#closeWhenAnswered();
+  }
+
+  /** A client whose input ended may still read: it gets the answers of what it asked. */
+  #closeWhenAnswered(): void {
+    if (this.#isClosed && this.#inFlight === 0) this.#connection.close("the client left");
   }
 
   #take(envelope: Envelope): void {
@@ -134,6 +140,7 @@ export class ClientSession implements ConnectionHandler {
       this.#refuse(request.id, this.#errorBody(error, request));
     } finally {
       this.#inFlight -= 1;
+      this.#closeWhenAnswered();
       load.give();
     }
   }
@@ -174,7 +181,6 @@ export class ClientSession implements ConnectionHandler {
     params: RequestParams<Method>,
     id: RequestId,
   ): Promise<void> {
-    if (this.#isClosed) return;
     const call = new RequestCall(this, this.#server.context);
     try {
       const answer: Answer<RequestResult<Method>> = await handlers[method](params, call);
