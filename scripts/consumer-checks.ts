@@ -7,13 +7,14 @@ import { join } from "node:path";
 
 import { requireCommand, runCommand } from "./packed-package.ts";
 
-/** The names that the two entry points export. */
+/** The names that the entry points export. */
 export interface ExportedNames {
   readonly skein: readonly string[];
+  readonly client: readonly string[];
   readonly testing: readonly string[];
 }
 
-/** Imports both entry points in a plain program that opens and closes a runtime. */
+/** Imports the entry points in a plain program that opens and closes a runtime, and a client of a server. */
 export function checkModules(folder: string): ExportedNames {
   const home = join(mkdtempSync(join(folder, "home-")), "new");
   const printed = requireCommand(process.execPath, ["consumer.mjs", home], folder);

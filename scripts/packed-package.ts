@@ -81,9 +81,10 @@ function readManifest(folder: string): Manifest {
   return JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
 }
 
-/** A small strict TypeScript program that uses both entry points. */
+/** A small strict TypeScript program that uses all entry points. */
 const CONSUMER_PROGRAM = `
 import * as skein from "skein";
+import * as client from "skein/client";
 import * as testing from "skein/testing";
 
 const home = process.argv[2] ?? ".skein";
@@ -94,7 +95,13 @@ const found = await runtime.searchThreads({ query: "needle" });
 if (found.data[0]?.thread.id !== thread.id || !found.isComplete) throw new Error("the turn was not found");
 const open: typeof skein.openRuntime = skein.openRuntime;
 await runtime.close();
-console.log(JSON.stringify({ skein: Object.keys(skein), testing: Object.keys(testing), isFunction: typeof open }));
+const command = { file: process.execPath, args: ["node_modules/skein/bin/skein.mjs", "serve", "--home", home] };
+const remote = await client.connectClient({ command });
+for await (const event of remote.threadEvents(thread.id)) {
+  if (event.type === "record" && event.record.ordinal === 1) break;
+}
+await remote.close();
+console.log(JSON.stringify({ skein: Object.keys(skein), client: Object.keys(client), testing: Object.keys(testing), isFunction: typeof open }));
 `;
 
 /** Writes the project's own files. */

@@ -17,7 +17,9 @@ try {
   installConsumer(projectRoot, tarball, folder);
   console.log("ok installed");
   const names = checkModules(folder);
-  console.log(`ok imports: skein has ${names.skein.length} names, skein/testing ${names.testing.length}`);
+  console.log(
+    `ok imports: skein has ${names.skein.length} names, skein/client ${names.client.length}, skein/testing ${names.testing.length}`,
+  );
   checkTypes(projectRoot, folder);
   console.log("ok types");
   checkCommand(folder);

@@ -25,6 +25,7 @@ describe("the examples", () => {
       /^completed \[ 'userMessage', 'agentMessage' \]\nthe fork begins with 1 turn\nturns left: 1 records: \d+\nrefused: .*\n/,
     ],
     ["subscribe.ts", /^#0 session_meta\n[\s\S]+ {2}~ Echo: [\s\S]+over all threads: .*turn_started, .*turn_completed/],
+    ["remote-client.ts", /^(?=[\s\S]*the turn is completed)(?=[\s\S]*#\d+ agent_message\n)[\s\S]*#\d+ task_complete\n/],
     ["test-a-store.ts", /Tests +\d+ passed/],
   ];
   it.each(cases)("%s runs and prints what it promises", { timeout: 60_000 }, async (name, printed) => {

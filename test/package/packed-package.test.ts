@@ -22,9 +22,10 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("a program imports skein and skein/testing, and opens a runtime", { timeout: 60_000 }, () => {
+test("a program imports skein, skein/client and skein/testing, opens a runtime, and follows a thread by a client", { timeout: 60_000 }, () => {
   const names = checkModules(folder);
   expect(names.skein).toContain("openRuntime");
+  expect(names.client).toContain("connectClient");
   expect(names.testing.length).toBeGreaterThan(0);
 });
 
