@@ -76,17 +76,6 @@ const ERRORS: readonly ListedDifference[] = [
       path === "error.message" && plain(theirs) !== "" && plain(ours).startsWith(plain(theirs)),
   },
   {
-    id: "more-methods",
-    reason: "the list of methods that an unknown one is answered with has those that only Skein serves as well",
-    covers: ({ path, ours, theirs }) => {
-      if (path !== "error.message") return false;
-      const [ourWords = "", ourMethods = ""] = plain(ours).split(", expected one of ");
-      const [theirWords = "", theirMethods = ""] = plain(theirs).split(", expected one of ");
-      const known = new Set(ourMethods.split(", "));
-      return ourWords === theirWords && theirMethods.split(", ").every((method) => known.has(method));
-    },
-  },
-  {
     id: "unreadable-rollout",
     reason: "what is no rollout is refused with what is wrong with it, not with the peer's word for all of it",
     covers: ({ path, ours, theirs }) => {
@@ -119,10 +108,15 @@ const NOT_SERVED: readonly ListedDifference[] = [
   },
   {
     id: "no-user-shell",
-    reason: "the server runs no commands for a person, so the turn of one isn't told and isn't stored",
-    covers: ({ scenario, kind, request, path, theirs }) =>
-      (kind === "missing" && request === "thread/shellCommand") ||
-      (scenario === "turns" && STORED_TURN.test(path) && isEmptyTurn(theirs)),
+    reason: "the server runs no commands for a person: the turn of one isn't told, isn't stored, and isn't rolled back",
+    covers: ({ scenario, note, kind, request, path, ours, theirs }) => {
+      const isTurnOnlyTheirs = request === "thread/rollback" && STORED_TURN.test(path) && ours === undefined;
+      return (
+        (kind === "missing" && request === "thread/shellCommand") ||
+        (STORED_TURN.test(path) && isEmptyTurn(theirs)) ||
+        (scenario === "rollback" && note.startsWith("rollback a turn failed") && isTurnOnlyTheirs)
+      );
+    },
   },
 ];
 

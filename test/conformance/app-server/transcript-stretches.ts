@@ -14,7 +14,7 @@ export interface PlacedMessage {
   readonly key: string;
   /** The heading that it stands under. */
   readonly note: string;
-  /** It says what the last message of its method said, of whichever turn. */
+  /** It says what the last message of its method said of this thread, of whichever turn. */
   readonly isRepeat: boolean;
 }
 
@@ -41,7 +41,7 @@ export function cutTranscript(
 ): readonly TranscriptStretch[] {
   const stretches: { readonly messages: PlacedMessage[] }[] = places.map(() => ({ messages: [] }));
   const requests = new Map<unknown, string>();
-  const lastSaid = new Map<unknown, string>();
+  const lastSaid = new Map<string, string>();
   let sent = 0;
   let note = "";
   let request: string | null = null;
@@ -57,9 +57,11 @@ export function cutTranscript(
     const index = reached === -1 ? places.length - 1 : reached;
     const { message } = entry;
     const isAnswer = message["method"] === undefined;
-    const said = JSON.stringify({ ...(message["params"] as object | undefined), turnId: null });
-    const isRepeat = !isAnswer && lastSaid.get(message["method"]) === said;
-    lastSaid.set(message["method"], said);
+    const params = message["params"];
+    const said = JSON.stringify({ ...(params as object | undefined), turnId: null });
+    const about = `${String(message["method"])} ${String(memberOf(params, "threadId"))}`;
+    const isRepeat = !isAnswer && lastSaid.get(about) === said;
+    lastSaid.set(about, said);
     const asked = isAnswer ? (requests.get(message["id"]) ?? request) : request;
     stretches[index]?.messages.push({ message, request: asked, key: messageKey(message), note, isRepeat });
   }

@@ -45,6 +45,14 @@ const USAGE_DIFFERENCES: readonly ListedDifference[] = [
       typeof theirs === "number",
   },
   {
+    id: "compaction-estimate",
+    reason: "the peer estimates what a compacted context holds; here the last usage stays what the model reported",
+    covers: (difference) =>
+      isUsage(difference) &&
+      (difference.request === "thread/compact/start" || difference.note.startsWith("compact")) &&
+      (difference.kind === "missing" || difference.path === "params.tokenUsage.last.totalTokens"),
+  },
+  {
     id: "usage-unknown",
     reason: "a thread whose model reported nothing yet has no usage to tell; the peer tells an estimate of no turn",
     covers: (difference) =>
@@ -67,6 +75,14 @@ const TOOL_DIFFERENCES: readonly ListedDifference[] = [
       (/\.items\.\d+$/.test(path) && memberAt(theirs, "type") === "fileChange"),
   },
   {
+    id: "no-search",
+    reason: "the agent offers the model no search of its server's, so there is none to show",
+    covers: ({ scenario, kind, key, path, theirs }) =>
+      scenario === "turns" &&
+      ((kind === "missing" && key.endsWith(" webSearch")) ||
+        (/\.items\.\d+$/.test(path) && memberAt(theirs, "type") === "webSearch")),
+  },
+  {
     id: "echoed-words",
     reason: "the scripted model repeats what its client sent, and the two clients word patches and images differently",
     covers: ({ scenario, note, path, ours, theirs }) =>
@@ -85,6 +101,57 @@ const TOOL_DIFFERENCES: readonly ListedDifference[] = [
         (/\.items\.\d+$/.test(path) && memberAt(theirs, "type") === "contextCompaction")),
   },
 ];
+
+/** Reviews: one turn of the thread itself, or of its copy. */
+const REVIEW_DIFFERENCES: readonly ListedDifference[] = [
+  {
+    id: "review-one-turn",
+    reason: "a review is one turn, with one id; the peer's has two ids, and reads back as two turns",
+    covers: (difference) => {
+      const { scenario, request, key, path, ours, theirs } = difference;
+      if (scenario !== "review") return false;
+      if (request === "review/start" && key === "turn/started") return path === "params.turn.id";
+      return STORED_TURN.test(path) && isReview(ours ?? theirs) && (ours === undefined || theirs === undefined);
+    },
+  },
+  {
+    id: "review-usage",
+    reason: "what a review used counts and is told as any turn's; the peer hides it with the reviewer's own thread",
+    covers: (difference) =>
+      difference.scenario === "review" &&
+      isUsage(difference) &&
+      (difference.kind === "extra" || difference.path.startsWith("params.tokenUsage.")),
+  },
+  {
+    id: "review-words",
+    reason: "each asks its reviewer in words of its own",
+    covers: ({ scenario, path, ours, theirs }) =>
+      scenario === "review" &&
+      path.endsWith(".content.0.text") &&
+      plain(ours).startsWith("Review the ") &&
+      plain(theirs).startsWith("Review the "),
+  },
+  {
+    id: "review-folder",
+    reason: "a detached review works in its parent's folder; the peer's in the server's own",
+    covers: ({ scenario, path, ours, theirs }) =>
+      scenario === "review" && path.endsWith(".cwd") && ours === "<GITWS>" && theirs === "<CWD>",
+  },
+  {
+    id: "review-no-thread",
+    reason: "there is no hidden thread of a reviewer, so none is listed",
+    covers: ({ scenario, path, theirs }) =>
+      scenario === "review" && /^result\.data\.\d+$/.test(path) && memberAt(theirs, "source.subAgent") === "review",
+  },
+];
+
+const STORED_TURN = /^result\.thread\.turns\.\+?\d+$/;
+
+function isReview(turn: unknown): boolean {
+  const items = memberAt(turn, "items");
+  const types = Array.isArray(items) ? items.map((item: unknown) => memberAt(item, "type")) : [];
+  return types.includes("enteredReviewMode") || types.includes("exitedReviewMode");
+}
 
 /** Failed turns. */
 const FAILURE_DIFFERENCES: readonly ListedDifference[] = [
@@ -164,6 +231,19 @@ const COMMAND_DIFFERENCES: readonly ListedDifference[] = [
             difference.theirs === "systemError"))),
   },
   {
+    id: "rollbacks-in-turn",
+    reason: "a second rollback waits for the first and rolls back as well; the peer refuses it",
+    covers: (difference) => {
+      const { scenario, note, request, kind, path, ours, theirs } = difference;
+      if (scenario !== "rollback" || note !== "two rollbacks concurrently" || request !== "thread/rollback")
+        return false;
+      if (kind === "order") return true;
+      if (kind === "extra") return isUsage(difference);
+      if (path === "result") return memberAt(ours, "thread") !== undefined && theirs === undefined;
+      return path === "error" && memberAt(theirs, "message") === "rollback already in progress for this thread";
+    },
+  },
+  {
     id: "interrupt-answered",
     reason: "an interrupt of a turn that has ended is refused; the peer doesn't answer it",
     covers: ({ scenario, note, path, ours, theirs }) =>
@@ -171,6 +251,26 @@ const COMMAND_DIFFERENCES: readonly ListedDifference[] = [
       note === "interrupt when idle" &&
       ((path === "unanswered" && theirs === true) ||
         (path === "error" && memberAt(ours, "message") === "no active turn to interrupt")),
+  },
+  {
+    id: "compaction-item-id",
+    reason: "a compaction's item has the id of its turn, which has no other; the peer makes one up",
+    covers: ({ key, path }) => key.endsWith(" contextCompaction") && path === "params.item.id",
+  },
+  {
+    id: "cut-text-shown",
+    reason: "what the model streamed of an answer is shown, also when it never said that an answer begins",
+    covers: ({ scenario, note, kind, key, ours }) =>
+      scenario === "turns" &&
+      note === "turn 8 cut stream" &&
+      kind === "extra" &&
+      key === "item/agentMessage/delta" &&
+      memberAt(ours, "params.delta") === "cut",
+  },
+  {
+    id: "items-with-answer",
+    reason: "items are recorded and told complete when the model's answer is whole, so that a failed try leaves none",
+    covers: ({ kind, key }) => kind === "order" && key === "item/completed reasoning",
   },
   {
     id: "item-numbers",
@@ -185,6 +285,7 @@ const COMMAND_DIFFERENCES: readonly ListedDifference[] = [
 export const TURN_DIFFERENCES: readonly ListedDifference[] = [
   ...USAGE_DIFFERENCES,
   ...TOOL_DIFFERENCES,
+  ...REVIEW_DIFFERENCES,
   ...FAILURE_DIFFERENCES,
   ...COMMAND_DIFFERENCES,
 ];
