@@ -32,19 +32,15 @@ type LoadParams = Pick<
 export type LoadedAnswer = RequestResult<"thread/start">;
 
 /** Keeps what the client asked the thread to be allowed, and answers what the thread now is. */
-export function loadedAnswer(
-  server: ServerContext,
-  thread: RuntimeThread,
-  shown: { readonly params: LoadParams; readonly thread: Thread },
-): LoadedAnswer {
+export function loadedAnswer(server: ServerContext, thread: RuntimeThread, shown: Thread): LoadedAnswer {
   const { settings } = thread.snapshot();
   const { approvalPolicy, approvalsReviewer, sandbox, serviceTier } = server.rights.of(thread.id);
   return {
-    thread: server.threads.shown(shown.thread),
+    thread: server.threads.shown(shown),
     model: settings.model,
-    modelProvider: shown.thread.modelProvider,
+    modelProvider: shown.modelProvider,
     serviceTier,
-    cwd: shown.params.cwd === undefined || shown.params.cwd === null ? shown.thread.cwd : settings.cwd,
+    cwd: settings.cwd,
     instructionSources: [],
     approvalPolicy,
     approvalsReviewer,

@@ -42,7 +42,7 @@ const startThread: Handler<"thread/start"> = async (params, call) => {
   server.rights.change(thread.id, params);
   const shown = thread.summary();
   return {
-    result: loadedAnswer(server, thread, { params, thread: shown }),
+    result: loadedAnswer(server, thread, shown),
     after: () => announceStarted(server, shown),
   };
 };
@@ -74,7 +74,7 @@ const forkThread: Handler<"thread/fork"> = async (params, call) => {
   const { thread } = fork.snapshot();
   const shown = excludeTurns ? { ...thread, turns: [] } : thread;
   return {
-    result: loadedAnswer(server, fork, { params, thread: shown }),
+    result: loadedAnswer(server, fork, shown),
     after: () => {
       if (!excludeTurns) tellRestoredUsage(fork, call.session);
       announceStarted(server, thread);

@@ -95,7 +95,7 @@ function answerOf(thread: RuntimeThread, params: RequestParams<"thread/resume">,
   const excludeTurns = params.excludeTurns === true;
   const shown = excludeTurns ? { ...thread.summary(), turns: [] } : thread.snapshot().thread;
   return {
-    result: loadedAnswer(server, thread, { params, thread: shown }),
+    result: loadedAnswer(server, thread, shown),
     after: () => {
       if (!excludeTurns) tellRestoredUsage(thread, session);
       server.questions.resend(thread.id, session);
