@@ -168,7 +168,7 @@ export class ConnectionKeeper {
 }
 
 /** What is told to who asks a client that was closed. */
-export function closedByUs(): SkeinError {
+function closedByUs(): SkeinError {
   return fault("connection_lost", "the client was closed");
 }
 
