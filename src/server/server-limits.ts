@@ -6,6 +6,8 @@ export const SERVER_LIMITS = Object.freeze({
   requestsPerClientMax: 1_024,
   /** Characters of messages that are kept for one client until the server is open: two of the longest. */
   keptPerClientMax: 64 * 1024 * 1024,
+  /** Clients that wait for the server to open, and those that left meanwhile: more than listeners take at a time. */
+  waitingClientsMax: 1_024,
   /** Requests under way over all clients. */
   requestsMax: 8_192,
   /** Milliseconds a stop waits for requests under way before it goes on without them. */

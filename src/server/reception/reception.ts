@@ -8,11 +8,12 @@
  *       answered in the same words, and whatever else it sent the server hears in the order it came.
  *   R2  Only the first message of a client is answered here. One that begins with something else is kept whole.
  *   R3  What is kept for a client is bounded: past the bound a request is answered with "overloaded", as the server
- *       does, and other messages are dropped.
+ *       does, and other messages are dropped. So is how many clients are kept; past it they are closed.
  *   R4  Every request that was kept is answered once: by the server, or with the reason why there is none.
  */
 import { type Logger, silentLogger } from "../../base/index.ts";
 import type { AppServer } from "../app-server.ts";
+import { SERVER_LIMITS } from "../server-limits.ts";
 import type { Connection, ConnectionAcceptor, ConnectionHandler } from "../transports/index.ts";
 import { WaitingClient } from "./waiting-client.ts";
 
@@ -56,8 +57,9 @@ export class Reception {
       originatorFor: (name) => (this.#originator ??= name),
       left: () => this.#waiting.delete(client),
     });
-    if (this.#failure === null) this.#waiting.add(client);
-    else client.turnAway(this.#failure.error);
+    if (this.#failure !== null) client.turnAway(this.#failure.error);
+    else if (this.#waiting.size < SERVER_LIMITS.waitingClientsMax) this.#waiting.add(client);
+    else connection.close("too many clients wait for the server");
     return client;
   };
 

@@ -1,8 +1,9 @@
 /**
  * WaitingClient: one client of the reception. It is greeted when its first message is an `initialize` that can be
- * granted; what it sends then is kept until the server takes it over, or until it is turned away.
+ * granted; what it sends then is kept until the server takes it over, or until it is turned away. What a client
+ * sent before it left is kept too: it may have ended its side only, and the server would have heard it.
  */
-import { isSkeinError, type Logger } from "../../base/index.ts";
+import { isSkeinError, type Logger, nextLoopTurn } from "../../base/index.ts";
 import type { AppServer } from "../app-server.ts";
 import { checkClientInfo, fitsHeader, type InitializedClient, welcomeOf } from "../client-info.ts";
 import {
@@ -23,7 +24,7 @@ export interface WaitingClientOptions {
   readonly logger: Logger;
   /** Name of the first client that was greeted: this one's, where it is the first. */
   readonly originatorFor: (name: string) => string;
-  /** It is gone. */
+  /** It is gone, and nothing of it is kept. */
   readonly left: () => void;
 }
 
@@ -37,7 +38,8 @@ export class WaitingClient implements ConnectionHandler {
   /** Who hears it now; null while it waits. */
   #handler: ConnectionHandler | null = null;
   #refusal: RpcErrorBody | null = null;
-  #isClosed = false;
+  /** Why it left; null while it is there. */
+  #leftReason: string | null = null;
 
   constructor(options: WaitingClientOptions) {
     this.#options = options;
@@ -58,11 +60,10 @@ export class WaitingClient implements ConnectionHandler {
   }
 
   closed(reason: string): void {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
-    this.#kept.length = 0;
-    if (this.#handler === null) this.#options.left();
-    else this.#handler.closed(reason);
+    if (this.#leftReason !== null) return;
+    this.#leftReason = reason;
+    if (this.#handler !== null) this.#handler.closed(reason);
+    else if (this.#kept.length === 0) this.#options.left();
   }
 
   /** The server hears it from now on, and first what was kept. */
@@ -71,12 +72,15 @@ export class WaitingClient implements ConnectionHandler {
     const client = this.#client;
     const introduced = client === null ? undefined : { client, originator: originatorFor(client.name) };
     const handler = server.accept(connection, introduced);
+    const leftBefore = this.#leftReason;
     this.#handler = handler;
     for (const text of this.#kept.splice(0)) {
       // The server may close it for what it said.
-      if (this.#isClosed) return;
+      if (this.#leftReason !== leftBefore) return;
       handler.received(text);
     }
+    // As for one that leaves right after its last message: what takes no time is answered.
+    if (leftBefore !== null) void nextLoopTurn().then(() => handler.closed(leftBefore));
   }
 
   /** Answers what it asked with the reason why there is no server, and closes. */

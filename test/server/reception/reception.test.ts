@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, it } from "vitest";
 
-import { fault } from "../../../src/base/index.ts";
+import { fault, nextLoopTurn } from "../../../src/base/index.ts";
 import { createReception } from "../../../src/server/reception/index.ts";
 import { SERVER_LIMITS } from "../../../src/server/server-limits.ts";
 import { closeServers, serve, TestClient } from "../server-fixture.ts";
@@ -84,16 +84,35 @@ describe("a client that comes before the server is open", () => {
     expect((await client.call("initialize", INITIALIZE)).userAgent).not.toBe("");
   });
 
-  it("is nobody's any more when it leaves before", async () => {
-    const { server, runtime } = await serve();
+  it("is nobody's any more when it leaves before, having asked nothing", async () => {
+    const { server } = await serve();
     const reception = createReception({ home: "" });
     const client = await TestClient.connect(reception);
-    void client.request("thread/start");
     client.disconnect();
     expect(reception.waitingCount).toBe(0);
     reception.open(server);
     expect(server.clientCount).toBe(0);
-    expect(runtime.listLoaded()).toEqual([]);
+  });
+
+  it("has what it sent before it left done by the server, and then leaves that", async () => {
+    const { server } = await serve();
+    const reception = createReception({ home: "" });
+    const client = await TestClient.connect(reception);
+    const listed = client.request("model/list");
+    client.disconnect();
+    reception.open(server);
+    expect((await listed).error).toBeUndefined();
+    while (server.clientCount > 0) await nextLoopTurn();
+    expect(reception.waitingCount).toBe(0);
+  });
+
+  it("is closed where too many wait", async () => {
+    const reception = createReception({ home: "" });
+    const connect = (): Promise<TestClient> => TestClient.connect(reception, { initialize: false });
+    for (let count = 0; count < SERVER_LIMITS.waitingClientsMax; count += 1) await connect();
+    const last = await connect();
+    expect(last.closedReason).toBe("too many clients wait for the server");
+    expect(reception.waitingCount).toBe(SERVER_LIMITS.waitingClientsMax);
   });
 
   it("leaves the server when it leaves after", async () => {

@@ -1,0 +1,152 @@
+/**
+ * What `skein serve` does once its first client may have been greeted: it opens the home, listens where clients
+ * connect, and hands them to the server, until it is told to stop.
+ *
+ * Standard output is the client's where one of the addresses is `stdio://`: everything else is said on standard error.
+ */
+import type { Agent } from "../../actors/index.ts";
+import type { Runtime } from "../../runtime/index.ts";
+import { type AppServer, createAppServer, openCheckpointFiles } from "../../server/index.ts";
+import type { Reception } from "../../server/reception/index.ts";
+import { type Listener, openListener } from "../../server/transports/index.ts";
+import { makeAgent } from "../agent-choice.ts";
+import type { CliContext } from "../cli-context.ts";
+import { commandName, serveCommandName } from "../command-name.ts";
+import type { Entrance } from "../entrance.ts";
+import { toServeScreen } from "../format/serve-screen.ts";
+import { explainListenError } from "../listen-error.ts";
+import { makeHome } from "../make-home.ts";
+import { withRuntime } from "../open-home.ts";
+import { toJsonLine } from "../output.ts";
+import { PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
+import { listenForStop } from "../stop-signal.ts";
+
+/** Milliseconds that interrupting and recording what runs may take. */
+const STOP_MS = 10_000;
+
+/** What is there before the home is opened. */
+export interface Serving {
+  readonly options: ServeOptions;
+  readonly addresses: readonly string[];
+  /** Standard input, where it is the client. */
+  readonly stdio: Listener | null;
+  readonly entrance: Entrance;
+  /** Where clients wait until the server is there. */
+  readonly reception: Reception;
+}
+
+/** Opens the home, and serves until it is told to stop. Rejects with what can't be opened. */
+export async function serveHome(context: CliContext, serving: Serving): Promise<void> {
+  const { options, addresses, stdio, entrance, reception } = serving;
+  const agent = makeAgent(context, options);
+  await makeHome(context.home);
+  await withRuntime(context, { agent, mayMakeHome: true }, async (runtime) => {
+    const { home, cwd, clock, logger } = context;
+    const checkpoints = await openCheckpointFiles({ home, clock, logger });
+    const server = createAppServer({ runtime, agent, home, cwd, checkpoints, clock, logger });
+    const stop = listenForStop(context);
+    const listeners: Listener[] = stdio === null ? [] : [stdio];
+    try {
+      for (const address of addresses) {
+        if (address !== STDIO_ADDRESS) listeners.push(await listen(context, { entrance, options, address }));
+      }
+      reception.open(server);
+      await introduce(context, { addresses: listeners.map((listener) => listener.address), agent, options });
+      const inputEnded = listeners.map((listener) => listener.ended.then(() => "input ended" as const));
+      const why = await Promise.race([stop.asked.then(() => "asked" as const), ...inputEnded]);
+      sayStopping(context, { addresses, why, wasUsed: entrance.wasUsed });
+    } finally {
+      await shutDown({ listeners, server, runtime });
+      stop.release();
+    }
+  });
+}
+
+interface Place {
+  readonly entrance: Entrance;
+  readonly options: ServeOptions;
+  readonly address: string;
+}
+
+async function listen(context: CliContext, { entrance, options, address }: Place): Promise<Listener> {
+  const { clock, logger, env } = context;
+  const token = env["SKEIN_TOKEN"];
+  try {
+    return await openListener(
+      address,
+      {
+        clock,
+        logger,
+        ...(token === undefined || token === "" ? {} : { token }),
+        ...(options.allowOrigin === undefined ? {} : { allowedOrigins: options.allowOrigin }),
+      },
+      entrance.accept,
+    );
+  } catch (error) {
+    throw explainListenError(error, address, serveCommandName(context));
+  }
+}
+
+interface Introduction {
+  readonly addresses: readonly string[];
+  readonly agent: Agent;
+  readonly options: ServeOptions;
+}
+
+/** Says where it listens, on standard error where standard output is a client's. */
+async function introduce(context: CliContext, { addresses, agent, options }: Introduction): Promise<void> {
+  const { home, out, err, json, env } = context;
+  const isStdio = addresses.includes(STDIO_ADDRESS);
+  const choice = { home, agent: options.agent, model: options.model ?? agent.defaultModel };
+  if (json) await (isStdio ? err : out).write(`${toJsonLine({ listening: addresses, ...choice })}\n`);
+  if (json || isStdio) return;
+  const screen = {
+    ...choice,
+    addresses,
+    hasToken: (env["SKEIN_TOKEN"] ?? "") !== "",
+    command: context.isHomeGiven ? `${commandName(context)} --home ${home}` : commandName(context),
+    serveCommand: serveCommandName(context),
+  };
+  await out.write(toServeScreen(screen, out));
+}
+
+interface Stopping {
+  readonly addresses: readonly string[];
+  readonly why: "asked" | "input ended";
+  readonly wasUsed: boolean;
+}
+
+/** Says that it stops to whom that may surprise. Nobody may be there any more to read it, so nothing waits for it. */
+function sayStopping(context: CliContext, { addresses, why, wasUsed }: Stopping): void {
+  const { err, json } = context;
+  const isStdio = addresses.includes(STDIO_ADDRESS);
+  const say = (text: string): void => void Promise.allSettled([err.write(`${text}\n`)]);
+  if (json) return;
+  if (why === "asked") {
+    if (!isStdio) say("\nstopping: turns that run are interrupted and recorded; Ctrl-C ends it at once");
+  } else if (!wasUsed) {
+    // A service whose standard input is empty would end without a word.
+    const command = `${serveCommandName(context)} --listen ${PERSON_ADDRESS}`;
+    say(`standard input ended before a client said anything; a port is served with: ${command}`);
+  }
+}
+
+interface Served {
+  readonly listeners: readonly Listener[];
+  readonly server: AppServer;
+  readonly runtime: Runtime;
+}
+
+/** Lets nobody in, ends what runs, and only then the connections: clients hear how their turns ended. */
+async function shutDown({ listeners, server, runtime }: Served): Promise<void> {
+  try {
+    for (const listener of listeners) await listener.close();
+  } finally {
+    try {
+      await server.drain();
+      await runtime.close({ timeoutMs: STOP_MS });
+    } finally {
+      await server.close();
+    }
+  }
+}

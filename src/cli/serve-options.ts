@@ -1,0 +1,29 @@
+/**
+ * What `skein serve` is told on its command line, and the addresses that it knows by name.
+ * Nothing here loads the server.
+ */
+import { rejection } from "../base/index.ts";
+import { parseListenAddress } from "../server/transports/index.ts";
+import type { AgentChoice } from "./agent-choice.ts";
+import type { CliContext } from "./cli-context.ts";
+
+export interface ServeOptions extends AgentChoice {
+  readonly listen?: readonly string[];
+  readonly allowOrigin?: readonly string[];
+}
+
+/** Where a person is served who says nothing about it. */
+export const PERSON_ADDRESS = "ws://127.0.0.1:4500";
+/** Standard input and output. */
+export const STDIO_ADDRESS = "stdio://";
+
+/** Where it listens. Standard input and output have one name here, however they were written. */
+export function addressesOf({ stdin, cwd }: CliContext, { listen = [] }: ServeOptions): readonly string[] {
+  const fallback = stdin.isTTY ? PERSON_ADDRESS : STDIO_ADDRESS;
+  const asked = listen.length === 0 ? [fallback] : listen;
+  const addresses = asked.map((address) => (parseListenAddress(address).kind === "stdio" ? STDIO_ADDRESS : address));
+  if (addresses.filter((address) => address === STDIO_ADDRESS).length > 1) {
+    throw rejection("invalid_argument", "standard input can only be served once", { cwd });
+  }
+  return addresses;
+}
