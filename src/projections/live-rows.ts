@@ -2,7 +2,7 @@
  * Rows that follow this process's appends: folded in memory, and written now and then, all threads in one
  * transaction, each with the ordinal it has applied. Whoever asks the rows flushes first, so a reader of
  * this process never misses what was acknowledged to it. A transaction changes pages however little it
- * says: one a second instead of one an append writes a tenth of the bytes.
+ * says: one in five seconds instead of one an append writes a tenth of the bytes.
  *
  * Appends never wait for the rows and never fail with them: where rows can't be written, the rollout falls
  * behind and the next sweep brings it up from the log.
@@ -36,7 +36,7 @@ export interface LiveRowsContext {
  * How long appends wait for company, milliseconds. Others who read the file see rows this old where they
  * don't look at the logs; a process that is killed leaves so much to the next one's first sweep.
  */
-const BATCH_MS = 1_000;
+const BATCH_MS = 5_000;
 
 export class LiveRows {
   readonly #context: LiveRowsContext;

@@ -131,7 +131,7 @@ describe.each(CASES)("a state DB that $how", ({ listsAre, breaks, mends }) => {
     breaks(own.db);
     for (let n = 2; n <= 30; n += 1) await append(n);
     // As long as rows wait for company.
-    await clock.run(1_000);
+    await clock.run(5_000);
     expect(complaints).toContain("rows could not be written; a sweep brings them from the logs");
     const listing = await settled(answerOf(() => own.store.listThreads()));
     expect("refused" in listing ? listing.refused : "answered").toBe(listsAre);
