@@ -50,7 +50,7 @@ export interface SkeinClient {
    * A thread's records from a position on, each once and in order, across lost connections; acknowledged as the
    * consumer asks for the next. Needs a server of Skein's. It ends when the thread is deleted or the client closed,
    * and fails with the server's refusal (`thread_not_found`, …), `lease_lost` when another consumer took over its
-   * checkpoint, or `connection_lost` when there are no more attempts.
+   * checkpoint, or `connection_lost` when there are no more attempts: subscribe with an error handler, or iterate.
    */
   threadEvents(threadId: string, options?: ThreadEventsOptions): EventFeed<ThreadEvent>;
   /** Ends feeds, stores what they acknowledge, closes the connection and ends a process that was started. Idempotent. */

@@ -188,6 +188,7 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
   /** The server ended the subscription. */
   ended(reason: string): void {
     const { threadId } = this.#settings;
+    if (this.#isOver) return;
     this.#unroute();
     switch (reason) {
       case "the thread was deleted":
@@ -219,8 +220,9 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
 
   /** Called in the answer's own turn: the first records may be behind it in the same read. */
   #subscribed(conversation: Conversation, { subscriptionId: id, from }: SubscribeResult): void {
+    this.#host.route(id, this);
     if (this.#isOver) {
-      conversation.call("thread/events/unsubscribe", { subscriptionId: id }, () => {});
+      void this.#takeLeave({ conversation, id });
       return;
     }
     this.#subscription = { conversation, id };
@@ -229,7 +231,6 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
     if (this.#position === undefined) this.#acknowledged = from;
     this.#position ??= from;
     this.#expected = from;
-    this.#host.route(id, this);
     this.#acknowledge({ isDue: true });
   }
 
@@ -282,7 +283,7 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
     this.#retryTimer?.cancel();
     this.#settings.abort?.removeEventListener("abort", this.#onAbort);
     const subscription = this.#subscription;
-    this.#unroute();
+    this.#subscription = undefined;
     this.#host.left(this, subscription === undefined ? Promise.resolve() : this.#takeLeave(subscription));
     this.#wakeup.wake();
   }
@@ -291,7 +292,11 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
   #takeLeave({ conversation, id: subscriptionId }: Subscription): Promise<void> {
     return new Promise((resolve) => {
       const unsubscribe = (): void => {
-        conversation.call("thread/events/unsubscribe", { subscriptionId }, () => resolve());
+        conversation.call("thread/events/unsubscribe", { subscriptionId }, () => {
+          // Not before: what is still under way is nobody else's.
+          this.#host.unroute(subscriptionId);
+          resolve();
+        });
       };
       const isBehind = this.#settings.checkpoint !== undefined && this.#done > this.#acknowledged;
       if (!isBehind) return unsubscribe();

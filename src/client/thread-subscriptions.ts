@@ -19,6 +19,7 @@ export class ThreadSubscriptions {
   /** A request was granted. */
   answered(method: string, params: unknown, result: unknown): void {
     if (SUBSCRIBES.has(method)) this.#add(textMember(memberOf(result, "thread"), "id"));
+    else if (method === "review/start") this.#add(textMember(result, "reviewThreadId"));
     else if (UNSUBSCRIBES.has(method)) this.forget(textMember(params, "threadId"));
   }
 
