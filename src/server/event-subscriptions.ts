@@ -68,8 +68,6 @@ export class EventSubscriptions {
   readonly #threads = new Map<string, Set<EventSubscription>>();
   /** Who has a checkpoint now, by `keyText`. */
   readonly #holders = new Map<string, EventSubscription>();
-  /** Clients that left: what they still have under way must not begin. */
-  readonly #left = new WeakSet<FeedClient>();
   readonly #unsubscribeStore: () => void;
   #isClosed = false;
 
@@ -143,7 +141,6 @@ export class EventSubscriptions {
 
   /** A client is gone. */
   leave(client: FeedClient): void {
-    this.#left.add(client);
     for (const { subscription } of this.#entriesOf(client)) subscription.stop();
   }
 
@@ -187,8 +184,7 @@ export class EventSubscriptions {
     entries.set(subscription.id, { subscription, key });
     const followers = this.#threads.get(threadId) ?? new Set();
     this.#threads.set(threadId, followers.add(subscription));
-    if (this.#left.has(client)) subscription.stop();
-    else if (this.#isClosed) subscription.end("the server is stopping");
+    if (this.#isClosed) subscription.end("the server is stopping");
     return subscription;
   }
 

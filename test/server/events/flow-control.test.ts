@@ -85,6 +85,28 @@ describe("the window of a subscription", () => {
     expect(sizes.length).toBeLessThan(20);
   });
 
+  it("lets others have their turn of the event loop between two full notifications", async () => {
+    const made = await world();
+    const threadId = await made.thread();
+    await sayMany(made, threadId, texts(3_000));
+    const client = await made.consumer();
+    let turn = 0;
+    let isDone = false;
+    const count = (): void => {
+      turn += 1;
+      if (!isDone) setImmediate(count);
+    };
+    count();
+    const turns = new Set<number>();
+    await client.subscribe({ threadId, window: 10_000 });
+    await client.until(() => {
+      turns.add(turn);
+      return client.records().length === 3_001;
+    });
+    isDone = true;
+    expect(turns.size).toBeGreaterThan(8);
+  });
+
   it("holds back bytes as well: 4 MiB and one record for one subscription", async () => {
     const made = await world();
     const threadId = await made.thread();
@@ -116,6 +138,8 @@ describe("the window of a subscription", () => {
       done = client.records(id).length;
       await client.acknowledge(id, done);
     }
+    const { subscriptionId } = await client.subscribe({ threadId });
+    await client.until(() => client.records(subscriptionId).length > 15);
   });
 
   it("that stays full keeps nothing of the thread, and is read again when there is room", async () => {
@@ -162,6 +186,28 @@ describe("the window of a subscription", () => {
     await client.until(() => client.endings(full.subscriptionId).length === 1);
     expect(client.endings()).toEqual(["the thread was deleted", "the thread was deleted"]);
     expect(made.server.context.subscriptions.size).toBe(0);
+  });
+
+  it("holds back signals too: 1 MiB while the same records wait for their acknowledgement", async () => {
+    const made = await world();
+    const client = await made.consumer();
+    const { thread } = await client.request<{ thread: { id: string } }>("thread/start", {});
+    const threadId = thread.id;
+    const { subscriptionId } = await client.subscribe({ threadId, signals: true });
+    const told = (): number => client.notified("item/agentMessage/delta").length;
+    const sent = (): number =>
+      client.messages.reduce((sum, { method }, place) => {
+        return sum + (method === "thread/events/signal" ? (client.bytes[place] ?? 0) : 0);
+      }, 0);
+    for (let turn = 1; turn <= 3; turn += 1) {
+      const text = `${turn} `.padEnd(600_000, "word ");
+      await client.request("turn/start", { threadId, input: [{ type: "text", text }] });
+      await client.until(() => client.notified("turn/completed").length === turn);
+      await settle();
+    }
+    expect(told()).toBeGreaterThan(0);
+    expect(sent()).toBeLessThan(3 * MIB);
+    expect(client.records(subscriptionId).length).toBeGreaterThan(10);
   });
 
   it("counts no signals: they are dropped while records wait for their acknowledgement, and come again after", async () => {
