@@ -27,7 +27,8 @@ export async function bundleCommand(root: string, dist: string): Promise<void> {
     dir: folder,
     format: "esm",
     entryFileNames: "[name].js",
-    chunkFileNames: "[name]-[hash].js",
+    // Without a hash: a command that runs while a new one is built finds what it loads late.
+    chunkFileNames: "[name].js",
     sourcemap: false,
   });
   await bundle.close();
