@@ -11,11 +11,12 @@ import { createIdSource, rejection, silentLogger, systemClock, withinTime } from
 import { openRuntime } from "../runtime/index.ts";
 import { createMemoryThreadStore } from "../store/memory/index.ts";
 import type { IntroducedClient } from "./client-info.ts";
-import { ClientSession } from "./client-session.ts";
+import { ClientSession, type SessionHost } from "./client-session.ts";
 import { EventSubscriptions } from "./event-subscriptions.ts";
 import { noMemories } from "./memories-trigger.ts";
 import { QuestionRouter } from "./question-router.ts";
 import { RequestLoad } from "./request-load.ts";
+import type { ServerClient } from "./server-client.ts";
 import type { ServerContext } from "./server-context.ts";
 import { SERVER_LIMITS } from "./server-limits.ts";
 import type { AppServerOptions } from "./server-options.ts";
@@ -31,7 +32,7 @@ export function createAppServer(options: AppServerOptions): AppServer {
   return new AppServer(options);
 }
 
-export class AppServer {
+export class AppServer implements SessionHost {
   readonly context: ServerContext;
   readonly queues = new ThreadQueues();
   readonly load = new RequestLoad(SERVER_LIMITS.requestsMax);
@@ -105,7 +106,7 @@ export class AppServer {
       this.#stopObserving.push(ephemeral.observe(notifier));
       return ephemeral;
     });
-    const channels = new ThreadChannels<ClientSession>();
+    const channels = new ThreadChannels<ServerClient>();
     const rights = new ThreadRights();
     const questions = new QuestionRouter({ threads, channels, logger });
     const notifier = new ThreadNotifier({ threads, channels, questions, rights, clock });

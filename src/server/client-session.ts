@@ -10,7 +10,6 @@
  */
 import { isSkeinError } from "../base/index.ts";
 import type { Json } from "../events/index.ts";
-import type { AppServer } from "./app-server.ts";
 import { checkClientInfo, type InitializedClient, welcomeOf } from "./client-info.ts";
 import { type HandledMethod, handlers } from "./handlers/index.ts";
 import {
@@ -32,8 +31,12 @@ import {
   UNSERVED_METHODS,
 } from "./protocol/index.ts";
 import { type Answer, RequestCall } from "./request-call.ts";
+import type { RequestLoad } from "./request-load.ts";
 import { invalidRequest, notServed, overloaded, toRpcErrorBody } from "./rpc-error.ts";
+import type { ServerClient } from "./server-client.ts";
+import type { ServerContext } from "./server-context.ts";
 import { SERVER_LIMITS } from "./server-limits.ts";
+import type { ThreadQueues } from "./thread-queues.ts";
 import type { Connection, ConnectionHandler } from "./transports/index.ts";
 
 interface Request {
@@ -42,15 +45,24 @@ interface Request {
   readonly params: Json | undefined;
 }
 
-export class ClientSession implements ConnectionHandler {
-  readonly #server: AppServer;
+/** What all sessions of a server share. */
+export interface SessionHost {
+  readonly context: ServerContext;
+  readonly queues: ThreadQueues;
+  readonly load: RequestLoad;
+  /** A client is gone. */
+  left(session: ClientSession, reason: string): void;
+}
+
+export class ClientSession implements ConnectionHandler, ServerClient {
+  readonly #server: SessionHost;
   readonly #connection: Connection;
   #client: InitializedClient | null;
   #inFlight = 0;
   #isClosed = false;
 
   /** `client`: as it was greeted already; null where it was not. */
-  constructor(server: AppServer, connection: Connection, client: InitializedClient | null) {
+  constructor(server: SessionHost, connection: Connection, client: InitializedClient | null) {
     this.#server = server;
     this.#connection = connection;
     this.#client = client;

@@ -7,7 +7,7 @@ import type { RuntimeThread } from "../runtime/index.ts";
 import { resolve } from "node:path";
 
 import type { TurnOptions } from "../actors/index.ts";
-import type { ClientSession } from "./client-session.ts";
+import type { ServerClient } from "./server-client.ts";
 import type { RequestParams, RequestResult } from "./protocol/index.ts";
 import { isGiven } from "./turn-params.ts";
 import { toWireUsage } from "./wire-usage.ts";
@@ -91,7 +91,7 @@ export function announceStarted(server: ServerContext, thread: Thread): void {
 }
 
 /** Usage that the log tells, to the client that loaded the thread. Nothing where the log tells none. */
-export function tellRestoredUsage(thread: RuntimeThread, session: ClientSession): void {
+export function tellRestoredUsage(thread: RuntimeThread, session: ServerClient): void {
   const { usage } = thread.snapshot();
   if (usage === null) return;
   const params = { threadId: thread.id, turnId: usage.turnId, tokenUsage: toWireUsage(usage.usage) };

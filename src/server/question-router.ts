@@ -10,7 +10,7 @@
 import type { AgentQuestion } from "../actors/index.ts";
 import type { Logger } from "../base/index.ts";
 import type { Json, JsonObject } from "../events/index.ts";
-import type { ClientSession } from "./client-session.ts";
+import type { ServerClient } from "./server-client.ts";
 import { encodeServerRequest, SERVER_REQUESTS, type ServerRequestMethod } from "./protocol/index.ts";
 import type { ServerThreads } from "./server-threads.ts";
 import type { ThreadChannels } from "./thread-channels.ts";
@@ -42,7 +42,7 @@ export interface AskedQuestion {
 
 interface RouterParts {
   readonly threads: ServerThreads;
-  readonly channels: ThreadChannels<ClientSession>;
+  readonly channels: ThreadChannels<ServerClient>;
   readonly logger: Logger;
 }
 
@@ -75,7 +75,7 @@ export class QuestionRouter {
   }
 
   /** Sends what is open in a thread to a client that came later. */
-  resend(threadId: string, client: ClientSession): void {
+  resend(threadId: string, client: ServerClient): void {
     for (const question of this.#open.values()) {
       if (question.threadId === threadId) client.send(question.text);
     }

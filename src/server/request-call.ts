@@ -3,7 +3,7 @@
  * params to a result; what they start is told behind their answer when they hold it back here first.
  */
 import { nextLoopTurn } from "../base/index.ts";
-import type { ClientSession } from "./client-session.ts";
+import type { ServerClient } from "./server-client.ts";
 import type { RequestMethod, RequestParams, RequestResult } from "./protocol/index.ts";
 import type { ServerContext } from "./server-context.ts";
 
@@ -24,11 +24,11 @@ export type Handler<Method extends RequestMethod> = (
 export type HandlersOf<Method extends RequestMethod> = { readonly [Name in Method]: Handler<Name> };
 
 export class RequestCall {
-  readonly session: ClientSession;
+  readonly session: ServerClient;
   readonly server: ServerContext;
   readonly #releases: (() => void)[] = [];
 
-  constructor(session: ClientSession, server: ServerContext) {
+  constructor(session: ServerClient, server: ServerContext) {
     this.session = session;
     this.server = server;
   }

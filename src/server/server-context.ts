@@ -3,7 +3,7 @@
  * one store a process. Handlers get it with each call; nothing here is global.
  */
 import type { Clock, IdSource, Logger } from "../base/index.ts";
-import type { ClientSession } from "./client-session.ts";
+import type { ServerClient } from "./server-client.ts";
 import type { EventSubscriptions } from "./event-subscriptions.ts";
 import type { MemoriesTrigger } from "./memories-trigger.ts";
 import type { QuestionRouter } from "./question-router.ts";
@@ -26,7 +26,7 @@ export interface ServerSettings {
 
 export interface ServerContext {
   readonly threads: ServerThreads;
-  readonly channels: ThreadChannels<ClientSession>;
+  readonly channels: ThreadChannels<ServerClient>;
   readonly notifier: ThreadNotifier;
   readonly questions: QuestionRouter;
   readonly rights: ThreadRights;

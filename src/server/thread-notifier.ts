@@ -11,7 +11,7 @@
 import type { ManagerEvent, RuntimeObserver, Signal } from "../actors/index.ts";
 import type { Clock } from "../base/index.ts";
 import type { ThreadItem, ThreadStatus, ThreadTokenUsage, Turn } from "../events/index.ts";
-import type { ClientSession } from "./client-session.ts";
+import type { ServerClient } from "./server-client.ts";
 import type { NotificationMethod, NotificationParams } from "./protocol/index.ts";
 import type { QuestionRouter } from "./question-router.ts";
 import type { ServerThreads } from "./server-threads.ts";
@@ -22,7 +22,7 @@ import { toWireUsage } from "./wire-usage.ts";
 
 interface NotifierParts {
   readonly threads: ServerThreads;
-  readonly channels: ThreadChannels<ClientSession>;
+  readonly channels: ThreadChannels<ServerClient>;
   readonly questions: QuestionRouter;
   readonly rights: ThreadRights;
   readonly clock: Clock;
