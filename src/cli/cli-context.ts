@@ -34,6 +34,11 @@ export interface CliContext {
   onInterrupt(run: () => void): () => void;
   /** The same for everything that asks a process to stop: Ctrl-C, SIGTERM, and a terminal that went away. */
   onStop(run: () => void): () => void;
+  /**
+   * Ends the process after this long with the exit code it has by then, where it has not ended by itself: what is
+   * written to a reader that takes nothing would hold it for ever.
+   */
+  endWithin(delayMs: number): void;
   /** A display for work that may take over a second. */
   startProgress(label: string): Progress;
   /** Tells the display that was started last, while it runs, of work that goes on below the command's own. */

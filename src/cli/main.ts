@@ -1,6 +1,6 @@
 /**
- * The `skein` command: one call from the process's arguments to its exit code. It never exits the
- * process itself, so that what was written is flushed and what was opened is closed.
+ * The `skein` command: one call from the process's arguments to its exit code. It does not exit the process itself,
+ * so that what was written is flushed and what was opened is closed; a command that must end in a bounded time says so.
  *
  * Only what the asked command needs is loaded.
  */
@@ -61,6 +61,7 @@ async function createContext(options: GlobalOptions, out: Output, err: Output): 
     script: process.argv[1],
     clock: systemClock,
     logger,
+    endWithin: (delayMs) => void systemClock.setTimer(delayMs, () => process.exit()),
     onInterrupt: (run) => listenTo(["SIGINT"], run),
     onStop: (run) => listenTo(["SIGINT", "SIGTERM", "SIGHUP"], run),
     startProgress: (label) => {

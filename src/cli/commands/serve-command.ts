@@ -8,14 +8,17 @@
  */
 import { nextLoopTurn } from "../../base/index.ts";
 import { createReception } from "../../server/reception/index.ts";
-import { openListener } from "../../server/transports/index.ts";
+import { openListener, TRANSPORT_LIMITS } from "../../server/transports/index.ts";
 import type { CliContext } from "../cli-context.ts";
 import { createEntrance, type Entrance } from "../entrance.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { addressesOf, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
+import { listenForStop } from "../stop-signal.ts";
 
 /** Turns of the event loop in which a message that a parent sent with the start is read. */
 const FIRST_MESSAGE_TURNS = 8;
+/** Milliseconds that clients have to take what waits for them when all is closed, and a little more. */
+const LEAVE_MS = TRANSPORT_LIMITS.closeMs + 1_000;
 
 /** Serves until it is told to stop. */
 export async function runServe(context: CliContext, options: ServeOptions): Promise<ExitCode> {
@@ -23,16 +26,20 @@ export async function runServe(context: CliContext, options: ServeOptions): Prom
   const { home, clock, logger } = context;
   const reception = createReception({ home, logger });
   const entrance = createEntrance(reception.accept);
+  const stop = listenForStop(context);
   const isStdio = addresses.includes(STDIO_ADDRESS);
   const stdio = isStdio ? await openListener(STDIO_ADDRESS, { clock, logger }, entrance.accept) : null;
   try {
     if (stdio !== null) await greetFirst(entrance);
     const { serveHome } = await import("./serve-home.ts");
-    await serveHome(context, { options, addresses, stdio, entrance, reception });
+    await serveHome(context, { options, addresses, stdio, entrance, reception, stop });
     return EXIT.ok;
   } catch (error) {
     reception.fail(error);
     throw error;
+  } finally {
+    stop.release();
+    context.endWithin(LEAVE_MS);
   }
 }
 

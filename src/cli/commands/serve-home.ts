@@ -19,7 +19,7 @@ import { makeHome } from "../make-home.ts";
 import { withRuntime } from "../open-home.ts";
 import { toJsonLine } from "../output.ts";
 import { PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
-import { listenForStop } from "../stop-signal.ts";
+import type { StopSignal } from "../stop-signal.ts";
 
 /** Milliseconds that interrupting and recording what runs may take. */
 const STOP_MS = 10_000;
@@ -33,18 +33,20 @@ export interface Serving {
   readonly entrance: Entrance;
   /** Where clients wait until the server is there. */
   readonly reception: Reception;
+  readonly stop: StopSignal;
 }
 
 /** Opens the home, and serves until it is told to stop. Rejects with what can't be opened. */
 export async function serveHome(context: CliContext, serving: Serving): Promise<void> {
-  const { options, addresses, stdio, entrance, reception } = serving;
+  const { options, addresses, stdio, entrance, reception, stop } = serving;
   const agent = makeAgent(context, options);
   await makeHome(context.home);
-  await withRuntime(context, { agent, mayMakeHome: true }, async (runtime) => {
+  // Filling rows may take long: whatever asks for the end ends that as well, and not Ctrl-C alone.
+  const opening: CliContext = { ...context, onInterrupt: (run) => context.onStop(run) };
+  await withRuntime(opening, { agent, mayMakeHome: true }, async (runtime) => {
     const { home, cwd, clock, logger } = context;
     const checkpoints = await openCheckpointFiles({ home, clock, logger });
     const server = createAppServer({ runtime, agent, home, cwd, checkpoints, clock, logger });
-    const stop = listenForStop(context);
     const listeners: Listener[] = stdio === null ? [] : [stdio];
     try {
       for (const address of addresses) {
@@ -57,7 +59,6 @@ export async function serveHome(context: CliContext, serving: Serving): Promise<
       sayStopping(context, { addresses, why, wasUsed: entrance.wasUsed });
     } finally {
       await shutDown({ listeners, server, runtime });
-      stop.release();
     }
   });
 }

@@ -21,7 +21,10 @@ export interface LineConnectionOptions {
   readonly logger: Logger;
   /** Whether a message that is too long ends the connection, or is dropped. */
   readonly endsWhenOversized: boolean;
-  /** Whether the end of the input ends the output too, once it has taken what is queued. */
+  /**
+   * Whether the end of the input is the end of the client, and of the output once it has taken what is queued.
+   * Else its answers still go out, and it is over when it is closed.
+   */
   readonly endsWithInput: boolean;
   /** The connection is over. */
   readonly over?: (reason: string) => void;
@@ -85,8 +88,10 @@ function hearInput(options: LineConnectionOptions, link: ClientLink, framer: Lin
   const ended = (reason: string): void => {
     if (isEnded) return;
     isEnded = true;
-    link.inputEnded(reason);
-    if (options.endsWithInput) link.close(reason);
+    if (options.endsWithInput) {
+      link.inputEnded(reason);
+      link.close(reason);
+    }
     options.inputEnded?.();
   };
   input.on("data", (chunk: Buffer | string) => framer.push(typeof chunk === "string" ? Buffer.from(chunk) : chunk));

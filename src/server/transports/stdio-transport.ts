@@ -24,7 +24,10 @@ export interface StdioTransportOptions {
   readonly clock?: Clock;
 }
 
-/** Takes the one client. `ended` resolves when its input ended, or the connection is over. */
+/**
+ * Takes the one client. `ended` resolves when its input ended, or the connection is over. The handler is not told of
+ * the end of the input: what came before it is still answered, until who opened this closes the connection.
+ */
 export function serveStdio(options: StdioTransportOptions): Listener {
   const ended = Promise.withResolvers<void>();
   openLineConnection({
