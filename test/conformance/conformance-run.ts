@@ -1,6 +1,6 @@
 /**
  * The whole run: a home of Skein and a home of Codex, each going back and forth between the two; the
- * `skein` command on a home of Codex; and logs torn by a kill. What goes wrong in one part is reported
+ * `skein` command on a home of Codex; logs torn by a kill; and the client driving Codex. What goes wrong in one part is reported
  * and the others still run.
  */
 import { CheckReport } from "./check-report.ts";
@@ -8,6 +8,7 @@ import { checkBothWays } from "./both-ways.ts";
 import { CodexPeer, writeCodexConfig } from "./codex-peer.ts";
 import { writeCodexHome } from "./codex-written-home.ts";
 import { checkCommand } from "./command-check.ts";
+import { checkClient } from "./client-check.ts";
 import { type ConformanceLab, openConformanceLab } from "./conformance-lab.ts";
 import { recordFixture } from "./fixture-recorder.ts";
 import type { SharedHome } from "./home-comparison.ts";
@@ -31,6 +32,7 @@ export async function runConformance(options: ConformanceOptions): Promise<Check
     "Skein's home": () => checkSkeinHome(lab),
     "Codex's home": () => checkCodexHome(lab, options.fixtureFolder),
     "torn tails": () => checkTornTails(lab),
+    "skein/client with Codex": () => checkClient(lab),
   };
   try {
     for (const [part, run] of Object.entries(parts)) {
