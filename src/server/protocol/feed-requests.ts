@@ -23,7 +23,8 @@ export const FEED_REQUESTS = {
   "thread/events/subscribe": request({
     doc:
       "Opens a feed of a thread's records: those stored, then those that happen. Where it begins: `from`, else " +
-      "the checkpoint's position, else (`fromNow`) the end, else the first record. The thread need not be loaded.",
+      "the checkpoint's position, else (`fromNow`) the end, else the first record. The thread need not be loaded. " +
+      "A place past the end of the log is refused, with both numbers.",
     queue: "thread",
     since: "skein",
     params: () =>
@@ -33,9 +34,14 @@ export const FEED_REQUESTS = {
         fromNow: z.boolean().nullish().describe("True: only records that come from now on."),
         checkpoint: checkpointName()
           .nullish()
-          .describe("A name under which acknowledgements are stored; one subscription at a time has it."),
+          .describe("A name under which acknowledgements are stored; the newest subscription with it has it."),
         signals: z.boolean().nullish().describe("True: live signals too (deltas, progress); they are never stored."),
-        window: z.int().min(1).max(10_000).nullish().describe("Records under way at most; default 256."),
+        window: z
+          .int()
+          .min(1)
+          .max(10_000)
+          .nullish()
+          .describe("Records under way and not acknowledged at most; default 1,024. Bytes are bounded as well."),
       }),
     result: () =>
       struct("ThreadEventsSubscribeResponse", "The subscription.", {
@@ -47,7 +53,7 @@ export const FEED_REQUESTS = {
   "thread/events/ack": request({
     doc:
       "Says that every record below `nextOrdinal` is done. Opens the window, and is stored before it is answered " +
-      "when the subscription has a checkpoint.",
+      "when the subscription has a checkpoint. What was acknowledged before is nothing new; what was not sent is refused.",
     since: "skein",
     params: () =>
       struct("ThreadEventsAckParams", "What is done.", {
@@ -111,7 +117,9 @@ export const FEED_NOTIFICATIONS = {
       }),
   }),
   "thread/events/ended": notification("connection", {
-    doc: "The feed ended and nothing more will come of it: the thread was deleted, the log was replaced, or the server stops.",
+    doc:
+      "The feed ended and nothing more will come of it: the thread was deleted, another subscription took the " +
+      "checkpoint over, the checkpoint was deleted, the log can't be read any more, or the server stops.",
     since: "skein",
     params: () =>
       struct("ThreadEventsEndedNotification", "The end.", {
