@@ -7,8 +7,9 @@
  *   V1  A client that is gone leaves nothing behind: no subscription, no listener; its turns run on.
  *   V2  After `close` no request is answered but with "overloaded", and no client stays connected.
  */
-import { createIdSource, rejection, silentLogger, systemClock, withinTime } from "../base/index.ts";
-import { openRuntime } from "../runtime/index.ts";
+import type { RuntimeObserver } from "../actors/index.ts";
+import { createIdSource, type Logger, rejection, silentLogger, systemClock, withinTime } from "../base/index.ts";
+import { openRuntime, type Runtime } from "../runtime/index.ts";
 import { createMemoryThreadStore } from "../store/memory/index.ts";
 import type { IntroducedClient } from "./client-info.ts";
 import { ClientSession, type SessionHost } from "./client-session.ts";
@@ -103,7 +104,7 @@ export class AppServer implements SessionHost {
     const threads = new ServerThreads(runtime, async () => {
       const store = createMemoryThreadStore({ clock, ids });
       const ephemeral = await openRuntime({ store, agent, cwd, clock, ids, logger });
-      this.#stopObserving.push(ephemeral.observe(notifier));
+      this.#stopObserving.push(ephemeral.observe(notifier), ephemeral.observe(forgetUnloaded(ephemeral, logger)));
       return ephemeral;
     });
     const channels = new ThreadChannels<ServerClient>();
@@ -126,4 +127,18 @@ export class AppServer implements SessionHost {
       originator: null,
     };
   }
+}
+
+/** An ephemeral thread that was unloaded can't come back: what memory holds of it goes too. */
+function forgetUnloaded(ephemeral: Runtime, logger: Logger): RuntimeObserver {
+  return {
+    event: (event) => {
+      if (event.type !== "thread_unloaded" || event.reason === "deleted") return;
+      const { threadId } = event;
+      ephemeral.deleteThread(threadId).catch((error: unknown) => {
+        // Nothing of it was kept, or the server is stopping and all of it goes.
+        logger.debug({ error, threadId }, "an ephemeral thread left nothing to forget");
+      });
+    },
+  };
 }

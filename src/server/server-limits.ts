@@ -1,5 +1,6 @@
 /**
- * Bounds of the app-server, each with its reason. Those of bytes and connections are the transports' own.
+ * Bounds of the app-server, each with its reason. Those of bytes and connections are the transports' own; those of
+ * event feeds stand beside them.
  */
 export const SERVER_LIMITS = Object.freeze({
   /** Requests one client may have under way or waiting: more than any client pipelines, little memory each. */

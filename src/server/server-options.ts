@@ -1,5 +1,6 @@
 /**
- * What an app-server is made of: a runtime that is open, the agent it answers with, and what it says of itself.
+ * What an app-server is made of: a runtime that is open, the agent it answers with, and what it says of itself. All
+ * of it is its opener's, who closes the runtime after the server.
  */
 import type { Agent } from "../actors/index.ts";
 import type { Clock, IdSource, Logger } from "../base/index.ts";

@@ -1,5 +1,6 @@
 /**
- * Token usage in the protocol's words. The log's are snake_case, as in the file; counts are tokens.
+ * Token usage in the protocol's words. The log's are snake_case, as in the file; the wire's are camelCase. Counts
+ * are tokens.
  */
 import type { ThreadTokenUsage, TokenUsage } from "../events/index.ts";
 import type { NotificationParams } from "./protocol/index.ts";

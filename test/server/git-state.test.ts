@@ -1,5 +1,6 @@
 /**
- * What new threads record of the repository they begin in, from its files.
+ * What new threads record of the repository they begin in, read from its files: branches loose and packed, commits
+ * without a branch, linked work trees, and what only looks like a repository.
  */
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";

@@ -1,5 +1,6 @@
 /**
- * Channels: who gets what, in which order, and what waits for an answer.
+ * Channels: who gets what, in which order, and what waits for an answer. The clients here only keep what they are
+ * sent.
  */
 import { describe, expect, it } from "vitest";
 

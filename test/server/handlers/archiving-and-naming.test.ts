@@ -1,5 +1,6 @@
 /**
  * Where threads lie and what is known of them: archive with descendants, unarchive, delete, name, git, memory mode.
+ * What everybody is told follows the answer.
  */
 import { afterEach, describe, expect, it } from "vitest";
 

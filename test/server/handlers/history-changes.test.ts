@@ -1,5 +1,6 @@
 /**
- * Turns that are dropped from a thread's end, and items that are added without a turn.
+ * Turns that are dropped from a thread's end, and items that are added without a turn: what is told before the
+ * answer, what the answer shows, and what is refused.
  */
 import { scriptedAgent } from "../../../src/actors/index.ts";
 import { afterEach, describe, expect, it } from "vitest";

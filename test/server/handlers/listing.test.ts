@@ -1,5 +1,6 @@
 /**
- * thread/list and thread/search: defaults, filters, pages, and what loaded threads are doing.
+ * thread/list and thread/search: defaults, filters, pages, and what loaded threads are doing. The threads are made
+ * past the server, so that each has just what a filter looks at.
  */
 import { afterEach, describe, expect, it } from "vitest";
 

@@ -1,5 +1,6 @@
 /**
- * What an agent asks its clients: approvals, input, tool calls; who is asked, whose answer counts, and what is told.
+ * What an agent asks its clients: approvals, input, tool calls; who is asked, whose answer counts, what is told, and
+ * what becomes of a question nobody answers.
  */
 import { afterEach, describe, expect, it } from "vitest";
 

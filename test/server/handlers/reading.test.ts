@@ -1,5 +1,6 @@
 /**
- * What is read of one thread: itself, its turns, its items, its summary; loaded or not, running or not.
+ * What is read of one thread: itself, its turns, its items, its summary; loaded or not, running or not. Reading
+ * loads nothing.
  */
 import { afterEach, describe, expect, it } from "vitest";
 

@@ -1,5 +1,6 @@
 /**
- * thread/resume and thread/fork: cold and loaded, by id, path and history, and what is told around the answer.
+ * thread/resume and thread/fork: cold and loaded, by id, path and history, and what is told around the answer, to
+ * whom.
  */
 import { afterEach, describe, expect, it } from "vitest";
 

@@ -1,5 +1,6 @@
 /**
- * review/start: in the thread itself, or in a copy of it.
+ * review/start, in the thread itself or in a copy of it: what the answer says, and the order of what is told before
+ * and behind it.
  */
 import { afterEach, describe, expect, it } from "vitest";
 

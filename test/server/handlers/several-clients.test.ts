@@ -1,5 +1,6 @@
 /**
- * Who gets what when several clients are connected, and what becomes of a turn whose client is gone.
+ * Who gets what when several clients are connected, and what becomes of a turn whose client is gone. Requests about
+ * one thread keep their order.
  */
 import { afterEach, describe, expect, it } from "vitest";
 
@@ -79,6 +80,24 @@ describe("clients", () => {
     await second.runTurn(threadId, "hi");
     expect((await runtime.store.readThread({ threadId })).originator).toBe("first");
     expect(first.closedReason).toBeNull();
+  });
+});
+
+describe("an ephemeral thread", () => {
+  it("that is unloaded is gone, and memory keeps nothing of it", async () => {
+    const { connect, server } = await serve();
+    const client = await connect();
+    const { thread } = await client.call("thread/start", { ephemeral: true });
+    await client.runTurn(thread.id, "hi");
+    const { store } = await server.context.threads.ephemeral();
+    expect((await store.listThreads()).data.length).toBe(1);
+    await server.context.threads.find(thread.id)?.close();
+    await client.told("thread/closed");
+    await expect.poll(async () => (await store.listThreads()).data.length).toBe(0);
+    expect(await client.refusal("thread/read", { threadId: thread.id })).toEqual([
+      -32_600,
+      `thread not loaded: ${thread.id}`,
+    ]);
   });
 });
 

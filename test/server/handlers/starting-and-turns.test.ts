@@ -1,5 +1,6 @@
 /**
- * Threads that start, and their turns: what is answered, what is told, in which order, and what is refused.
+ * Threads that start, and their turns: what is answered, what is told, in which order, and what is refused. The
+ * order is the peer's, as measured.
  */
 import { afterEach, describe, expect, it } from "vitest";
 

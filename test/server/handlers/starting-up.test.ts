@@ -1,5 +1,6 @@
 /**
- * What clients ask before they show anything.
+ * What clients ask before they show anything: models, configuration, account, and lists of what isn't there. Each
+ * answer has the protocol's shape.
  */
 import { afterEach, describe, expect, it } from "vitest";
 import type { z } from "zod";
