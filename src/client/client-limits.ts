@@ -21,8 +21,8 @@ export const CLIENT_LIMITS = Object.freeze({
   serverRequestsMax: 1_024,
   /** Events a feed of notifications, or of states, holds for a slow subscriber. */
   feedEventsMax: LIMITS.feedBufferEventsMax,
-  /** Records under way to a feed of a thread, and so held for a slow consumer. */
-  windowDefault: 256,
+  /** Records under way to a feed of a thread, and so held for a slow consumer: a quarter of it feeds a fifth as fast. */
+  windowDefault: LIMITS.feedBufferRecordsMax,
   windowMax: 10_000,
   /** Signals held for a slow consumer; the oldest is dropped, they are never promised. */
   signalsMax: LIMITS.feedBufferSignalsMax,

@@ -19,7 +19,7 @@ export interface ThreadEventsOptions {
   readonly checkpoint?: string;
   /** Whether live signals (deltas, progress) are told too. They are never promised. Default false. */
   readonly signals?: boolean;
-  /** Records under way and held at most. Default 256; 1 to 10,000. */
+  /** Records under way and held at most. Default 1,024; 1 to 10,000. */
   readonly window?: number;
   /** Ends every subscription of the feed, as if it had come to its end. */
   readonly signal?: AbortSignal;

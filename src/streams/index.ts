@@ -8,4 +8,4 @@ export type { EventSource, FeedStats } from "./event-source.ts";
 export type { FeedEvent, LifecycleEvent, RuntimeEvent, RuntimeFeedEvent } from "./feed-event.ts";
 export { createFeedHub, type FeedHub, type FeedOptions, type RuntimeFeedOptions } from "./feed-hub.ts";
 export { type LossyListener, type Missed, openLossySource } from "./lossy-source.ts";
-export { createWakeup, type Wakeup } from "./wakeup.ts";
+export { createWakeup } from "./wakeup.ts";
