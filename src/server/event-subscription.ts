@@ -11,7 +11,7 @@
  *   D4  A signal is sent behind every record that was told before it; signals are dropped before a record waits.
  */
 import type { Signal } from "../actors/index.ts";
-import { type Clock, type Logger, nextLoopTurn, type Timer } from "../base/index.ts";
+import { type Clock, isSkeinError, type Logger, nextLoopTurn, type Timer } from "../base/index.ts";
 import type { RolloutRecord } from "../events/index.ts";
 import type { ThreadFeed, ThreadFeedOptions } from "../runtime/index.ts";
 import type { FeedEvent, FeedIterator } from "../streams/index.ts";
@@ -45,6 +45,14 @@ export interface EventSubscriptionOptions {
   readonly ended: () => void;
 }
 
+/** Why a feed ended, where clients tell one from the other. */
+export const FEED_ENDINGS = Object.freeze({
+  deleted: "the thread was deleted",
+  stopping: "the server is stopping",
+  takenOver: "taken over by another subscriber",
+  checkpointDeleted: "its checkpoint was deleted",
+});
+
 export class EventSubscription {
   readonly #options: EventSubscriptionOptions;
   readonly #batch: EventBatch;
@@ -56,9 +64,9 @@ export class EventSubscription {
   #isOver = false;
   /** Why it ended before it was started, to be told behind the answer. */
   #earlyEnd: string | null = null;
-  /** What its end is called when the feed comes to it. */
-  #endOfFeed = "the server is stopping";
   #isThreadGone = false;
+  /** The feed was opened again after it had come to its end, and told nothing since. */
+  #isReopened = false;
 
   constructor(options: EventSubscriptionOptions) {
     this.#options = options;
@@ -104,9 +112,8 @@ export class EventSubscription {
 
   /** The thread is deleted: what the feed still holds is sent, then it has ended. */
   threadDeleted(): void {
-    this.#endOfFeed = "the thread was deleted";
     this.#isThreadGone = true;
-    if (this.#window === null) this.end(this.#endOfFeed);
+    if (this.#window === null) this.end(FEED_ENDINGS.deleted);
     else this.#wake?.();
   }
 
@@ -137,10 +144,7 @@ export class EventSubscription {
         else await this.#waitForRoom();
       }
     } catch (error) {
-      if (this.#isThreadGone) return this.end(this.#endOfFeed);
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#options.logger.error({ error, threadId: this.threadId }, "a thread's feed failed");
-      this.end(`the feed failed: ${reason}`);
+      this.end(this.#endingFor(error));
     }
   }
 
@@ -148,16 +152,31 @@ export class EventSubscription {
   async #pull(window: EventWindow): Promise<void> {
     if (this.#iterator === null) {
       // Nothing is read again that was let go when the thread is gone.
-      if (this.#isThreadGone) return this.end(this.#endOfFeed);
+      if (this.#isThreadGone) return this.end(FEED_ENDINGS.deleted);
       const iterator = await this.#open(window.takenEnd);
       if (this.#isOver) return void iterator.return();
       this.#iterator = iterator;
     }
     const next = await this.#iterator.next();
     if (this.#isOver) return;
-    if (next.done === true) this.end(this.#endOfFeed);
+    if (next.done === true) this.#cameToEnd();
     else if (next.value.type === "record") await this.#takeRecord(window, next.value.record);
     else this.#sendSignal(window, next.value.signal);
+  }
+
+  /** A feed ends with its thread and with its runtime, and does not say which: opening it again does. */
+  #cameToEnd(): void {
+    if (this.#isThreadGone) return this.end(FEED_ENDINGS.deleted);
+    if (this.#isReopened) return this.end("the feed ended");
+    this.#isReopened = true;
+    this.#letGo();
+  }
+
+  #endingFor(error: unknown): string {
+    if (this.#isThreadGone || isSkeinError(error, "thread_not_found")) return FEED_ENDINGS.deleted;
+    if (isSkeinError(error, "runtime_closed")) return FEED_ENDINGS.stopping;
+    this.#options.logger.error({ error, threadId: this.threadId }, "a thread's feed failed");
+    return `the feed failed: ${error instanceof Error ? error.message : String(error)}`;
   }
 
   async #open(from: number): Promise<FeedIterator<FeedEvent<Signal>>> {
@@ -168,6 +187,7 @@ export class EventSubscription {
   }
 
   async #takeRecord(window: EventWindow, record: RolloutRecord): Promise<void> {
+    this.#isReopened = false;
     const encoded = encodeRecord(record);
     if (this.#batch.isFullFor(encoded.bytes)) {
       this.#flush();
@@ -209,10 +229,10 @@ export class EventSubscription {
     if (this.#iterator !== null) {
       parking = this.#options.clock.setTimer(EVENT_FEED_LIMITS.parkMs, () => {
         this.#letGo();
-        if (this.#isThreadGone) this.end(this.#endOfFeed);
+        if (this.#isThreadGone) this.end(FEED_ENDINGS.deleted);
       });
     } else if (this.#isThreadGone) {
-      return this.end(this.#endOfFeed);
+      return this.end(FEED_ENDINGS.deleted);
     }
     await new Promise<void>((resolve) => {
       this.#wake = resolve;

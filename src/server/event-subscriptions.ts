@@ -18,7 +18,7 @@ import {
   requireCheckpointName,
 } from "./checkpoint-store.ts";
 import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
-import { EventSubscription, type FeedClient } from "./event-subscription.ts";
+import { EventSubscription, FEED_ENDINGS, type FeedClient } from "./event-subscription.ts";
 import { ClientBytes } from "./event-window.ts";
 import { findLogEnd, requireThread } from "./log-end.ts";
 import type { RequestParams, RequestResult } from "./protocol/index.ts";
@@ -135,7 +135,7 @@ export class EventSubscriptions {
   /** Forgets a checkpoint. Who has it is told: its next acknowledgement would make it anew. */
   async deleteCheckpoint(key: CheckpointKey): Promise<void> {
     requireCheckpointName(key.name);
-    this.#holders.get(keyText(key))?.end("its checkpoint was deleted");
+    this.#holders.get(keyText(key))?.end(FEED_ENDINGS.checkpointDeleted);
     await this.#checkpoints.delete(key);
   }
 
@@ -150,7 +150,7 @@ export class EventSubscriptions {
     this.#isClosed = true;
     this.#unsubscribeStore();
     for (const client of this.#clients.keys()) {
-      for (const { subscription } of this.#entriesOf(client)) subscription.end("the server is stopping");
+      for (const { subscription } of this.#entriesOf(client)) subscription.end(FEED_ENDINGS.stopping);
     }
   }
 
@@ -184,7 +184,7 @@ export class EventSubscriptions {
     entries.set(subscription.id, { subscription, key });
     const followers = this.#threads.get(threadId) ?? new Set();
     this.#threads.set(threadId, followers.add(subscription));
-    if (this.#isClosed) subscription.end("the server is stopping");
+    if (this.#isClosed) subscription.end(FEED_ENDINGS.stopping);
     return subscription;
   }
 
@@ -201,7 +201,7 @@ export class EventSubscriptions {
 
   #takeOver(key: CheckpointKey, subscription: EventSubscription): void {
     if (subscription.isOver) return;
-    this.#holders.get(keyText(key))?.end("taken over by another subscriber");
+    this.#holders.get(keyText(key))?.end(FEED_ENDINGS.takenOver);
     this.#holders.set(keyText(key), subscription);
   }
 

@@ -1,6 +1,8 @@
 /**
  * Event feeds over the wire, on one server: where they begin, what they tell, and how they end.
  */
+import { unlink } from "node:fs/promises";
+
 import { afterEach, describe, expect, it } from "vitest";
 
 import { type Consumer, FeedWorld, type FeedWorldOptions, Refused, settle } from "./feed-world.ts";
@@ -182,6 +184,36 @@ describe("a feed", () => {
     await made.server.close();
     expect(client.endings()).toEqual(["the server is stopping"]);
     expect(client.isConnected).toBe(false);
+  });
+
+  it("says that the server is stopping also when the runtime was closed first", async () => {
+    const made = await world();
+    const { thread, consumer } = bound(made);
+    const threadId = await thread("one");
+    const client = await consumer();
+    await client.subscribe({ threadId });
+    await client.until(() => client.records().length === 2);
+    await made.runtime.close();
+    await client.until(() => client.endings().length === 1);
+    expect(client.endings()).toEqual(["the server is stopping"]);
+  });
+
+  it("says that its thread was deleted also when that was another process", async () => {
+    const made = await world({ kind: "local" });
+    const { thread, consumer, store } = bound(made);
+    const threadId = await thread(...Array.from({ length: 600 }, (_, place) => `${place}`));
+    const client = await consumer();
+    const { subscriptionId } = await client.subscribe({ threadId, window: 10 });
+    await client.until(() => client.records().length === 10);
+    const { path } = await store.readThread({ threadId });
+    await unlink(path ?? "");
+    for (let done = 10; client.endings().length === 0;) {
+      await client.acknowledge(subscriptionId, done);
+      await client.until(() => client.records().length > done || client.endings().length > 0);
+      done = client.records().length;
+    }
+    expect(client.endings()).toEqual(["the thread was deleted"]);
+    expect(client.records().length).toBeLessThan(601);
   });
 
   it("of an ephemeral thread has no checkpoint, and works without one", async () => {
