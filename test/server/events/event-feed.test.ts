@@ -1,5 +1,6 @@
 /**
- * Event feeds over the wire, on one server: where they begin, what they tell, and how they end.
+ * Event feeds over the wire, on one server: where they begin, what they tell, and how they end. Clients are connected
+ * in this process; all that they are sent is held to the protocol's shapes.
  */
 import { unlink } from "node:fs/promises";
 

@@ -1,5 +1,6 @@
 /**
- * kill -9 between acknowledgements: what was answered as kept is kept, and the next process goes on there.
+ * kill -9 between acknowledgements: what was answered as kept is kept, and the next process goes on there. The moments
+ * of the kills are fast-check's, so the printed seed repeats them as far as a machine can.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
