@@ -11,6 +11,7 @@ import { requireCommand, runCommand } from "./packed-package.ts";
 export interface ExportedNames {
   readonly skein: readonly string[];
   readonly client: readonly string[];
+  readonly server: readonly string[];
   readonly testing: readonly string[];
 }
 

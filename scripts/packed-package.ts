@@ -85,6 +85,7 @@ function readManifest(folder: string): Manifest {
 const CONSUMER_PROGRAM = `
 import * as skein from "skein";
 import * as client from "skein/client";
+import * as server from "skein/server";
 import * as testing from "skein/testing";
 
 const home = process.argv[2] ?? ".skein";
@@ -94,6 +95,11 @@ await thread.run("a needle in the packed package");
 const found = await runtime.searchThreads({ query: "needle" });
 if (found.data[0]?.thread.id !== thread.id || !found.isComplete) throw new Error("the turn was not found");
 const open: typeof skein.openRuntime = skein.openRuntime;
+const served = await server.serveRuntime({ runtime, agent: skein.echoAgent(), listen: ["ws://127.0.0.1:0"] });
+const near = await client.connectClient({ address: served.addresses[0] ?? "" });
+if ((await near.request("thread/loaded/list", {})).data[0] !== thread.id) throw new Error("the thread is not served");
+await near.close();
+await served.close();
 await runtime.close();
 const command = { file: process.execPath, args: ["node_modules/skein/bin/skein.mjs", "serve", "--home", home] };
 const remote = await client.connectClient({ command });
@@ -101,7 +107,7 @@ for await (const event of remote.threadEvents(thread.id)) {
   if (event.type === "record" && event.record.ordinal === 1) break;
 }
 await remote.close();
-console.log(JSON.stringify({ skein: Object.keys(skein), client: Object.keys(client), testing: Object.keys(testing), isFunction: typeof open }));
+console.log(JSON.stringify({ skein: Object.keys(skein), client: Object.keys(client), server: Object.keys(server), testing: Object.keys(testing), isFunction: typeof open }));
 `;
 
 /** Writes the project's own files. */

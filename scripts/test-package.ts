@@ -18,7 +18,7 @@ try {
   console.log("ok installed");
   const names = checkModules(folder);
   console.log(
-    `ok imports: skein has ${names.skein.length} names, skein/client ${names.client.length}, skein/testing ${names.testing.length}`,
+    `ok imports: skein has ${names.skein.length} names, skein/client ${names.client.length}, skein/server ${names.server.length}, skein/testing ${names.testing.length}`,
   );
   checkTypes(projectRoot, folder);
   console.log("ok types");

@@ -1,9 +1,11 @@
 /**
- * server: the app-server. Threads of a runtime over Codex's app-server protocol, for clients that connect by any
- * transport; beside it, what the protocol is (protocol/) and how clients reach it (transports/).
+ * skein/server: a runtime's threads over Codex's app-server protocol. `serveRuntime` is all that most programs need;
+ * `createAppServer` is for who brings connections of their own.
  */
 export { AppServer, createAppServer } from "./app-server.ts";
 export { openCheckpointFiles } from "./checkpoint-files.ts";
 export type { CheckpointStore } from "./checkpoint-store.ts";
-export { type MemoriesTrigger, noMemories } from "./memories-trigger.ts";
+export type { MemoriesTrigger } from "./memories-trigger.ts";
 export type { AppServerOptions } from "./server-options.ts";
+export { type ServedRuntime, serveRuntime, type ServeRuntimeOptions } from "./serve-runtime.ts";
+export type { Connection, ConnectionHandler } from "./transports/index.ts";

@@ -26,6 +26,7 @@ describe("the examples", () => {
     ],
     ["subscribe.ts", /^#0 session_meta\n[\s\S]+ {2}~ Echo: [\s\S]+over all threads: .*turn_started, .*turn_completed/],
     ["remote-client.ts", /^(?=[\s\S]*the turn is completed)(?=[\s\S]*#\d+ agent_message\n)[\s\S]*#\d+ task_complete\n/],
+    ["serve-agent.ts", /^served at ws:\/\/127\.0\.0\.1:\d+\nHEAR ME\ncompleted\n/],
     ["test-a-store.ts", /Tests +\d+ passed/],
   ];
   it.each(cases)("%s runs and prints what it promises", { timeout: 60_000 }, async (name, printed) => {

@@ -22,12 +22,17 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-test("a program imports skein, skein/client and skein/testing, opens a runtime, and follows a thread by a client", { timeout: 60_000 }, () => {
-  const names = checkModules(folder);
-  expect(names.skein).toContain("openRuntime");
-  expect(names.client).toContain("connectClient");
-  expect(names.testing.length).toBeGreaterThan(0);
-});
+test(
+  "a program imports all entry points, opens and serves a runtime, and follows a thread by a client",
+  { timeout: 60_000 },
+  () => {
+    const names = checkModules(folder);
+    expect(names.skein).toContain("openRuntime");
+    expect(names.client).toContain("connectClient");
+    expect(names.server).toContain("serveRuntime");
+    expect(names.testing.length).toBeGreaterThan(0);
+  },
+);
 
 test("a strict TypeScript program type-checks against its declarations", { timeout: 60_000 }, () => {
   checkTypes(projectRoot, folder);

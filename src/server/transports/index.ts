@@ -5,8 +5,8 @@
 export { type ClientLink, type ClientLinkOptions, openClientLink } from "./client-link.ts";
 export type { Connection, ConnectionAcceptor, ConnectionHandler, Listener } from "./connection.ts";
 export { createLineFramer, type LineFramer } from "./line-framing.ts";
-export { formatListenAddress, type ListenAddress, parseListenAddress } from "./listen-address.ts";
-export { type ListenerOptions, openListener } from "./open-listener.ts";
+export { formatListenAddress, parseListenAddress } from "./listen-address.ts";
+export { openListener } from "./open-listener.ts";
 export { createOutboundQueue, type OutboundBounds, type OutboundQueue } from "./outbound-queue.ts";
 export { isLoopbackHost } from "./request-admission.ts";
 export { serveStdio } from "./stdio-transport.ts";
