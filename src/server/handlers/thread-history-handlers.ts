@@ -16,7 +16,7 @@ import { requireWireThreadId } from "../wire-thread-id.ts";
 const rollBack: Handler<"thread/rollback"> = async (params, { server }) => {
   const threadId = requireWireThreadId(params.threadId);
   if (params.numTurns < 1) throw invalidRequest("numTurns must be >= 1");
-  const thread = requireRecorded(threadId, server);
+  const thread = requireKept(threadId, "rollback", server);
   const snapshot = await whileIdle("rollback", () => thread.rollback(params.numTurns));
   const tokenUsage = estimatedUsage(thread, snapshot.usage?.usage ?? null);
   // The context got smaller without a model being asked: clients are told before the answer.
@@ -26,7 +26,7 @@ const rollBack: Handler<"thread/rollback"> = async (params, { server }) => {
 
 const revert: Handler<"thread/revert"> = async (params, { server }) => {
   const threadId = requireWireThreadId(params.threadId);
-  const thread = requireRecorded(threadId, server);
+  const thread = requireKept(threadId, "revert", server);
   await whileIdle("revert", () => thread.revert(params.beforeTurnId));
   const { kept } = server.threads;
   const last = { threadId, sortDirection: "desc", limit: 1 } as const;
@@ -51,9 +51,9 @@ const injectItems: Handler<"thread/inject_items"> = async (params, { server }) =
   return { result: {} };
 };
 
-function requireRecorded(threadId: string, { threads }: ServerContext): RuntimeThread {
+function requireKept(threadId: string, what: string, { threads }: ServerContext): RuntimeThread {
   const thread = threads.require(threadId);
-  if (threads.isEphemeral(threadId)) throw invalidRequest("thread rollback requires persisted thread history");
+  if (threads.isEphemeral(threadId)) throw invalidRequest(`thread ${what} requires persisted thread history`);
   return thread;
 }
 
