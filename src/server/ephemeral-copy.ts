@@ -3,10 +3,10 @@
  * may be a kept thread or an ephemeral one; a turn that runs there is interrupted in the copy alone.
  */
 import type { ForkThreadParams } from "../actors/index.ts";
+import { assert, isSkeinError, LIMITS } from "../base/index.ts";
 import type { AppendableItem } from "../events/index.ts";
 import type { Runtime, RuntimeThread } from "../runtime/index.ts";
 import type { ThreadStore } from "../store/index.ts";
-import { LIMITS } from "../base/index.ts";
 import type { ServerContext } from "./server-context.ts";
 
 /** Copies a thread into memory and loads the copy. `thread_not_found`. */
@@ -17,14 +17,19 @@ export async function copyToEphemeral(
 ): Promise<RuntimeThread> {
   const target = await server.threads.ephemeral();
   if (server.threads.isEphemeral(sourceId)) return await target.forkThread(sourceId, params);
-  const { kept } = server.threads;
-  // The source under its own id, to be forked there: the copy then has the fork's lineage, and its cut.
-  await copyLog(kept.store, target.store, sourceId);
-  try {
-    return await target.forkThread(sourceId, params);
-  } finally {
-    await dropCopy(target, sourceId);
-  }
+  const { kept, copies } = server.threads;
+  let fork: RuntimeThread | undefined;
+  // One copy of a source at a time: it lies there under the source's own id, so that the fork has its lineage.
+  await copies.run(sourceId, async () => {
+    try {
+      await copyLog(kept.store, target.store, sourceId);
+      fork = await target.forkThread(sourceId, params);
+    } finally {
+      await dropCopy(target, sourceId);
+    }
+  });
+  assert(fork !== undefined, "a job that didn't reject made the fork");
+  return fork;
 }
 
 async function copyLog(from: ThreadStore, to: ThreadStore, threadId: string): Promise<void> {
@@ -57,6 +62,11 @@ function isAppendable(item: { readonly type: string }): item is AppendableItem {
   return item.type !== "session_meta" && item.type !== "unknown" && item.type !== "unreadable";
 }
 
-async function dropCopy(target: Runtime, threadId: string): Promise<void> {
-  await target.deleteThread(threadId);
+/** What was copied; a copy that failed early left nothing. */
+async function dropCopy(target: Runtime, sourceId: string): Promise<void> {
+  try {
+    await target.deleteThread(sourceId);
+  } catch (error) {
+    if (!isSkeinError(error, "thread_not_found")) throw error;
+  }
 }

@@ -5,6 +5,7 @@
 import { rejection } from "../base/index.ts";
 import type { Thread } from "../events/index.ts";
 import type { Runtime, RuntimeThread } from "../runtime/index.ts";
+import { ThreadQueues } from "./thread-queues.ts";
 
 /** Opens the runtime of the ephemeral threads. */
 export type OpenEphemeral = () => Promise<Runtime>;
@@ -12,6 +13,8 @@ export type OpenEphemeral = () => Promise<Runtime>;
 export class ServerThreads {
   /** The runtime of all threads that are kept. */
   readonly kept: Runtime;
+  /** Kept threads that are being copied to be forked as ephemeral ones, one after the other for each. */
+  readonly copies = new ThreadQueues();
   readonly #openEphemeral: OpenEphemeral;
   #opening: Promise<Runtime> | null = null;
   #ephemeral: Runtime | null = null;

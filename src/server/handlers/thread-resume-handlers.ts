@@ -6,6 +6,7 @@
 import type { ResumeOptions } from "../../actors/index.ts";
 import type { ResponseItem } from "../../events/index.ts";
 import type { RuntimeThread } from "../../runtime/index.ts";
+import { readGitState } from "../git-state.ts";
 import { checkLoadParams, loadedAnswer, overridesOf, tellRestoredUsage } from "../loaded-answer.ts";
 import type { RequestParams, RequestResult } from "../protocol/index.ts";
 import type { Answer, Handler, HandlersOf, RequestCall } from "../request-call.ts";
@@ -46,6 +47,7 @@ async function resumeFromHistory(
   const own = { cwd: settings.cwd, ...overridesOf(params, settings.cwd) };
   const thread = await threads.kept.resumeThreadFromHistory(history, {
     ...own,
+    git: await readGitState(own.cwd),
     ...(originator === null ? {} : { originator }),
   });
   return coldAnswer(thread, params, call);

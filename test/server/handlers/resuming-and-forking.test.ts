@@ -178,6 +178,32 @@ describe("thread/fork", () => {
     expect(loaded).toEqual([threadId, thread.id].toSorted());
   });
 
+  it("can be ephemeral many times at once, and of a thread that runs", async () => {
+    const { connect, server } = await serve({
+      kind: "local",
+      agent: [SAYS, [{ say: "So far." }, { untilAborted: true }]],
+    });
+    const client = await connect();
+    const threadId = await client.startThread();
+    const first = await client.runTurn(threadId, "one");
+    const running = await client.startTurn(threadId, "two");
+    await client.told("item/completed", ({ item, turnId }) => turnId === running && item.type === "agentMessage");
+    const spellings = [threadId, threadId.toUpperCase(), `{${threadId}}`, threadId.replaceAll("-", "")];
+    const forks = await Promise.all(
+      spellings.map((spelled) => client.call("thread/fork", { threadId: spelled, ephemeral: true })),
+    );
+    for (const { thread } of forks) {
+      expect(thread.forkedFromId).toBe(threadId);
+      expect(thread.turns.map(({ id, status }) => [id, status])).toEqual([
+        [first.id, "completed"],
+        [running, "interrupted"],
+      ]);
+    }
+    expect(new Set(forks.map(({ thread }) => thread.id)).size).toBe(4);
+    const { store } = await server.context.threads.ephemeral();
+    expect((await store.listThreads()).data.length).toBe(4);
+  });
+
   it("of a thread without a record is refused", async () => {
     const { connect } = await serve({ kind: "local" });
     const client = await connect();
