@@ -3,9 +3,10 @@
 // and the sources changed, and runs the program under the Node that the repository brings (Node 24), whatever the
 // machine's own Node is. Plain JavaScript for Node 18 and later, because it runs before anything is installed.
 //
-//   node scripts/bootstrap.mjs [--build] [--default NAME=VALUE] PROGRAM [ARGUMENT...]
+//   node scripts/bootstrap.mjs [--build] [--default NAME=VALUE] [--every-signal] PROGRAM [ARGUMENT...]
 //
-// `--default` sets an environment variable for the program where the caller set none.
+// `--default` sets an environment variable for the program where the caller set none. `--every-signal` is for a
+// program that takes several Ctrl-C at once for one: they are passed on also where a terminal may have sent them.
 // Ctrl-C and exit codes pass through. What it does itself is said on stderr in one line each, and nothing else.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -75,7 +76,7 @@ function run(args, onExit) {
   const child = spawn(node, args, { stdio: "inherit", env });
   // A terminal sends Ctrl-C to the child as well; forwarding it would make one Ctrl-C count twice.
   const isOnTerminal = Boolean(process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY);
-  const forward = (signal) => (signal === "SIGINT" && isOnTerminal ? true : child.kill(signal));
+  const forward = (signal) => (signal === "SIGINT" && isOnTerminal && !passesEverySignal ? true : child.kill(signal));
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) process.on(signal, forward);
   child.on("exit", (code, signal) => {
@@ -91,6 +92,8 @@ if (program[0] === "--default") {
   const [name, ...value] = program.splice(0, 2)[1].split("=");
   process.env[name] ||= value.join("=");
 }
+const passesEverySignal = program[0] === "--every-signal";
+if (passesEverySignal) program.shift();
 if (!isInstalled()) install();
 const runProgram = () => run([join(root, program[0]), ...program.slice(1)], (code) => process.exit(code));
 if (!isBuilding) runProgram();

@@ -32,7 +32,7 @@ export async function startGatedModel(): Promise<GatedModel> {
     waiting -= 1;
     const answer = await fetch(`${mock.url}/responses`, { method: "POST", body: Buffer.concat(chunks) });
     response.writeHead(answer.status, { "content-type": answer.headers.get("content-type") ?? "" });
-    if (answer.body !== null) Readable.fromWeb(answer.body as import("node:stream/web").ReadableStream).pipe(response);
+    if (answer.body !== null) Readable.fromWeb(answer.body).pipe(response);
   };
   const server = createServer((request, response) => {
     response.on("error", () => {});

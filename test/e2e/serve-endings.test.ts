@@ -118,6 +118,7 @@ describe("under npm start", () => {
     "--build",
     "--default",
     "SKEIN_LISTEN=ws://127.0.0.1:0",
+    "--every-signal",
   ];
   const command = [...BOOTSTRAP, "bin/skein.mjs", "serve"];
 

@@ -36,13 +36,15 @@ export function toServeScreen(screen: ServeScreen, output: Pick<Output, "paint">
 function connectRows(addresses: readonly string[], hasToken: boolean): readonly (readonly [string, string])[] {
   const webSocket = addresses.find((address) => address.startsWith("ws://"));
   const [first = ""] = addresses;
-  const token = hasToken ? ', token: "…"' : "";
-  const client = `connectClient({ address: "${webSocket ?? first}"${token} })   from "skein/client"`;
-  if (webSocket === undefined) return [["connect", client]];
+  const toClient = (address: string, more = ""): string =>
+    `connectClient({ address: "${address}"${more} })   from "skein/client"`;
+  if (webSocket === undefined) return [["connect", toClient(first)]];
+  // Listening everywhere is no place to connect to.
+  const place = webSocket.replace(/^ws:\/\/(?:0\.0\.0\.0|\[::\]):/, "ws://127.0.0.1:");
   const auth = hasToken ? " --remote-auth-token-env SKEIN_TOKEN" : "";
   return [
-    ["connect", client],
-    ["", `codex --remote ${webSocket}${auth}`],
-    ["health", `curl ${webSocket.replace("ws://", "http://").replace(/\/$/, "")}/readyz`],
+    ["connect", toClient(place, hasToken ? ', token: "…"' : "")],
+    ["", `codex --remote ${place}${auth}`],
+    ["health", `curl ${place.replace("ws://", "http://")}/readyz`],
   ];
 }
