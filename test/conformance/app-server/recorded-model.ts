@@ -204,6 +204,7 @@ async function stream(
     await reply.message(SUMMARY);
   } else if (reply.directive("hang") !== null) {
     const item = { type: "message", id: reply.id("msg"), role: "assistant", status: "in_progress", content: [] };
+    await sleep(systemClock, Number(reply.directive("slow") ?? 0));
     reply.event("response.output_item.added", { output_index: 0, item });
     reply.delta(item.id, "partial ");
     return; // Until the client goes away.
