@@ -17,7 +17,8 @@ export interface RequestOptions {
 /** What to send, and the time for it. */
 export interface BoundedRequest {
   readonly method: string;
-  readonly params: unknown;
+  /** JSON. */
+  readonly paramsText: string;
   readonly timeoutMs: number;
   readonly signal: AbortSignal | undefined;
   /** The answer came. */
@@ -26,7 +27,7 @@ export interface BoundedRequest {
 
 /** Sends a request. Rejects with a SkeinError: the server's refusal, `connection_lost`, `timed_out` or `aborted`. */
 export function requestWithin(keeper: ConnectionKeeper, clock: Clock, request: BoundedRequest): Promise<Json> {
-  const { method, params, timeoutMs, signal, answered } = request;
+  const { method, paramsText, timeoutMs, signal, answered } = request;
   return new Promise((resolve, reject) => {
     let isSent = false;
     let letGo = (): void => {};
@@ -45,7 +46,7 @@ export function requestWithin(keeper: ConnectionKeeper, clock: Clock, request: B
     signal?.addEventListener("abort", onAbort, { once: true });
     const stopWaiting = keeper.whenConnected((conversation) => {
       isSent = true;
-      letGo = conversation.call(method, params, (outcome) => {
+      letGo = conversation.call(method, paramsText, (outcome) => {
         if (!outcome.ok) return fail(outcome.error);
         release();
         // Before who asked goes on: what comes right behind the answer belongs to it.

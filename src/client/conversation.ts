@@ -9,7 +9,7 @@
  *   C3  Nothing is handed on after `closed`, which is told once.
  */
 import { type ErrorData, fault, type Logger, rejection, type SkeinError } from "../base/index.ts";
-import type { Json, JsonObject } from "../events/index.ts";
+import type { Json } from "../events/index.ts";
 import { encodeError, parseEnvelope, type RequestId, type RpcErrorBody } from "../server/protocol/index.ts";
 import type { Connection, ConnectionHandler } from "../server/transports/index.ts";
 import { CLIENT_LIMITS } from "./client-limits.ts";
@@ -57,8 +57,11 @@ export class Conversation implements ConnectionHandler {
     return this.#failure;
   }
 
-  /** Sends a request. The answer that calls `settled` does so at once. The call can be given up: then nobody is told. */
-  call(method: string, params: unknown, settled: (outcome: Outcome) => void): () => void {
+  /**
+   * Sends a request, whose params are JSON already. The answer that calls `settled` does so at once. The call can be
+   * given up: then nobody is told.
+   */
+  call(method: string, paramsText: string, settled: (outcome: Outcome) => void): () => void {
     const refusal = this.#whyNot(method);
     if (refusal !== undefined) {
       settled({ ok: false, error: refusal });
@@ -68,28 +71,28 @@ export class Conversation implements ConnectionHandler {
     this.#nextId += 1;
     this.#calls.set(id, { method, settled });
     // What can't be sent is settled by the end of the connection, which follows.
-    this.#parts.connection.send(JSON.stringify({ id, method, params }));
+    this.#parts.connection.send(`{"id":${id},"method":${JSON.stringify(method)},"params":${paramsText}}`);
     return () => void this.#calls.delete(id);
   }
 
   /** As `call`, as a promise. */
-  request(method: string, params: unknown): Promise<Json> {
+  request(method: string, params: object): Promise<Json> {
     return new Promise((resolve, reject) => {
-      this.call(method, params, (outcome) => {
+      this.call(method, JSON.stringify(params), (outcome) => {
         if (outcome.ok) resolve(outcome.result);
         else reject(outcome.error);
       });
     });
   }
 
-  notify(method: string, params?: JsonObject): void {
-    this.#parts.connection.send(JSON.stringify(params === undefined ? { method } : { method, params }));
+  notify(method: string): void {
+    this.#parts.connection.send(JSON.stringify({ method }));
   }
 
-  /** Answers a request of the server's. */
-  answer(id: RequestId, result: unknown): void {
+  /** Answers a request of the server's, with what is JSON already. */
+  answer(id: RequestId, resultText: string): void {
     const idText = typeof id === "string" ? JSON.stringify(id) : String(id);
-    this.#parts.connection.send(`{"id":${idText},"result":${JSON.stringify(result ?? null)}}`);
+    this.#parts.connection.send(`{"id":${idText},"result":${resultText}}`);
   }
 
   refuse(id: RequestId, error: RpcErrorBody): void {

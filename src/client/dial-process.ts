@@ -117,16 +117,17 @@ function hear({ child, stdin, stdout, link, lastLines, ending }: HeardProcess): 
   stdin.on("error", broken);
   stdout.on("error", broken);
   stdout.on("end", broken);
-  // After "exit" the pipes may still hold what it said last; "close" follows when they are read to their end, which
-  // a grandchild that keeps them open can hold up.
-  child.once("exit", () => ending.exited(() => child.emit("close", child.exitCode, child.signalCode)));
-  child.once("close", () => {
+  const over = (): void => {
     ending.over();
     stdin.destroy();
     stdout.destroy();
     child.stderr?.destroy();
     link.gone(exitWords(child, lastLines));
-  });
+  };
+  // After "exit" the pipes may still hold what it said last; "close" follows when they are read to their end, which
+  // a grandchild that keeps them open can hold up.
+  child.once("exit", () => ending.exited(over));
+  child.once("close", over);
 }
 
 interface Ending {

@@ -3,7 +3,7 @@
  * feeds. After a reconnection it first introduces itself and subscribes to its threads again; then requests go on.
  * What came before that is never sent again.
  */
-import { type Clock, fault, isSkeinError, type Logger, withinTime } from "../base/index.ts";
+import { type Clock, fault, isSkeinError, type Logger, rejection, withinTime } from "../base/index.ts";
 import type { Json } from "../events/index.ts";
 import type {
   NotificationMethod,
@@ -139,7 +139,8 @@ export class RemoteClient implements SkeinClient {
       this.#keeper.progressed();
       this.#threads.answered(method, params, result);
     };
-    return await requestWithin(this.#keeper, this.#clock, { method, params, timeoutMs, signal, answered });
+    const paramsText = encodeParams(method, params);
+    return await requestWithin(this.#keeper, this.#clock, { method, paramsText, timeoutMs, signal, answered });
   }
 
   async #open(signal: AbortSignal): Promise<Conversation> {
@@ -237,5 +238,15 @@ export class RemoteClient implements SkeinClient {
     void this.#feeds.close(status.failure);
     this.#notifications.end();
     this.#statusChanges.end();
+  }
+}
+
+/** Before anything is sent or waited for. */
+function encodeParams(method: string, params: unknown): string {
+  try {
+    return JSON.stringify(params ?? null);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw rejection("invalid_argument", `the params of ${method} can't be written as JSON: ${reason}`, { method });
   }
 }

@@ -123,8 +123,8 @@ export class ServerRequestDesk {
     const { conversation, id } = open;
     let reply: () => void;
     try {
-      const result = await run();
-      reply = () => conversation.answer(id, result);
+      const resultText = JSON.stringify((await run()) ?? null);
+      reply = () => conversation.answer(id, resultText);
     } catch (error) {
       this.#logger.warn({ error }, "a handler of a server's request failed");
       const message = error instanceof Error ? error.message : String(error);

@@ -77,6 +77,8 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
   #subscription: Subscription | undefined;
   #position: number | undefined;
   #expected = 0;
+  /** The most that `#expected` ever was. */
+  #furthest = 0;
   /** The record that the consumer has and has not asked beyond. */
   #inHand: number | undefined;
   #done = 0;
@@ -141,7 +143,7 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
   connected(conversation: Conversation): void {
     if (this.#isOver) return;
     this.#conversation = conversation;
-    conversation.call("thread/events/subscribe", this.#params(), (outcome) => {
+    conversation.call("thread/events/subscribe", JSON.stringify(this.#params()), (outcome) => {
       // What a lost connection leaves unanswered is asked again by the next one.
       if (conversation.failure !== undefined) return;
       if (outcome.ok) this.#subscribed(conversation, outcome.result as SubscribeResult & Json);
@@ -175,7 +177,10 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
       }
       this.#expected += 1;
     }
-    this.#host.progressed();
+    if (this.#expected > this.#furthest) {
+      this.#furthest = this.#expected;
+      this.#host.progressed();
+    }
     this.#wakeup.wake();
   }
 
@@ -200,8 +205,10 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
       case "taken over by another subscriber":
         this.#fail(fault("lease_lost", `the checkpoint was ${reason}`, { data: { threadId } }));
         break;
-      default:
-        this.#fail(fault("request_failed", `the server ended the feed: ${reason}`, { data: { threadId } }));
+      default: {
+        const retryable = reason.startsWith("the feed failed");
+        this.#fail(fault("request_failed", `the server ended the feed: ${reason}`, { retryable, data: { threadId } }));
+      }
     }
   }
 
@@ -250,10 +257,16 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
     this.#isAcknowledging = true;
     const { conversation, id: subscriptionId } = subscription;
     const nextOrdinal = this.#done;
-    conversation.call("thread/events/ack", { subscriptionId, nextOrdinal }, (outcome) => {
+    const params = JSON.stringify({ subscriptionId, nextOrdinal });
+    conversation.call("thread/events/ack", params, (outcome) => {
       if (this.#subscription !== subscription) return;
+      if (!outcome.ok) {
+        return this.#retry(outcome.error, () => {
+          this.#isAcknowledging = false;
+          this.#acknowledge({ isDue: true });
+        });
+      }
       this.#isAcknowledging = false;
-      if (!outcome.ok) return this.#retry(outcome.error, () => this.#acknowledge({ isDue: true }));
       this.#retries = 0;
       this.#acknowledged = nextOrdinal;
       this.#acknowledge({ isDue: this.#settings.checkpoint !== undefined || this.#records.size === 0 });
@@ -292,7 +305,7 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
   #takeLeave({ conversation, id: subscriptionId }: Subscription): Promise<void> {
     return new Promise((resolve) => {
       const unsubscribe = (): void => {
-        conversation.call("thread/events/unsubscribe", { subscriptionId }, () => {
+        conversation.call("thread/events/unsubscribe", JSON.stringify({ subscriptionId }), () => {
           // Not before: what is still under way is nobody else's.
           this.#host.unroute(subscriptionId);
           resolve();
@@ -300,7 +313,8 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
       };
       const isBehind = this.#settings.checkpoint !== undefined && this.#done > this.#acknowledged;
       if (!isBehind) return unsubscribe();
-      conversation.call("thread/events/ack", { subscriptionId, nextOrdinal: this.#done }, unsubscribe);
+      const params = JSON.stringify({ subscriptionId, nextOrdinal: this.#done });
+      conversation.call("thread/events/ack", params, unsubscribe);
     });
   }
 

@@ -146,6 +146,17 @@ describe("a request", () => {
     expect(server.clients.map((served) => served.requests("now").length)).toEqual([1, 0]);
   });
 
+  test("whose params are no JSON is refused before it is sent, also while there is no connection", async () => {
+    const { network, client } = await open(() => "fine");
+    const circular: Record<string, unknown> = {};
+    circular["itself"] = circular;
+    expect(await rejected(client.requestOther("x", circular as never))).toMatchObject({ code: "invalid_argument" });
+    network.cut();
+    await until(() => client.status.state === "reconnecting");
+    expect(await rejected(client.requestOther("x", { big: 1n } as never))).toMatchObject({ code: "invalid_argument" });
+    expect(await client.requestOther("x", null)).toBe("fine");
+  });
+
   test("past the bound of those without an answer is refused at once", async () => {
     const { client } = await open();
     const waiting = Array.from({ length: 1_024 }, () => client.requestOther("x", {}));
@@ -225,6 +236,14 @@ describe("the server's requests", () => {
     server.client.send({ id: 3, method: APPROVAL, params: {} });
     await until(() => answers().length === 4);
     expect(answers()[3]).toEqual({ id: 3, result: { decision: "cancel" } });
+  });
+
+  test("whose handler answers with what is no JSON are refused", async () => {
+    const { server, client } = await open();
+    client.handle(APPROVAL, () => ({ decision: 1n }) as never);
+    server.client.send({ id: 0, method: APPROVAL, params: {} });
+    await until(() => server.client.seen.length === 3);
+    expect(server.client.seen[2]).toMatchObject({ id: 0, error: { code: -32_603 } });
   });
 
   test("without a handler are left to other clients where that is wanted", async () => {

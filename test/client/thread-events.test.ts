@@ -222,6 +222,31 @@ describe("a server that", () => {
     expect(await reading).toEqual([0]);
   });
 
+  test(
+    "has no time for an acknowledgement is not pressed for one, and gets it later",
+    { timeout: 10_000 },
+    async () => {
+      let acks = 0;
+      const server = createScriptedServer((_client, { method }) => {
+        if (method === "thread/events/subscribe") return SUBSCRIBED;
+        if (method === "thread/events/ack" && (acks += 1) === 1)
+          throw new WireRefusal({ code: -32_001, message: "later" });
+        return {};
+      });
+      const client = await dialClient(createMemoryNetwork(server.acceptor).dial);
+      const feed = client.threadEvents("t", { checkpoint: "c" })[Symbol.asyncIterator]();
+      await until(() => server.client.requests("thread/events/subscribe").length === 1);
+      tellRecords(server, ...Array.from({ length: 100 }, (_, ordinal) => ordinal));
+      for (let count = 0; count < 100; count += 1) await feed.next();
+      await until(() => acks === 2);
+      expect(server.client.requests("thread/events/ack").at(-1)?.params).toEqual({
+        subscriptionId: "s",
+        nextOrdinal: 99,
+      });
+      await feed.return();
+    },
+  );
+
   test("knows no feeds, as Codex's, is told of by its refusal", async () => {
     const { client } = await openScripted(() => {
       throw new WireRefusal({ code: -32_600, message: "Invalid request: unknown variant `thread/events/subscribe`" });
