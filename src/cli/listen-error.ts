@@ -1,5 +1,6 @@
 /**
- * What `skein serve` says when it can't listen somewhere: whose fault it is, and the command to type instead.
+ * What `skein serve` says when it can't listen somewhere: what is in the way, and the command to type instead. Errors
+ * that are not about the place pass as they are.
  */
 import { isSkeinError, SkeinError } from "../base/index.ts";
 import { parseListenAddress } from "../server/transports/index.ts";

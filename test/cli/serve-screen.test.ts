@@ -1,4 +1,7 @@
-/** The one screen of `skein serve`, for the places it may listen at, and the one Ctrl-C that comes several times. */
+/**
+ * The one screen of `skein serve`, for each place it may listen at; and being told to stop by one Ctrl-C that comes
+ * several times.
+ */
 import { expect, test } from "vitest";
 
 import { type ServeScreen, toServeScreen } from "../../src/cli/format/serve-screen.ts";

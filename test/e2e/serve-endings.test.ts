@@ -85,8 +85,7 @@ describe("being told to stop", () => {
       const { server, client, home, threadId } = await serveRunningTurn();
       expect(await server.stop(signal)).toBe(0);
       expect(await client.closed).toBe("1001 the server is stopping");
-      const end = client.messages.find(({ method }) => method === "turn/completed");
-      expect(end?.params).toMatchObject({ threadId, turn: { status: "interrupted" } });
+      expect(client.heard("turn/completed")).toMatchObject([{ threadId, turn: { status: "interrupted" } }]);
       expect(await storedTurns(home, threadId)).toEqual(["interrupted"]);
     },
   );
@@ -156,7 +155,7 @@ describe("standard input", () => {
     const { server, client, home, threadId } = await serveParent();
     server.child.stdin?.end();
     expect(await server.ended).toBe(0);
-    expect((await client.hear("turn/completed", threadId)).params.turn).toMatchObject({ status: "interrupted" });
+    expect((await client.hear("turn/completed", threadId)).turn).toMatchObject({ status: "interrupted" });
     expect(await storedTurns(home, threadId)).toEqual(["interrupted"]);
     expect(server.said.stderr).toBe("");
   });

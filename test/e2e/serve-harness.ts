@@ -13,6 +13,12 @@ import { WebSocket } from "ws";
 
 import { projectRoot } from "../../scripts/source-files.ts";
 import { assert, sleep, systemClock } from "../../src/base/index.ts";
+import type {
+  NotificationMethod,
+  NotificationParams,
+  RequestMethod,
+  RequestResult,
+} from "../../src/server/protocol/index.ts";
 import { skeinEnvironment } from "../support/skein-process.ts";
 
 const WAIT_MS_MAX = 20_000;
@@ -22,11 +28,8 @@ const LAUNCHER = join(projectRoot, "bin", "skein.mjs");
 export interface Message {
   readonly id?: number | string;
   readonly method?: string;
-  // Tests read what they asked for; a member that isn't there fails them.
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly params?: any;
-  // oxlint-disable-next-line typescript/no-explicit-any
-  readonly result?: any;
+  readonly params?: unknown;
+  readonly result?: unknown;
   readonly error?: { readonly code: number; readonly message: string };
 }
 
@@ -125,12 +128,13 @@ export interface WireClient {
   /** Asks, and gives the answer, whatever it is. */
   ask(method: string, params: unknown, id?: number | string): Promise<Message>;
   /** Asks, and gives the result; fails where it is refused. */
-  // oxlint-disable-next-line typescript/no-explicit-any
-  call(method: string, params?: unknown): Promise<any>;
+  call<Method extends RequestMethod>(method: Method, params?: unknown): Promise<RequestResult<Method>>;
   /** The first message that fits, which may have come already. */
   see(fits: (message: Message) => boolean, what?: string): Promise<Message>;
-  /** The notification of this method about this thread (or any). */
-  hear(method: string, threadId?: string): Promise<Message>;
+  /** The parameters of the first notification of this method about this thread (or any). */
+  hear<Method extends NotificationMethod>(method: Method, threadId?: string): Promise<NotificationParams<Method>>;
+  /** Those of all notifications of this method so far. */
+  heard<Method extends NotificationMethod>(method: Method): readonly NotificationParams<Method>[];
   initialize(): Promise<void>;
   /** How it was closed: code and reason of a WebSocket, else "ended". */
   readonly closed: Promise<string>;
@@ -169,21 +173,27 @@ function createClient(open: (heard: (text: string) => void, closed: (how: string
     wire.send(JSON.stringify({ id, method, params }));
     return see((message) => message.id === id && message.method === undefined, `an answer to ${method}`);
   };
-  const call: WireClient["call"] = async (method, params = {}) => {
+  const call = async <Method extends RequestMethod>(
+    method: Method,
+    params: unknown = {},
+  ): Promise<RequestResult<Method>> => {
     const { result, error } = await ask(method, params);
     assert(error === undefined, `${method} was refused: ${error?.message}`);
-    return result;
+    return result as RequestResult<Method>;
   };
+  const heard = <Method extends NotificationMethod>(method: Method): readonly NotificationParams<Method>[] =>
+    messages.filter((message) => message.method === method).map(({ params }) => params as NotificationParams<Method>);
   return {
     messages,
     sendText: (text) => wire.send(text),
     ask,
     call,
     see,
+    heard,
     hear: (method, threadId) =>
-      see(
-        (message) => message.method === method && (threadId === undefined || message.params.threadId === threadId),
-        method,
+      until(
+        () => heard(method).find((params) => threadId === undefined || threadIdOf(params) === threadId),
+        () => `${method}; there came ${JSON.stringify(messages).slice(-2_000)}`,
       ),
     initialize: async () => {
       const capabilities = { experimentalApi: true };
@@ -260,10 +270,19 @@ function clientOfStreams(input: Socket, output: Socket): WireClient {
 }
 
 /** Runs one turn to its end; answers the turn as it was told at its end. */
-// oxlint-disable-next-line typescript/no-explicit-any
-export async function runTurn(client: WireClient, threadId: string, text: string): Promise<any> {
+export async function runTurn(
+  client: WireClient,
+  threadId: string,
+  text: string,
+): Promise<NotificationParams<"turn/completed">["turn"]> {
   const { turn } = await client.call("turn/start", { threadId, input: [{ type: "text", text, text_elements: [] }] });
-  const isItsEnd = ({ method, params }: Message): boolean =>
-    method === "turn/completed" && params.threadId === threadId && params.turn.id === turn.id;
-  return (await client.see(isItsEnd, `the end of turn ${turn.id}`)).params.turn;
+  const end = await until(
+    () => client.heard("turn/completed").find((told) => told.turn.id === turn.id),
+    () => `the end of turn ${turn.id}; there came ${JSON.stringify(client.messages).slice(-2_000)}`,
+  );
+  return end.turn;
+}
+
+function threadIdOf(params: unknown): unknown {
+  return (params as { readonly threadId?: unknown }).threadId;
 }

@@ -64,10 +64,8 @@ describe.concurrent.each(["stdio", "unix", "ws"])("over %s", (kind) => {
     const { thread } = await first.client.call("thread/start", {});
     const turn = await runTurn(first.client, thread.id, `a zebra over ${kind}`);
     expect(turn).toMatchObject({ status: "completed", error: null });
-    const answer = first.client.messages.find(
-      ({ method, params }) => method === "item/completed" && params.item.type === "agentMessage",
-    );
-    expect(answer?.params).toMatchObject({ threadId: thread.id, item: { text: `Echo: a zebra over ${kind}` } });
+    const answer = first.client.heard("item/completed").find(({ item }) => item.type === "agentMessage");
+    expect(answer).toMatchObject({ threadId: thread.id, item: { text: `Echo: a zebra over ${kind}` } });
     expect(await first.client.call("thread/loaded/list")).toMatchObject({ data: [thread.id] });
     expect(await leave(kind, first)).toBe(0);
 
@@ -96,7 +94,7 @@ it("one process serves several addresses, and a client of one hears what a clien
   const [one, other] = [await connectTo(unix), await connectTo(ws)];
   await Promise.all([one.initialize(), other.initialize()]);
   const { thread } = await one.call("thread/start");
-  expect((await other.hear("thread/started")).params.thread.id).toBe(thread.id);
+  expect((await other.hear("thread/started")).thread.id).toBe(thread.id);
 });
 
 it("a Codex home is served as it is, and what is said in it is appended to its own files", async () => {
@@ -105,11 +103,11 @@ it("a Codex home is served as it is, and what is said in it is appended to its o
   await client.initialize();
   const { data } = await client.call("thread/list", { limit: 50, sourceKinds: ["cli", "vscode", "exec", "appServer"] });
   expect(data.length).toBeGreaterThan(5);
-  const [{ id }] = data;
+  const id = data[0]?.id ?? "";
   const { thread } = await client.call("thread/resume", { threadId: id });
   expect(thread.turns.length).toBeGreaterThan(0);
   await runTurn(client, id, "hello from skein");
-  expect(readFileSync(thread.path, "utf8")).toContain("Echo: hello from skein");
+  expect(readFileSync(thread.path ?? "", "utf8")).toContain("Echo: hello from skein");
 });
 
 it("without the state DB all but search is served, and search says why it is not", async () => {
