@@ -195,6 +195,7 @@ describe("a process of its own", () => {
     const clock = createManualClock();
     const client = await connect({ command: command("never-ends"), clock });
     const pid = Number(await client.requestOther("pid", {}));
+    onTestFinished(() => void (isAlive(pid) && process.kill(pid, "SIGKILL")));
     const closing = client.close();
     const ended = vi.waitFor(() => expect(isAlive(pid)).toBe(false), { timeout: 10_000 });
     await until(() => client.status.state === "closed");
