@@ -34,8 +34,11 @@ export function createAppServer(options: AppServerOptions): AppServer {
 }
 
 export class AppServer implements SessionHost {
+  /** @internal */
   readonly context: ServerContext;
+  /** @internal */
   readonly queues = new ThreadQueues();
+  /** @internal */
   readonly load = new RequestLoad(SERVER_LIMITS.requestsMax);
   readonly #sessions = new Set<ClientSession>();
   readonly #stopObserving: (() => void)[] = [];
@@ -65,7 +68,10 @@ export class AppServer implements SessionHost {
     return this.#sessions.size;
   }
 
-  /** A client is gone. */
+  /**
+   * A client is gone.
+   * @internal
+   */
   left(session: ClientSession, reason: string): void {
     this.#sessions.delete(session);
     this.context.channels.leave(session);
