@@ -10,8 +10,8 @@ import type { TurnCost } from "./server-turns.ts";
 export interface TurnRow extends TurnCost {
   /** "skein", "skein --no-db" or "codex". */
   readonly server: string;
-  /** How long the texts of a turn are: "ordinary" or "short". */
-  readonly size: "ordinary" | "short";
+  /** How long the answer of a turn is: 32, 1,000 or 4,000 characters. */
+  readonly size: "short" | "ordinary" | "long";
 }
 
 /** All of a run; what was not asked for is empty. */
@@ -52,7 +52,7 @@ function diskTable(rows: readonly TurnRow[]): string {
     return [server, size, threads, (rolloutBytes / KB).toFixed(2), written, `${writtenRatio.toFixed(1)}x`];
   });
   return table("bytes written a turn, dirtied pages of 4 KB (goal: 3x the rollout's own)", [
-    ["server", "texts", "threads", "rollout KB", "written KB", "ratio"],
+    ["server", "answers", "threads", "rollout KB", "written KB", "ratio"],
     ...lines,
   ]);
 }

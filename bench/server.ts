@@ -77,21 +77,20 @@ async function runTurns(sides: readonly ServerSide[], sizes: Sizes, model: Insta
   return rows;
 }
 
-/** What the bytes are made of: without the state DB, and of turns of few words. */
+/** What the bytes are made of: without the state DB, and by the length of answers. */
 async function runDisk(sides: readonly ServerSide[], sizes: Sizes, model: InstantModel): Promise<readonly TurnRow[]> {
   const threads = 8;
   const rows: TurnRow[] = [];
   const measure = async (server: string, side: ServerSide, size: TurnRow["size"]): Promise<void> => {
-    say(`bytes of ${server}, ${size} texts`);
+    say(`bytes of ${server}, ${size} answers`);
     const turnsEach = sizes.turnsEach(side.name, threads);
-    const baseUrl = size === "short" ? model.shortUrl : model.ordinaryUrl;
+    const baseUrl = { short: model.shortUrl, ordinary: model.ordinaryUrl, long: model.longUrl }[size];
     const load = { side, baseUrl, threads, turnsEach, warmUpTurns: WARM_UP_TURNS[side.name] };
     rows.push({ server, size, ...(await measureTurns(load)) });
   };
   const onFiles = skeinSide("built", ["--no-db"]);
   await measure("skein --no-db", onFiles, "ordinary");
-  for (const side of sides) await measure(side.name, side, "short");
-  await measure("skein --no-db", onFiles, "short");
+  for (const size of ["short", "long"] as const) for (const side of sides) await measure(side.name, side, size);
   return rows;
 }
 

@@ -2,7 +2,7 @@
  * The model of the server's bench and kill runs, a process of its own: answers every POST at once, streamed
  * as a real answer is, without looking at what it was asked. Both servers ask this one, so it is written on
  * bare sockets: it must never be what is measured. A path with `/ordinary/` in it is answered with 1,000
- * characters, any other with 36. Loopback only; it ends when its parent closes its input.
+ * characters, one with `/long/` with 4,000, any other with 32. Loopback only; it ends when its parent closes its input.
  *
  * Prints its address. A request has to tell its length (`content-length`), as both servers' clients do.
  */
@@ -13,6 +13,12 @@ const ORDINARY = Array.from(
   { length: 20 },
   (_, n) => `Part ${String(n).padStart(2, "0")} of an answer as long as answers are. `,
 );
+/** Answers by a word of the path. */
+const ANSWERS: Readonly<Record<string, readonly string[]>> = {
+  short: SHORT,
+  ordinary: ORDINARY,
+  long: [...ORDINARY, ...ORDINARY, ...ORDINARY, ...ORDINARY],
+};
 const HEAD_BYTES_MAX = 64 * 1024;
 
 function sse(event: { readonly type: string; readonly [member: string]: unknown }): string {
@@ -43,9 +49,9 @@ function answerOf(number: number, deltas: readonly string[]): string {
 
 let answered = 0;
 
-function respond(socket: Socket, isOrdinary: boolean): void {
+function respond(socket: Socket, deltas: readonly string[]): void {
   answered += 1;
-  const body = answerOf(answered, isOrdinary ? ORDINARY : SHORT);
+  const body = answerOf(answered, deltas);
   const head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
   socket.write(`${head}${Buffer.byteLength(body).toString(16)}\r\n${body}\r\n0\r\n\r\n`);
 }
@@ -54,7 +60,7 @@ function respond(socket: Socket, isOrdinary: boolean): void {
 function serve(socket: Socket): void {
   let head = "";
   let bodyLeft = 0;
-  let isOrdinary = false;
+  let deltas: readonly string[] = SHORT;
   socket.setNoDelay(true);
   socket.on("error", () => socket.destroy());
   socket.on("data", (chunk) => {
@@ -68,7 +74,7 @@ function serve(socket: Socket): void {
           return;
         }
         const [line = ""] = head.split("\r\n", 1);
-        isOrdinary = line.includes("/ordinary/");
+        deltas = ANSWERS[line.split("/")[1] ?? ""] ?? SHORT;
         bodyLeft = Number(/\r\ncontent-length: *(\d+)/i.exec(head.slice(0, end))?.[1] ?? 0);
         rest = Buffer.from(head.slice(end + 4), "latin1");
         head = "";
@@ -80,7 +86,7 @@ function serve(socket: Socket): void {
       const taken = Math.min(bodyLeft, rest.length);
       bodyLeft -= taken;
       rest = rest.subarray(taken);
-      if (bodyLeft === 0) respond(socket, isOrdinary);
+      if (bodyLeft === 0) respond(socket, deltas);
     }
   });
 }

@@ -11,10 +11,12 @@ import { nodeTypeFlags } from "../support/node-flags.ts";
 
 /** A running model, by the base URLs under which it answers. */
 export interface InstantModel {
-  /** Answers 36 characters. */
+  /** Answers 32 characters. */
   readonly shortUrl: string;
   /** Answers 1,000 characters, as answers are. */
   readonly ordinaryUrl: string;
+  /** Answers 4,000 characters. */
+  readonly longUrl: string;
   close(): Promise<void>;
 }
 
@@ -31,5 +33,6 @@ export async function startInstantModel(): Promise<InstantModel> {
     child.stdin.end();
     await exited;
   };
-  return { shortUrl: `${value}/short/v1`, ordinaryUrl: `${value}/ordinary/v1`, close };
+  const urlOf = (size: string): string => `${value}/${size}/v1`;
+  return { shortUrl: urlOf("short"), ordinaryUrl: urlOf("ordinary"), longUrl: urlOf("long"), close };
 }
