@@ -180,7 +180,8 @@ export class ClientSession implements ConnectionHandler, ServerClient {
     params: RequestParams<Method>,
     id: RequestId,
   ): Promise<void> {
-    const { threadId } = params as { readonly threadId?: unknown };
+    // Methods without params have none to look into.
+    const threadId = (params as { readonly threadId?: unknown } | null | undefined)?.threadId;
     if (REQUESTS[method].queue === "thread" && typeof threadId === "string") {
       await this.#server.queues.run(threadId, () => this.#handle(method, params, id));
     } else {

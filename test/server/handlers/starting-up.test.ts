@@ -79,6 +79,15 @@ describe("a client that starts up", () => {
     expect(schema.safeParse(result).error).toBeUndefined();
   });
 
+  it.each(["configRequirements/read", "account/rateLimits/read"])("may leave out the params of %s", async (method) => {
+    const { connect } = await serve();
+    const client = await connect();
+    client.send(JSON.stringify({ id: "without", method }));
+    const { result } = await client.waitFor(({ id }) => id === "without");
+    expect(result).toBeDefined();
+    for (const params of [null, {}]) expect((await client.request(method, params)).result).toEqual(result);
+  });
+
   it("is told that a method which isn't about threads is not served here", async () => {
     const { connect } = await serve();
     const client = await connect();
