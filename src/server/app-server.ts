@@ -75,6 +75,7 @@ export class AppServer implements SessionHost {
   left(session: ClientSession, reason: string): void {
     this.#sessions.delete(session);
     this.context.channels.leave(session);
+    this.context.questions.leave(session);
     this.context.subscriptions.leave(session);
     this.context.logger.info({ client: session.name, reason }, "a client left");
   }
@@ -91,6 +92,7 @@ export class AppServer implements SessionHost {
   /** Takes no more requests, and resolves when those under way are done, or after the drain time. */
   async drain(): Promise<void> {
     await withinTime(this.load.close(), this.context.clock, SERVER_LIMITS.drainMs);
+    this.context.notifier.stopping();
   }
 
   async #close(reason: string): Promise<void> {

@@ -127,10 +127,10 @@ export class ClientSession implements ConnectionHandler, ServerClient {
         void this.#request(envelope);
         break;
       case "response":
-        questions.answered(envelope.id, envelope.result);
+        questions.answered(this, envelope.id, envelope.result);
         break;
       case "error":
-        questions.refused(envelope.id, envelope.error.message);
+        questions.refused(this, envelope.id, envelope.error.message);
         break;
       case "notification":
         // `initialized` changes nothing, as in the peer; unknown ones are passed over.

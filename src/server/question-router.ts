@@ -1,11 +1,13 @@
 /**
  * What agents ask, on its way to the clients of the thread and back. A question goes to all subscribers under one
- * id; the first answer counts, and everybody is told that it is settled. A client that resumes the thread gets what
- * is still open again. A question nobody is there for waits: the turn can be interrupted.
+ * id; the first answer counts, an error only when nobody else may still answer, and everybody is told that it is
+ * settled. A client that resumes the thread gets what is still open again. A question nobody is there for waits: the
+ * turn can be interrupted.
  *
  * Invariants
  *   R1  Ids count from 0 in one process and are never used twice.
- *   R2  An answer that doesn't have the protocol's shape is refused to the agent, never passed on.
+ *   R2  Only a client that was asked is heard.
+ *   R3  An answer that doesn't have the protocol's shape is refused to the agent, never passed on.
  */
 import type { AgentQuestion } from "../actors/index.ts";
 import type { Logger } from "../base/index.ts";
@@ -30,6 +32,8 @@ interface OpenQuestion {
   readonly questionId: string;
   readonly method: ServerRequestMethod;
   readonly text: string;
+  /** Clients that it was sent to, and that may still answer it. */
+  readonly asked: Set<ServerClient>;
 }
 
 /** Where a question stands. */
@@ -67,35 +71,51 @@ export class QuestionRouter {
     const method = METHODS[question.kind];
     const params: JsonObject = { threadId, turnId, itemId: question.itemId, ...question.details };
     const text = encodeServerRequest(method, requestId, params);
-    this.#open.set(requestId, { requestId, threadId, questionId, method, text });
+    const asked = new Set<ServerClient>();
+    this.#open.set(requestId, { requestId, threadId, questionId, method, text, asked });
     const { channels } = this.#parts;
     channels.inOrder(threadId, () => {
-      for (const client of channels.subscribersOf(threadId)) client.send(text);
+      for (const client of channels.subscribersOf(threadId)) {
+        asked.add(client);
+        client.send(text);
+      }
     });
   }
 
   /** Sends what is open in a thread to a client that came later. */
   resend(threadId: string, client: ServerClient): void {
     for (const question of this.#open.values()) {
-      if (question.threadId === threadId) client.send(question.text);
+      if (question.threadId !== threadId) continue;
+      question.asked.add(client);
+      client.send(question.text);
     }
   }
 
-  /** A client answered a request. Answers to what isn't open any more, or never was, are passed over. */
-  answered(requestId: string | number, result: Json): void {
-    const open = this.#find(requestId);
+  /** A client is gone. What only it was asked waits for who comes. */
+  leave(client: ServerClient): void {
+    for (const { asked } of this.#open.values()) asked.delete(client);
+  }
+
+  /** A client answered a request. Answers to what isn't open any more, or what it wasn't asked, are passed over. */
+  answered(client: ServerClient, requestId: string | number, result: Json): void {
+    const open = this.#find(client, requestId);
     if (open === undefined) return;
     const thread = this.#parts.threads.find(open.threadId);
     const checked = SERVER_REQUESTS[open.method].result.safeParse(result);
     if (checked.success) thread?.answer(open.questionId, result);
-    else
-      thread?.refuse(open.questionId, `the client's answer to ${open.method} can't be read: ${checked.error.message}`);
+    else this.#refuse(open, client, `the client's answer to ${open.method} can't be read: ${checked.error.message}`);
   }
 
-  /** A client answered with an error. */
-  refused(requestId: string | number, reason: string): void {
-    const open = this.#find(requestId);
-    if (open !== undefined) this.#parts.threads.find(open.threadId)?.refuse(open.questionId, reason);
+  /** A client answered with an error: it can't, or won't, answer. */
+  refused(client: ServerClient, requestId: string | number, reason: string): void {
+    const open = this.#find(client, requestId);
+    if (open !== undefined) this.#refuse(open, client, reason);
+  }
+
+  /** The agent hears of a refusal when nobody is left who could answer instead. */
+  #refuse(open: OpenQuestion, client: ServerClient, reason: string): void {
+    open.asked.delete(client);
+    if (open.asked.size === 0) this.#parts.threads.find(open.threadId)?.refuse(open.questionId, reason);
   }
 
   /** The thread says that the question is settled: everybody hears of it. */
@@ -108,9 +128,10 @@ export class QuestionRouter {
     }
   }
 
-  #find(requestId: string | number): OpenQuestion | undefined {
+  #find(client: ServerClient, requestId: string | number): OpenQuestion | undefined {
     const open = typeof requestId === "number" ? this.#open.get(requestId) : undefined;
-    if (open === undefined) this.#parts.logger.debug({ requestId }, "an answer to nothing that was asked");
-    return open;
+    if (open?.asked.has(client) === true) return open;
+    this.#parts.logger.debug({ requestId, client: client.name }, "an answer to nothing that was asked");
+    return undefined;
   }
 }

@@ -6,7 +6,7 @@
  * Invariants
  *   N1  A status is told when it differs from the one told before, and a turn's end follows its status.
  *   N2  An item's completion follows its start, whether the agent announced it or not.
- *   N3  Of a thread that isn't loaded only one thing is told: that it no longer is.
+ *   N3  Of a thread that isn't loaded only one thing is told: that it no longer is. Not when the server stops.
  */
 import type { ManagerEvent, RuntimeObserver, Signal } from "../actors/index.ts";
 import type { Clock } from "../base/index.ts";
@@ -40,6 +40,7 @@ type UnloadReason = Extract<ManagerEvent, { readonly type: "thread_unloaded" }>[
 export class ThreadNotifier implements RuntimeObserver {
   readonly #parts: NotifierParts;
   readonly #told = new Map<string, Told>();
+  #isStopping = false;
 
   constructor(parts: NotifierParts) {
     this.#parts = parts;
@@ -63,6 +64,14 @@ export class ThreadNotifier implements RuntimeObserver {
     return this.#parts.channels.hasSubscribers(threadId);
   }
 
+  /**
+   * The server stops: that its threads are unloaded is not told any more. Clients hear how turns ended, then their
+   * connections end; who connects again finds the threads where they were.
+   */
+  stopping(): void {
+    this.#isStopping = true;
+  }
+
   /** Tells the status whether or not it is new: a thread that was resumed from its log. */
   announceStatus(threadId: string): void {
     const status = this.#parts.threads.find(threadId)?.status() ?? { type: "notLoaded" };
@@ -83,6 +92,7 @@ export class ThreadNotifier implements RuntimeObserver {
   #unloaded(threadId: string, reason: UnloadReason): void {
     this.#told.delete(threadId);
     this.#parts.rights.forget(threadId);
+    if (this.#isStopping) return;
     this.#tellStatus(threadId, { type: "notLoaded" });
     if (reason === "closed" || reason === "idle" || reason === "failed") {
       this.#tellAll(threadId, "thread/closed", { threadId });

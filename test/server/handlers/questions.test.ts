@@ -55,6 +55,25 @@ describe("a question", () => {
     expect(stranger.words().some((word) => word.startsWith("ASK"))).toBe(false);
   });
 
+  it("is answered by who can, when another client can't, and by nobody who wasn't asked", async () => {
+    const agent = asking();
+    const { connect } = await serve({ agent });
+    const client = await connect();
+    const second = await connect();
+    const stranger = await connect();
+    const threadId = await client.startThread();
+    await second.call("thread/resume", { threadId });
+    const turnId = await client.startTurn(threadId, "hi");
+    const asked = await client.asked(METHOD);
+    await second.asked(METHOD);
+    stranger.answer(asked.id, { decision: "accept" });
+    second.send(JSON.stringify({ id: asked.id, error: { code: -32_601, message: "not handled here" } }));
+    second.answer(asked.id, { decision: "accept" });
+    client.answer(asked.id, { decision: "decline" });
+    await client.turnEnd(turnId);
+    expect(agent.requests[0]?.answers).toEqual([{ decision: "decline" }]);
+  });
+
   it("is asked again of a client that comes later, under the same id", async () => {
     const agent = asking();
     const { connect } = await serve({ agent });
