@@ -1,9 +1,11 @@
 /**
- * `npm run conformance`: Skein and the real Codex on the same homes, both ways. Installs the peer into a
- * folder of its own under node_modules/.cache; where that can't be done it says SKIPPED and ends well.
+ * `npm run conformance`: Skein and the real Codex on the same homes, both ways; the app-server beside the peer's;
+ * and clients that others wrote, driving ours. Installs what others wrote into folders of their own under
+ * node_modules/.cache; where that can't be done it says SKIPPED and ends well.
  *
  *   --json      print the report as JSON
  *   --require   a run that was skipped ends with 1
+ *   --only PART   one part: "app-server", "clients", "torn tails", "Skein's home", "Codex's home"
  *   --update-fixtures   keeps the home that Codex wrote, and what it read there, under test/fixtures
  *
  * Exit codes: 0 all checks passed or differ as listed (or skipped), 1 something failed, 2 wrong option.
@@ -17,6 +19,7 @@ import { runConformance } from "../test/conformance/conformance-run.ts";
 const options = {
   json: { type: "boolean", default: false },
   require: { type: "boolean", default: false },
+  only: { type: "string" },
   "update-fixtures": { type: "boolean", default: false },
 } as const;
 
@@ -48,7 +51,12 @@ async function main(values: Options): Promise<number> {
   const { program } = install;
   say(`against codex ${CODEX_VERSION}: ${program}`);
   const fixture = values["update-fixtures"] ? { fixtureFolder: FIXTURE_FOLDER } : {};
-  const report = await runConformance({ program, note: say, ...fixture });
+  const report = await runConformance({
+    program,
+    note: say,
+    ...fixture,
+    ...(values.only === undefined ? {} : { only: values.only }),
+  });
   const text = values.json ? JSON.stringify(report.toJSON(), null, 2) : report.toText();
   process.stdout.write(`${text}\n`);
   return report.failed ? 1 : 0;

@@ -1,10 +1,12 @@
 /**
  * The whole run: a home of Skein and a home of Codex, each going back and forth between the two; the
- * `skein` command on a home of Codex; logs torn by a kill; and the client driving Codex. What goes wrong in one part is reported
- * and the others still run.
+ * `skein` command on a home of Codex; logs torn by a kill; the app-server beside the peer's transcripts; clients that
+ * others wrote driving ours, and ours driving Codex. What goes wrong in one part is reported and the others still run.
  */
+import { checkAppServer } from "./app-server/app-server-checks.ts";
 import { CheckReport } from "./check-report.ts";
 import { checkBothWays } from "./both-ways.ts";
+import { checkClients } from "./clients/client-checks.ts";
 import { CodexPeer, writeCodexConfig } from "./codex-peer.ts";
 import { writeCodexHome } from "./codex-written-home.ts";
 import { checkCommand } from "./command-check.ts";
@@ -22,6 +24,8 @@ export interface ConformanceOptions {
   readonly note: (line: string) => void;
   /** Where to keep the home that Codex wrote, as a fixture; absent: nowhere. */
   readonly fixtureFolder?: string;
+  /** The one part that runs; absent: all of them. */
+  readonly only?: string;
 }
 
 /** Runs everything and gives the report. Leaves no process and no file behind. */
@@ -32,10 +36,15 @@ export async function runConformance(options: ConformanceOptions): Promise<Check
     "Skein's home": () => checkSkeinHome(lab),
     "Codex's home": () => checkCodexHome(lab, options.fixtureFolder),
     "torn tails": () => checkTornTails(lab),
+    "app-server": () => checkAppServer(lab),
+    clients: () => checkClients(lab),
     "skein/client with Codex": () => checkClient(lab),
   };
   try {
+    const { only } = options;
+    if (only !== undefined && parts[only] === undefined) throw new Error(`no part is called ${only}`);
     for (const [part, run] of Object.entries(parts)) {
+      if (only !== undefined && part !== only) continue;
       lab.note(part);
       await report.attempt({ part, thread: "(all)", claim: "it runs to its end" }, run);
     }

@@ -37,11 +37,18 @@ export interface Stretch {
   readonly received: readonly Message[];
 }
 
+/** A message that was received. */
+export interface Exchanged {
+  readonly message: Message;
+  /** The method that an answer answers; null for what answers nothing. */
+  readonly request: string | null;
+}
+
 /** What a run gave. */
 export interface ScriptRun {
   readonly transcript: readonly TranscriptEntry[];
   /** Everything that was received, as it came, in order. */
-  readonly received: readonly Message[];
+  readonly exchanged: readonly Exchanged[];
   /** What the last process wrote to its standard error. */
   readonly stderr: string;
 }
@@ -66,6 +73,8 @@ class ScriptRunner {
   readonly #normaliser: TranscriptNormaliser;
   readonly #transcript: TranscriptEntry[] = [];
   readonly #received: Message[] = [];
+  readonly #exchanged: Exchanged[] = [];
+  readonly #methods = new Map<unknown, unknown>();
   readonly #values: Record<string, unknown>;
   readonly #open = new Map<string, Promise<Message>>();
   #process: AppServerProcess;
@@ -106,17 +115,20 @@ class ScriptRunner {
   }
 
   result(): ScriptRun {
-    return { transcript: this.#transcript, received: this.#received, stderr: this.#process.stderr };
+    return { transcript: this.#transcript, exchanged: this.#exchanged, stderr: this.#process.stderr };
   }
 
   #start(): AppServerProcess {
     return new AppServerProcess(this.#options.command, {
       sent: (message) => {
         this.#sent += 1;
+        this.#methods.set(message?.["id"], message?.["method"]);
         this.#tell({ kind: "sent", message });
       },
       received: (message) => {
         this.#received.push(message);
+        const method = message["method"] === undefined ? this.#methods.get(message["id"]) : undefined;
+        this.#exchanged.push({ message, request: typeof method === "string" ? method : null });
         this.#tell({ kind: "received", message });
       },
     });

@@ -1,0 +1,7 @@
+/** The listed differences as the lines of a table in docs/CODEX.md. */
+import type { ListedDifference } from "./transcript-comparison.ts";
+
+/** One line each, in the order of the list. */
+export function differenceRows(listed: readonly ListedDifference[]): readonly string[] {
+  return listed.map(({ id, reason }) => `| ${id} | ${reason.replaceAll("|", "\\|")} |`);
+}
