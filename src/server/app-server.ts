@@ -42,6 +42,7 @@ export class AppServer implements SessionHost {
   readonly load = new RequestLoad(SERVER_LIMITS.requestsMax);
   readonly #sessions = new Set<ClientSession>();
   readonly #stopObserving: (() => void)[] = [];
+  #draining: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
 
   constructor(options: AppServerOptions) {
@@ -89,8 +90,13 @@ export class AppServer implements SessionHost {
     await this.#closing;
   }
 
-  /** Takes no more requests, and resolves when those under way are done, or after the drain time. */
+  /** Takes no more requests, and resolves when those under way are done, or after the drain time. Idempotent. */
   async drain(): Promise<void> {
+    this.#draining ??= this.#drain();
+    await this.#draining;
+  }
+
+  async #drain(): Promise<void> {
     await withinTime(this.load.close(), this.context.clock, SERVER_LIMITS.drainMs);
     this.context.notifier.stopping();
   }
@@ -98,9 +104,10 @@ export class AppServer implements SessionHost {
   async #close(reason: string): Promise<void> {
     await this.drain();
     await this.context.subscriptions.close();
+    // Before the connections: clients hear how the turns of ephemeral threads ended.
+    await this.context.threads.close();
     for (const session of this.#sessions) session.close(reason);
     for (const stop of this.#stopObserving) stop();
-    await this.context.threads.close();
   }
 
   #createContext(options: AppServerOptions): ServerContext {

@@ -123,6 +123,21 @@ describe("a client", () => {
 });
 
 describe("a server that stops", () => {
+  it("tells how turns ended, and nothing of threads that are only unloaded", async () => {
+    const { connect, server, runtime } = await serve({ kind: "local", agent: [[{ untilAborted: true }]] });
+    const client = await connect();
+    await client.startThread();
+    const threadId = await client.startThread();
+    await client.startTurn(threadId, "hi");
+    await client.told("item/completed");
+    const from = client.messages.length;
+    await server.drain();
+    await runtime.close();
+    await server.close("bye");
+    expect(client.words(from)).toEqual(["status idle", "turn/completed interrupted"]);
+    expect(client.closedReason).toBe("bye");
+  });
+
   it("answers what was asked before, takes nothing more, and closes its clients", async () => {
     const { connect, server } = await serve({ kind: "local" });
     const client = await connect();
