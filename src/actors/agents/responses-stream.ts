@@ -28,6 +28,9 @@ export interface RetryPolicy {
   readonly idleTimeoutMs: number;
 }
 
+/** Milliseconds that a stream has to end behind the whole answer. */
+const READ_OUT_MS_MAX = 1_000;
+
 /** What a try needs. */
 export interface StreamSource {
   readonly client: OpenAI;
@@ -90,13 +93,15 @@ async function* tryOnce(
   const watch = (): ReturnType<Clock["setTimer"]> =>
     clock.setTimer(retry.idleTimeoutMs, () => idle.abort(new Error("the stream went silent")));
   let timer = watch();
+  let events: AsyncIterator<Responses.ResponseStreamEvent> | undefined;
   try {
     const signal = AbortSignal.any([source.signal, idle.signal]);
     const stream = await source.client.responses.create(body, { signal });
-    for await (const event of stream) {
+    events = stream[Symbol.asyncIterator]();
+    for (let step = await events.next(); step.done !== true; step = await events.next()) {
       timer.cancel();
       timer = watch();
-      const shown = takeEvent(event, collected);
+      const shown = takeEvent(step.value, collected);
       if (shown !== undefined) yield shown;
       if (collected.isComplete) return undefined;
     }
@@ -105,6 +110,8 @@ async function* tryOnce(
     if (!idle.signal.aborted) return toAgentFault(error);
   } finally {
     timer.cancel();
+    if (collected.isComplete) void readOut(events, clock, () => idle.abort(new Error("the answer was whole")));
+    else await events?.return?.();
   }
   const reason = idle.signal.aborted
     ? `no event came for ${retry.idleTimeoutMs} ms`
@@ -113,6 +120,21 @@ async function* tryOnce(
     retryable: true,
     data: { status: null, idleTimeoutMs: idle.signal.aborted ? retry.idleTimeoutMs : null },
   });
+}
+
+/**
+ * Reads what comes behind a whole answer, which is its end: the connection is used again then, and one that is
+ * left before is closed, at a new handshake for the next request. A server that goes on is left all the same.
+ */
+async function readOut(events: AsyncIterator<unknown> | undefined, clock: Clock, leave: () => void): Promise<void> {
+  const timer = clock.setTimer(READ_OUT_MS_MAX, leave);
+  try {
+    while ((await events?.next())?.done === false);
+  } catch {
+    // The answer is whole: what breaks behind it is nobody's.
+  } finally {
+    timer.cancel();
+  }
 }
 
 /** Milliseconds to wait before the next try; undefined when there is none. */
