@@ -69,11 +69,16 @@ function asker(options: ResponsesAgentOptions = {}): () => Promise<readonly stri
   };
 }
 
-it("connections serve one request after the other", async () => {
+it("connections whose stream ends behind the answer serve further requests", async () => {
+  leavesOpen = true;
   const ask = asker();
-  for (let n = 0; n < 8; n += 1) expect(await ask()).toEqual(["item"]);
+  const requests = 10;
+  for (let n = 0; n < requests; n += 1) {
+    expect(await ask()).toEqual(["item"]);
+    open.at(-1)?.end();
+  }
   // A request may begin while the end of the one before is still being read.
-  expect(connections).toBeLessThanOrEqual(2);
+  expect(connections).toBeLessThanOrEqual(requests / 2);
 });
 
 it("an answer is there when it is whole, and a stream that goes on behind it is left in the end", async () => {
