@@ -48,7 +48,7 @@ function sizesOf(values: { readonly turns?: string; readonly kills?: string; rea
   const ours = Number(values.turns ?? (quick ? 10 : 40));
   return {
     threads: quick ? [8] : [1, 8, 32],
-    turnsEach: (server, threads) => (server === "skein" ? ours : Math.max(3, Math.ceil(24 / threads))),
+    turnsEach: (server, threads) => (server === "skein" ? ours : Math.max(5, Math.ceil((quick ? 24 : 64) / threads))),
     starts: quick ? 3 : 12,
     loadedThreads: quick ? 100 : 1_000,
     kills: Number(values.kills ?? (quick ? 2 : 20)),
