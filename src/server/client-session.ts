@@ -198,11 +198,20 @@ export class ClientSession implements ConnectionHandler, ServerClient {
     try {
       const answer: Answer<RequestResult<Method>> = await handlers[method](params, call);
       this.send(encodeResult(id, answer.result));
-      answer.after?.();
+      this.#follow(answer, method);
     } catch (error) {
       this.#refuse(id, this.#errorBody(error, { method, params }));
     } finally {
       await call.finish();
+    }
+  }
+
+  /** What follows an answer. It was given, so what goes wrong here is only logged. */
+  #follow({ after }: Answer<unknown>, method: string): void {
+    try {
+      after?.();
+    } catch (error) {
+      this.#server.context.logger.error({ error, method, client: this.name }, "what follows an answer failed");
     }
   }
 

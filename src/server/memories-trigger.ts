@@ -3,7 +3,7 @@
  * turn of a root thread that is kept. Whoever makes them hangs a function in here; by default nothing happens.
  */
 
-/** Told once a thread, when its first turn in this process begins. Must neither throw nor take long. */
+/** Told once a thread, when its first turn since it was loaded begins. Must neither throw nor take long. */
 export interface MemoriesTrigger {
   rootTurnStarted(thread: { readonly threadId: string; readonly cwd: string }): void;
 }

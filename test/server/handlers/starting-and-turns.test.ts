@@ -191,6 +191,32 @@ describe("a turn", () => {
   });
 });
 
+describe("memories", () => {
+  it("are triggered by the first turn of each root thread that is kept, and can't spoil an answer", async () => {
+    const told: string[] = [];
+    const memories = {
+      rootTurnStarted: ({ threadId }: { readonly threadId: string }): void => {
+        told.push(threadId);
+        throw new Error("out of memories");
+      },
+    };
+    const { connect, runtime } = await serve({ memories });
+    const client = await connect();
+    const threadId = await client.startThread();
+    await client.runTurn(threadId, "one");
+    await client.runTurn(threadId, "two");
+    const { thread } = await client.call("thread/start", { ephemeral: true });
+    await client.runTurn(thread.id, "one");
+    const spawned = await runtime.startThread({ source: { subagent: "review" } });
+    await spawned.materialize();
+    await client.call("thread/resume", { threadId: spawned.id });
+    await client.runTurn(spawned.id, "one");
+    expect(told).toEqual([threadId]);
+    const answers = client.messages.filter(({ method }) => method === undefined).map(({ id }) => id);
+    expect(new Set(answers).size).toBe(answers.length);
+  });
+});
+
 describe("thread/compact/start", () => {
   it("answers at once and compacts in a turn of its own, which takes the place of one that runs", async () => {
     const { connect } = await serve({ agent: [[{ untilAborted: true }], [{ say: "Summary." }]] });
