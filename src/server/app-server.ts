@@ -104,10 +104,13 @@ export class AppServer implements SessionHost {
   async #close(reason: string): Promise<void> {
     await this.drain();
     await this.context.subscriptions.close();
-    // Before the connections: clients hear how the turns of ephemeral threads ended.
-    await this.context.threads.close();
-    for (const session of this.#sessions) session.close(reason);
-    for (const stop of this.#stopObserving) stop();
+    try {
+      // Before the connections: clients hear how the turns of ephemeral threads ended.
+      await this.context.threads.close();
+    } finally {
+      for (const session of this.#sessions) session.close(reason);
+      for (const stop of this.#stopObserving) stop();
+    }
   }
 
   #createContext(options: AppServerOptions): ServerContext {

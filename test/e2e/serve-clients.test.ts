@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { ensureBuilt } from "../../scripts/build.ts";
 import { projectRoot } from "../../scripts/source-files.ts";
@@ -13,6 +13,8 @@ import { connectTo, runTurn, type ServeProcess, startServe, until, type WireClie
 import { makeWorkplace, type SkeinWorkplace } from "./skein-workplace.ts";
 
 const MIB = 1024 * 1024;
+
+vi.setConfig({ testTimeout: 60_000 });
 
 let place: SkeinWorkplace;
 beforeAll(async () => {

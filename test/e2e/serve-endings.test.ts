@@ -4,11 +4,11 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { ensureBuilt } from "../../scripts/build.ts";
 import { projectRoot } from "../../scripts/source-files.ts";
@@ -23,7 +23,9 @@ import {
   until,
   type WireClient,
 } from "./serve-harness.ts";
-import { makeWorkplace, type SkeinWorkplace, type ThreadAnswer } from "./skein-workplace.ts";
+import { makeWorkplace, type SkeinWorkplace } from "./skein-workplace.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 let place: SkeinWorkplace;
 let model: GatedModel;
@@ -44,26 +46,30 @@ function newHome(): string {
 }
 
 /** Begins a turn that does not end by itself. */
-async function beginTurn(client: WireClient): Promise<string> {
+async function beginTurn(client: WireClient): Promise<BegunTurn> {
   await client.initialize();
   const { thread } = await client.call("thread/start");
   const input = [{ type: "text", text: "does it end", text_elements: [] }];
   await client.call("turn/start", { threadId: thread.id, input });
   await client.hear("turn/started", thread.id);
-  return thread.id;
+  return { threadId: thread.id, path: thread.path ?? "" };
 }
 
-/** What is stored of the thread's turns, read by another process. */
-async function storedTurns(home: string, threadId: string): Promise<unknown> {
-  const { thread } = await place.json<ThreadAnswer>(["show", threadId, "--home", home]);
-  return thread.turns.map(({ status }) => status);
+interface BegunTurn {
+  readonly threadId: string;
+  /** Of its rollout. */
+  readonly path: string;
 }
 
-interface Running {
+/** How the rollout says that its turns ended. */
+function recordedEnds(path: string): readonly string[] {
+  const ends = readFileSync(path, "utf8").matchAll(/"type":"(task_complete|turn_aborted)"/g);
+  return Array.from(ends, ([, type = ""]) => type);
+}
+
+interface Running extends BegunTurn {
   readonly server: ServeProcess;
   readonly client: WireClient;
-  readonly threadId: string;
-  readonly home: string;
 }
 
 async function serveRunningTurn(options: Partial<ServeOptions> = {}): Promise<Running> {
@@ -75,46 +81,58 @@ async function serveRunningTurn(options: Partial<ServeOptions> = {}): Promise<Ru
   });
   const [address = ""] = await server.addresses();
   const client = await connectTo(address);
-  return { server, client, home, threadId: await beginTurn(client) };
+  return { server, client, ...(await beginTurn(client)) };
 }
 
 describe("being told to stop", () => {
   it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
     "by %s: the turn is interrupted and recorded, its client hears that and then why it is closed",
     async (signal) => {
-      const { server, client, home, threadId } = await serveRunningTurn();
+      const { server, client, threadId, path } = await serveRunningTurn();
       expect(await server.stop(signal)).toBe(0);
       expect(await client.closed).toBe("1001 the server is stopping");
       expect(client.heard("turn/completed")).toMatchObject([{ threadId, turn: { status: "interrupted" } }]);
-      expect(await storedTurns(home, threadId)).toEqual(["interrupted"]);
+      expect(recordedEnds(path)).toEqual(["turn_aborted"]);
     },
   );
 
+  it("also ends the turns of ephemeral threads, and their clients hear that", async () => {
+    const { server, client } = await serveRunningTurn();
+    const { thread } = await client.call("thread/start", { ephemeral: true });
+    await client.call("turn/start", { threadId: thread.id, input: [{ type: "text", text: "x", text_elements: [] }] });
+    await client.hear("turn/started", thread.id);
+    expect(await server.stop()).toBe(0);
+    expect((await client.hear("turn/completed", thread.id)).turn.status).toBe("interrupted");
+  });
+
   it("by one Ctrl-C that comes several times at once, as it does through npm, is being told once", async () => {
-    const { server, home, threadId } = await serveRunningTurn();
+    const { server, path } = await serveRunningTurn();
     for (let copy = 0; copy < 3; copy += 1) server.child.kill("SIGINT");
     expect(await server.ended).toBe(0);
-    expect(await storedTurns(home, threadId)).toEqual(["interrupted"]);
+    expect(recordedEnds(path)).toEqual(["turn_aborted"]);
   });
 
   it("a second Ctrl-C ends it at once, and what was recorded is there", async () => {
     // A client that takes nothing keeps it from ending sooner: it has some seconds for what waits for it.
-    const { server, client, home, threadId } = await serveRunningTurn();
+    const { server, client, path } = await serveRunningTurn();
     client.pause();
     const ask = JSON.stringify({ id: 1, method: "model/list", params: {} });
     for (let asked = 0; asked < 900; asked += 1) client.sendText(ask);
     server.child.kill("SIGINT");
+    await until(
+      () => recordedEnds(path).length > 0,
+      () => "the turn is recorded as interrupted",
+    );
     const again = setInterval(() => server.child.kill("SIGINT"), 100);
     onTestFinished(() => clearInterval(again));
     expect(await server.ended).toBe("SIGINT");
-    expect(await storedTurns(home, threadId)).toHaveLength(1);
+    expect(recordedEnds(path)).toEqual(["turn_aborted"]);
   });
 });
 
 describe("under npm start", () => {
   const BOOTSTRAP = [
     join(projectRoot, "scripts/bootstrap.mjs"),
-    "--build",
     "--default",
     "SKEIN_LISTEN=ws://127.0.0.1:0",
     "--every-signal",
@@ -127,7 +145,7 @@ describe("under npm start", () => {
     const server = startServe(["--json", "--home", home], options);
     const [address = ""] = await server.addresses();
     const client = await connectTo(address);
-    return { server, client, home, threadId: await beginTurn(client) };
+    return { server, client, ...(await beginTurn(client)) };
   }
 
   it.each([
@@ -135,11 +153,11 @@ describe("under npm start", () => {
     ["a signal to the first process alone", (pid: number) => process.kill(pid, "SIGINT")],
     ["SIGTERM to the first process alone", (pid: number) => process.kill(pid, "SIGTERM")],
   ])("%s stops it as if there were one process", async (_title, kill) => {
-    const { server, client, home, threadId } = await serveUnderBootstrap();
+    const { server, client, path } = await serveUnderBootstrap();
     kill(server.pid);
     expect(await server.ended).toBe(0);
     expect(await client.closed).toBe("1001 the server is stopping");
-    expect(await storedTurns(home, threadId)).toEqual(["interrupted"]);
+    expect(recordedEnds(path)).toEqual(["turn_aborted"]);
   });
 });
 
@@ -148,34 +166,34 @@ describe("standard input", () => {
     const home = newHome();
     const server = startServe(["--home", home], { cwd: place.cwd, env: model.env });
     const client = clientOfProcess(server);
-    return { server, client, home, threadId: await beginTurn(client) };
+    return { server, client, ...(await beginTurn(client)) };
   }
 
   it("its end stops the server: the running turn is interrupted, recorded and told", async () => {
-    const { server, client, home, threadId } = await serveParent();
+    const { server, client, threadId, path } = await serveParent();
     server.child.stdin?.end();
     expect(await server.ended).toBe(0);
     expect((await client.hear("turn/completed", threadId)).turn).toMatchObject({ status: "interrupted" });
-    expect(await storedTurns(home, threadId)).toEqual(["interrupted"]);
+    expect(recordedEnds(path)).toEqual(["turn_aborted"]);
     expect(server.said.stderr).toBe("");
   });
 
   it("a parent whose both ends break off stops it the same way, and no write to nobody crashes it", async () => {
-    const { server, home, threadId } = await serveParent();
+    const { server, path } = await serveParent();
     server.child.stdout?.destroy();
     server.child.stdin?.destroy();
     expect(await server.ended).toBe(0);
-    expect(await storedTurns(home, threadId)).toEqual(["interrupted"]);
+    expect(recordedEnds(path)).toEqual(["turn_aborted"]);
     expect(server.said.stderr).toBe("");
   });
 
   it("a parent that reads nothing any more does not keep it from stopping", async () => {
-    const { server, client, home, threadId } = await serveParent();
+    const { server, client, threadId, path } = await serveParent();
     client.pause();
     const ask = JSON.stringify({ id: "r", method: "thread/read", params: { threadId, includeTurns: true } });
     for (let asked = 0; asked < 900; asked += 1) client.sendText(ask);
     expect(await server.stop("SIGTERM")).toBe(0);
-    expect(await storedTurns(home, threadId)).toEqual(["interrupted"]);
+    expect(recordedEnds(path)).toEqual(["turn_aborted"]);
   });
 
   it("a parent that is killed stops it too", async () => {
@@ -189,7 +207,8 @@ describe("standard input", () => {
         rest += bytes;
         const thread = /"id":2,"result":\\{"thread":\\{"id":"([^"]+)"/.exec(rest);
         if (thread && !rest.sent) { send({ id: 3, method: "turn/start", params: { threadId: thread[1], input: [{ type: "text", text: "x" }] } }); }
-        if (rest.includes("turn/started")) console.log(child.pid, thread[1]);
+        const path = /"path":"([^"]+)"/.exec(rest);
+        if (rest.includes("turn/started")) console.log(child.pid, path[1]);
       });
       send({ id: 1, method: "initialize", params: { clientInfo: { name: "p", version: "1" } } });
       send({ id: 2, method: "thread/start", params: {} });
@@ -201,13 +220,13 @@ describe("standard input", () => {
     });
     onTestFinished(() => void parent.kill("SIGKILL"));
     const [line] = (await once(parent.stdout, "data")) as [Buffer];
-    const [, pid, threadId = ""] = /^(\d+) (\S+)/.exec(line.toString()) ?? [];
+    const [, pid, path = ""] = /^(\d+) (\S+)/.exec(line.toString()) ?? [];
     parent.kill("SIGKILL");
     await until(
       () => !isAlive(Number(pid)),
       () => "the server ends",
     );
-    expect(await storedTurns(home, threadId)).toEqual(["interrupted"]);
+    expect(recordedEnds(path)).toEqual(["turn_aborted"]);
   });
 
   it("that is empty from the start is said to be, for that is a service which was meant to have a port", async () => {

@@ -7,7 +7,7 @@ import { connect } from "node:net";
 import { join } from "node:path";
 
 import fc from "fast-check";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 
 import { ensureBuilt } from "../../scripts/build.ts";
@@ -25,6 +25,8 @@ const METHODS = [
   "thread/read",
   "thread/fork",
 ];
+
+vi.setConfig({ testTimeout: 60_000 });
 
 let place: SkeinWorkplace;
 beforeAll(async () => {

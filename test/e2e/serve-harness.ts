@@ -21,7 +21,7 @@ import type {
 } from "../../src/server/protocol/index.ts";
 import { skeinEnvironment } from "../support/skein-process.ts";
 
-const WAIT_MS_MAX = 20_000;
+const WAIT_MS_MAX = 50_000;
 const LAUNCHER = join(projectRoot, "bin", "skein.mjs");
 
 /** A message of the protocol, as a test looks at it. */

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { ensureBuilt } from "../../scripts/build.ts";
 import { projectRoot } from "../../scripts/source-files.ts";
@@ -18,6 +18,8 @@ import {
   type WireClient,
 } from "./serve-harness.ts";
 import { makeWorkplace, type SkeinWorkplace } from "./skein-workplace.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 let place: SkeinWorkplace;
 let codex: SkeinWorkplace;
