@@ -16,6 +16,7 @@ export class ServerThreads {
   /** Kept threads that are being copied to be forked as ephemeral ones, one after the other for each. */
   readonly copies = new ThreadQueues();
   readonly #openEphemeral: OpenEphemeral;
+  readonly #begun = new WeakSet<RuntimeThread>();
   #opening: Promise<Runtime> | null = null;
   #ephemeral: Runtime | null = null;
 
@@ -50,6 +51,13 @@ export class ServerThreads {
     const thread = this.find(threadId);
     if (thread !== undefined) return thread;
     throw rejection("thread_not_loaded", `thread ${threadId} is not loaded: resume it first`, { threadId });
+  }
+
+  /** Whether no turn of it was begun here since it was loaded. From now on one was. */
+  beginsFirstTurn(thread: RuntimeThread): boolean {
+    if (this.#begun.has(thread)) return false;
+    this.#begun.add(thread);
+    return true;
   }
 
   /** Ids of all loaded threads, ascending. */

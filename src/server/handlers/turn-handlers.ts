@@ -123,12 +123,8 @@ function steerRefusal(error: unknown): unknown {
   return invalidRequest(message, { message, codexErrorInfo, additionalDetails: null });
 }
 
-/** Loaded threads whose first turn was told. */
-const toldToMemories = new WeakSet<RuntimeThread>();
-
 function tellMemories(thread: RuntimeThread, { server }: RequestCall): void {
-  if (server.threads.isEphemeral(thread.id) || toldToMemories.has(thread)) return;
-  toldToMemories.add(thread);
+  if (server.threads.isEphemeral(thread.id) || !server.threads.beginsFirstTurn(thread)) return;
   const { source, cwd } = thread.summary();
   const isRoot =
     typeof source === "string" || (typeof source === "object" && source !== null && !("subAgent" in source));
