@@ -85,6 +85,19 @@ describe("thread/archive", () => {
     expect((await client.call("thread/loaded/list")).data).toEqual([stranger]);
   });
 
+  it("takes along what another process wrote meanwhile", async () => {
+    const fixture = await serve({ kind: "indexed" });
+    const client = await fixture.connect();
+    const threadId = await client.startThread();
+    await client.runTurn(threadId, "hi");
+    const elsewhere = await serve({ kind: "local", home: fixture.home });
+    const child = await spawn(elsewhere, threadId);
+    await elsewhere.stop();
+    await client.call("thread/archive", { threadId });
+    const archived = await client.call("thread/list", { archived: true, sourceKinds: ["vscode", "subAgent"] });
+    expect(archived.data.map(({ id }) => id)).toEqual([child, threadId]);
+  });
+
   it("of what has no record, or is ephemeral, is refused", async () => {
     const { connect } = await serve({ kind: "local" });
     const client = await connect();
