@@ -3,12 +3,14 @@
  * every message passes here; params and results are looked at later, by their schemas.
  *
  * What is no request, notification or answer is null and is dropped in silence, as the peer does: bad JSON, a
- * batch, a method that is no text, an id that is null, a float or a boolean. There is no "parse error" answer.
+ * batch, a method that is no text, an id that is null, a float or a boolean, nesting that no reader takes. There is
+ * no "parse error" answer.
  *
  * Ids are texts or 64-bit integers. JSON's numbers lose digits beyond 2^53, so such an id is kept as a bigint,
  * read from the digits themselves, and an answer carries exactly the digits that were sent. `1.0` is taken for 1.
  */
 import type { Json, JsonObject } from "../../events/index.ts";
+import { isNestedTooDeep } from "./message-depth.ts";
 import type {
   NotificationMethod,
   NotificationParams,
@@ -50,6 +52,7 @@ export function parseEnvelope(text: string): Envelope | null {
 }
 
 function parseObject(text: string): JsonObject | null {
+  if (isNestedTooDeep(text)) return null;
   let value: unknown;
   try {
     value = JSON.parse(text);

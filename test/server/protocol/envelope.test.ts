@@ -55,6 +55,28 @@ describe("a message", () => {
     expect(parseEnvelope(text)).toEqual(envelope);
   });
 
+  test.each([
+    ["a request", (deep: string) => `{"id":1,"method":"m","params":${deep}}`],
+    [
+      "a request with an id of 64 bits",
+      (deep: string) => `{"id":9007199254740993,"method":"m","params":{"x":${deep}}}`,
+    ],
+    ["an answer", (deep: string) => `{"id":0,"result":${deep}}`],
+    ["a refusal", (deep: string) => `{"id":0,"error":{"code":1,"message":"x","data":${deep}}}`],
+  ])("that is %s, and nested deeper than anybody reads, is dropped in silence", (_, around) => {
+    expect(parseEnvelope(around(`${"[".repeat(100_000)}${"]".repeat(100_000)}`))).toBeNull();
+    expect(parseEnvelope(around(`${'{"a":'.repeat(300)}1${"}".repeat(300)}`))).toBeNull();
+    expect(parseEnvelope(around(`${"[".repeat(250)}${"]".repeat(250)}`))).not.toBeNull();
+  });
+
+  test("may hold any number of brackets in its texts and beside each other", () => {
+    const params = {
+      texts: ["[".repeat(1_000), `\\"${"{".repeat(1_000)}`, "\\"],
+      lists: Array.from({ length: 1_000 }, () => []),
+    };
+    expect(parseEnvelope(JSON.stringify({ id: 1, method: "m", params }))).toMatchObject({ params });
+  });
+
   test("has an id of 64 bits whose digits all come back, in nested places and doubles too", () => {
     const inner = '"params":{"id":1234567890123456789,"list":[{"id":2}]}';
     const first = parseEnvelope(`{"id":9007199254740993,"method":"m",${inner}}`);
