@@ -107,3 +107,17 @@ describe("odd params", () => {
     });
   });
 });
+
+test("a list of a million wrong members is refused for its first, and none of the others is looked at", () => {
+  const looked: number[] = [];
+  const input = Array.from({ length: 1_000_000 }, () => 1);
+  const params = { threadId: "t", input: new Proxy(input, { get: (list, name) => note(looked, list, name) }) };
+  expect(refusalOf("turn/start", params)).toBe("invalid type: integer `1`, expected internally tagged enum UserInput");
+  expect(new Set(looked)).toEqual(new Set([0]));
+});
+
+/** Reads a member of a list, and notes which. */
+function note(looked: number[], list: readonly number[], name: string | symbol): unknown {
+  if (typeof name === "string" && /^\d+$/.test(name)) looked.push(Number(name));
+  return Reflect.get(list, name);
+}
