@@ -65,6 +65,8 @@ export class EventSubscriptions {
   readonly #options: EventSubscriptionsOptions;
   readonly #checkpoints: CheckpointStore;
   readonly #clients = new Map<FeedClient, ClientFeeds>();
+  /** Clients that are gone; requests of theirs may still wait behind others. */
+  readonly #left = new WeakSet<FeedClient>();
   readonly #threads = new Map<string, Set<EventSubscription>>();
   /** Who has a checkpoint now, by `keyText`. */
   readonly #holders = new Map<string, EventSubscription>();
@@ -139,8 +141,9 @@ export class EventSubscriptions {
     await this.#checkpoints.delete(key);
   }
 
-  /** A client is gone. */
+  /** A client is gone, and makes no subscription any more. */
   leave(client: FeedClient): void {
+    this.#left.add(client);
     for (const { subscription } of this.#entriesOf(client)) subscription.stop();
   }
 
@@ -159,6 +162,7 @@ export class EventSubscriptions {
   }
 
   #add({ client, runtime, threadId, params }: SubscribeCall, key: CheckpointKey | null): EventSubscription {
+    if (this.#left.has(client)) throw invalidRequest("this client left: there is nobody to tell events");
     if (!client.wants("thread/events/records")) {
       throw invalidRequest("this client does not want thread/events/records, which is what a subscription tells");
     }

@@ -152,3 +152,21 @@ describe("a server that stops", () => {
     expect((await connect({ initialize: false })).closedReason).toBe("the server is stopping");
   });
 });
+
+describe("a client that left", () => {
+  it("makes no subscription with a request that waited behind others", async () => {
+    const { connect, server } = await serve();
+    const client = await connect();
+    const threadId = await client.startThread();
+    await client.runTurn(threadId, "one");
+    const requests = Array.from({ length: 5 }, (_, index) => [
+      { id: `read ${index}`, method: "thread/read", params: { threadId } },
+      { id: `follow ${index}`, method: "thread/events/subscribe", params: { threadId, checkpoint: "mine" } },
+    ]).flat();
+    for (const request of requests) client.send(JSON.stringify(request));
+    client.disconnect();
+    await (await connect()).call("thread/read", { threadId });
+    await server.drain();
+    expect(server.context.subscriptions.size).toBe(0);
+  });
+});
