@@ -57,7 +57,7 @@ async function leave(kind: string, { server }: Served): Promise<number | string>
   return await server.ended;
 }
 
-describe.concurrent.each(["stdio", "unix", "ws"])("over %s", (kind) => {
+describe.each(["stdio", "unix", "ws"])("over %s", (kind) => {
   it("threads are started, listed, searched, and go on after a restart", async () => {
     const first = await serve(kind);
     const early = await first.client.ask("thread/list", {});
