@@ -33,6 +33,7 @@ export function createAppServer(options: AppServerOptions): AppServer {
   return new AppServer(options);
 }
 
+/** An app-server over one runtime: takes clients' connections until it is closed. */
 export class AppServer implements SessionHost {
   /** @internal */
   readonly context: ServerContext;
