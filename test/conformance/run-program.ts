@@ -1,4 +1,7 @@
-/** Runs a program to its end in a bounded time, and gives what it said; a failure is no exception here. */
+/**
+ * Runs a program to its end in a bounded time, and gives what it said. A failure is no exception here: whether it is
+ * one is for who asked to say.
+ */
 import { execFile } from "node:child_process";
 
 /** How it ended. */

@@ -1,4 +1,7 @@
-/** What the lists of differences are written with: parts of messages, by their paths. */
+/**
+ * What the lists of differences are written with: parts of messages by their paths, texts without the names of ids,
+ * and the few questions that many of the lists ask.
+ */
 import type { MessageDifference } from "./transcript-comparison.ts";
 
 /** The member at a dotted path; undefined when there is none. */

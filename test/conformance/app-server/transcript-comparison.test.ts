@@ -1,3 +1,7 @@
+/**
+ * The comparison finds what it is there to find: each test plants one difference in a recorded transcript, and it is
+ * the one that is told. Without one it tells none.
+ */
 import { describe, expect, it } from "vitest";
 
 import { readRecorded } from "./scenario-lab.ts";

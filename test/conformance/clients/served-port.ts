@@ -1,4 +1,7 @@
-/** `skein serve` on a WebSocket port of its own choice, while a visit lasts. */
+/**
+ * `skein serve` on a WebSocket port of its own choice, while a visit lasts. It says as JSON where it listens, and is
+ * ended by SIGTERM, as a person or a service would.
+ */
 import { spawn } from "node:child_process";
 
 import { systemClock } from "../../../src/base/index.ts";
