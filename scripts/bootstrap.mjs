@@ -7,7 +7,7 @@
 //
 // `--default` sets an environment variable for the program where the caller set none. `--every-signal` is for a
 // program that takes several Ctrl-C at once for one: they are passed on also where a terminal may have sent them.
-// Ctrl-C and exit codes pass through. What it does itself is said on stderr in one line each, and nothing else.
+// Ctrl-C, the end of npm, and exit codes pass through. What it does itself is said on stderr in one line each, and nothing else.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { constants } from "node:os";
@@ -77,9 +77,15 @@ function run(args, onExit) {
   // A terminal sends Ctrl-C to the child as well; forwarding it would make one Ctrl-C count twice.
   const isOnTerminal = Boolean(process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY);
   const forward = (signal) => (signal === "SIGINT" && isOnTerminal && !passesEverySignal ? true : child.kill(signal));
+  // npm sends SIGTERM to the shell between us and dies with it: nobody tells us but that our parent is another one.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid !== parent && process.env.npm_lifecycle_event) child.kill("SIGTERM");
+  }, 500);
   const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
   for (const signal of signals) process.on(signal, forward);
   child.on("exit", (code, signal) => {
+    clearInterval(watch);
     for (const name of signals) process.removeListener(name, forward);
     onExit(signal ? 128 + constants.signals[signal] : code);
   });

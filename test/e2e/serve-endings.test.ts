@@ -161,6 +161,27 @@ describe("under npm start", () => {
   });
 });
 
+it("under npm start, the end of npm and of its shell stops it", async () => {
+  const home = newHome();
+  // Two commands, so that no shell replaces itself by the first; npm starts scripts this way.
+  const script = '"$0" "$@"; exit $?';
+  const bootstrap = [join(projectRoot, "scripts/bootstrap.mjs"), "--every-signal", "bin/skein.mjs", "serve"];
+  const args = ["--json", "--home", home, "--listen", "ws://127.0.0.1:0"];
+  const shell = spawn("sh", ["-c", script, process.execPath, ...bootstrap, ...args], {
+    cwd: place.cwd,
+    env: skeinEnvironment({ ...model.env, npm_lifecycle_event: "start" }),
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  onTestFinished(() => void shell.kill("SIGKILL"));
+  const [line] = (await once(shell.stdout, "data")) as [Buffer];
+  const [address = ""] = (JSON.parse(line.toString()) as { readonly listening: string[] }).listening;
+  const client = await connectTo(address);
+  const { path } = await beginTurn(client);
+  shell.kill("SIGTERM");
+  expect(await client.closed).toBe("1001 the server is stopping");
+  expect(recordedEnds(path)).toEqual(["turn_aborted"]);
+});
+
 describe("standard input", () => {
   async function serveParent(): Promise<Running> {
     const home = newHome();
