@@ -2,14 +2,15 @@
  * Items of the Responses API that a client adds to a thread's history. They are kept as they are, also kinds that
  * nobody here knows; what could be no item at all is refused in the peer's words.
  */
-import type { Json, ResponseItem } from "../events/index.ts";
+import { isSkeinError } from "../base/index.ts";
+import { type Json, type ResponseItem, validateAppendable } from "../events/index.ts";
 import { invalidRequest } from "./rpc-error.ts";
 
-/** The items, when each is an object with a type. */
+/** The items, when each is one that can be kept: before the first is. */
 export function checkedResponseItems(items: readonly Json[]): readonly ResponseItem[] {
   if (items.length === 0) throw invalidRequest("items must not be empty");
   return items.map((item, index) => {
-    const complaint = complaintAbout(item);
+    const complaint = complaintAbout(item) ?? shapeComplaintAbout(item);
     if (complaint === null) return item as ResponseItem;
     throw invalidRequest(`items[${index}] is not a valid response item: ${complaint}`);
   });
@@ -22,6 +23,17 @@ function complaintAbout(item: Json): string | null {
   const type = Object.getOwnPropertyDescriptor(item, "type")?.value as unknown;
   if (type === undefined) return "missing field `type`";
   return typeof type === "string" && type !== "" ? null : "`type` must be a word";
+}
+
+/** What the log would refuse: a known kind without the members it needs, or what nests too deep. */
+function shapeComplaintAbout(item: Json): string | null {
+  try {
+    validateAppendable([{ type: "response_item", payload: item }]);
+    return null;
+  } catch (error) {
+    if (!isSkeinError(error, "invalid_argument")) throw error;
+    return error.message.replace(/^items\[0\]\.payload( is wrong: )?/, "").trim();
+  }
 }
 
 /** A value as the peer names it. */

@@ -38,18 +38,18 @@ export async function requireRolloutPath({ settings, threads }: ServerContext, p
 
 /** Whose rollout it is. */
 export async function threadIdOfPath(server: ServerContext, path: string): Promise<string> {
-  return (await readThreadOfPath(server, path)).id;
+  return (await readThreadOfPath(server, path, "failed to read thread")).id;
 }
 
-/** The thread in this rollout. */
-export async function readThreadOfPath(server: ServerContext, path: string): Promise<StoredThread> {
+/** The thread in this rollout. What can't be read is refused with `failure` first. */
+export async function readThreadOfPath(server: ServerContext, path: string, failure: string): Promise<StoredThread> {
   const rolloutPath = await requireRolloutPath(server, path);
   try {
     return await server.threads.kept.store.readThreadByRolloutPath({ rolloutPath });
   } catch (error) {
     if (!isSkeinError(error) || error.code === "unsupported") throw error;
     const reason = /EISDIR|it is not a file/.test(error.message) ? "Is a directory (os error 21)" : error.message;
-    const message = `failed to read thread: thread-store internal error: failed to read thread ${rolloutPath}: ${reason}`;
+    const message = `${failure}: thread-store internal error: failed to read thread ${rolloutPath}: ${reason}`;
     throw new RpcError({ code: RPC_CODES.internalError, message, data: { skeinCode: error.code } });
   }
 }

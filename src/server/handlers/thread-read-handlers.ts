@@ -127,7 +127,10 @@ async function storedConversation(
   params: RequestParams<"getConversationSummary">,
   { server }: RequestCall,
 ): Promise<StoredThread> {
-  if ("rolloutPath" in params) return await readThreadOfPath(server, params.rolloutPath);
+  if ("rolloutPath" in params) {
+    const { rolloutPath } = params;
+    return await readThreadOfPath(server, rolloutPath, `failed to load conversation summary from ${rolloutPath}`);
+  }
   return await server.threads.kept.store.readThread({ threadId: requireWireThreadId(params.conversationId) });
 }
 

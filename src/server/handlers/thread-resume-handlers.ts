@@ -4,6 +4,7 @@
  * answer; usage that the log tells, and questions that are open, follow it, for the client that asked alone.
  */
 import type { ResumeOptions } from "../../actors/index.ts";
+import { canonicalThreadId } from "../../base/index.ts";
 import type { ResponseItem } from "../../events/index.ts";
 import type { RuntimeThread } from "../../runtime/index.ts";
 import { readGitState } from "../git-state.ts";
@@ -32,14 +33,15 @@ const resumeThread: Handler<"thread/resume"> = async (params, call) => {
   return coldAnswer(await threads.kept.resumeThread(threadId, options), params, call);
 };
 
-/** A new thread that knows this history. The id that was given is not used. */
+/** A new thread that knows this history. The id that was given is not used, and need not be one. */
 async function resumeFromHistory(
   params: RequestParams<"thread/resume">,
   history: readonly ResponseItem[],
   call: RequestCall,
 ): Promise<Resumed> {
   const { threads, settings, originator } = call.server;
-  const loaded = threads.find(requireWireThreadId(params.threadId));
+  const given = canonicalThreadId(params.threadId);
+  const loaded = given === undefined ? undefined : threads.find(given);
   if (loaded !== undefined) {
     throw invalidRequest(`cannot resume thread ${loaded.id} with history while it is already running`);
   }

@@ -141,7 +141,11 @@ describe("thread/inject_items", () => {
       [42],
       "items[0] is not a valid response item: invalid type: integer `42`, expected internally tagged enum ResponseItem",
     ],
-    [[{ type: "message" }, {}], "items[1] is not a valid response item: missing field `type`"],
+    [[{ type: "other" }, {}], "items[1] is not a valid response item: missing field `type`"],
+    [
+      [{ type: "other" }, { type: "message", content: [] }],
+      "items[1] is not a valid response item: message: role is missing or not a string",
+    ],
   ])("refuses %j", async (items, words) => {
     const { connect } = await serve();
     const client = await connect();

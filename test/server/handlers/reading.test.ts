@@ -2,6 +2,9 @@
  * What is read of one thread: itself, its turns, its items, its summary; loaded or not, running or not. Reading
  * loads nothing.
  */
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+
 import { afterEach, describe, expect, it } from "vitest";
 
 import { closeServers, openServer, serve, type ServerFixture } from "../server-fixture.ts";
@@ -205,6 +208,18 @@ describe("getConversationSummary", () => {
     expect(byId.summary.timestamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     const byPath = await client.call("getConversationSummary", { rolloutPath: byId.summary.path });
     expect(byPath).toEqual(byId);
+  });
+
+  it("of what is no rollout says first what it couldn't do", async () => {
+    const { connect, home } = await serve({ kind: "local" });
+    const client = await connect();
+    await mkdir(join(home, "sessions"), { recursive: true });
+    const [code, words] = await client.refusal("getConversationSummary", { rolloutPath: "sessions" });
+    const reason = `thread-store internal error: failed to read thread ${join(home, "sessions")}: Is a directory`;
+    expect([code, words.replace(" (os error 21)", "")]).toEqual([
+      -32_603,
+      `failed to load conversation summary from sessions: ${reason}`,
+    ]);
   });
 
   it("refuses what isn't there, and paths where there are no files", async () => {

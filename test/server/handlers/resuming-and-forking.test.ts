@@ -108,6 +108,8 @@ describe("thread/resume", () => {
     const { thread } = await client.call("thread/resume", { threadId: UNKNOWN, history });
     expect(thread.id).not.toBe(UNKNOWN);
     expect([thread.turns, thread.forkedFromId]).toEqual([[], null]);
+    const another = await client.call("thread/resume", { threadId: "no id", history });
+    expect(another.thread.id).not.toBe(thread.id);
     expect(await client.refusal("thread/resume", { threadId: thread.id, history: [] })).toEqual([
       -32_600,
       `cannot resume thread ${thread.id} with history while it is already running`,
