@@ -4,6 +4,7 @@
  *
  * A worker that dies takes its task with it, and no other; who asked is told by a rejection.
  */
+import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 
@@ -19,6 +20,7 @@ import {
   runSurveyTask,
   type SurveyTask,
 } from "../projections/index.ts";
+import { homePaths } from "../store/local/index.ts";
 
 /** How a pool is made. */
 interface FoldPoolOptions {
@@ -51,8 +53,8 @@ class PiscinaPool implements FoldPool {
   }
 
   survey(task: SurveyTask): Promise<HomeSurvey> {
-    if (task.filesKnown > 0 && task.filesKnown <= INLINE_FILES_MAX) return runSurveyTask(task);
-    return this.#run("survey", task);
+    const isSmall = task.filesKnown === 0 ? isNewHome(task.home) : task.filesKnown <= INLINE_FILES_MAX;
+    return isSmall ? runSurveyTask(task) : this.#run("survey", task);
   }
 
   fold(task: FoldTask): Promise<FoldReport> {
@@ -74,6 +76,12 @@ class PiscinaPool implements FoldPool {
     const threads = await this.#threads;
     return (await threads.run(task, { name })) as Answer;
   }
+}
+
+/** Whether there is nothing to look at yet: rows that know no file may be new ones on a home that is full. */
+function isNewHome(home: string): boolean {
+  const { sessions, archived } = homePaths(home);
+  return !existsSync(sessions) && !existsSync(archived);
 }
 
 /** Loaded with the first work for a thread: most openings have none. */
