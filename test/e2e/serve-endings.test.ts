@@ -320,6 +320,17 @@ describe("what can't be served", () => {
     });
   });
 
+  it("a state DB that another process keeps locked", async () => {
+    const home = newHome();
+    mkdirSync(home);
+    const { DatabaseSync } = await import("node:sqlite");
+    const db = new DatabaseSync(join(home, "skein.sqlite"));
+    db.exec("BEGIN EXCLUSIVE");
+    onTestFinished(() => db.close());
+    const { exitCode, stderr } = await place.skein(["serve", "--home", home, "--wait", "0"]);
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 5, stderr: expect.stringMatching(/\[state_db_busy\]\n/) });
+  });
+
   it("empty variables count as ones that are not set", async () => {
     const env = {
       SKEIN_LISTEN: "",

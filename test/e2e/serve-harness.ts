@@ -115,7 +115,7 @@ export function startServe(args: readonly string[], options: ServeOptions): Serv
 }
 
 /** What the process has in memory, from the kernel. */
-export function residentBytesOf(pid: number): number {
+function residentBytesOf(pid: number): number {
   const [, kib] = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
   return Number(kib) * 1024;
 }
