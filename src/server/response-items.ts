@@ -16,6 +16,15 @@ export function checkedResponseItems(items: readonly Json[]): readonly ResponseI
   });
 }
 
+/** Items that a thread is to begin with: checked as params, so that what is none is refused before anything else is. */
+export function checkedHistory(items: readonly Json[]): readonly ResponseItem[] {
+  return items.map((item) => {
+    const complaint = complaintAbout(item) ?? shapeComplaintAbout(item);
+    if (complaint === null) return item as ResponseItem;
+    throw invalidRequest(`Invalid request: ${complaint}`);
+  });
+}
+
 function complaintAbout(item: Json): string | null {
   if (typeof item !== "object" || item === null || Array.isArray(item)) {
     return `invalid type: ${nameOf(item)}, expected internally tagged enum ResponseItem`;

@@ -11,6 +11,7 @@ import { readGitState } from "../git-state.ts";
 import { checkLoadParams, loadedAnswer, overridesOf, tellRestoredUsage } from "../loaded-answer.ts";
 import type { RequestParams, RequestResult } from "../protocol/index.ts";
 import type { Answer, Handler, HandlersOf, RequestCall } from "../request-call.ts";
+import { checkedHistory } from "../response-items.ts";
 import { requireRolloutPath, threadIdOfPath } from "../rollout-path.ts";
 import { invalidRequest } from "../rpc-error.ts";
 import { isGiven } from "../turn-params.ts";
@@ -20,7 +21,7 @@ type Resumed = Answer<RequestResult<"thread/resume">>;
 
 const resumeThread: Handler<"thread/resume"> = async (params, call) => {
   const { history, path } = params;
-  if (isGiven(history)) return await resumeFromHistory(params, history as readonly ResponseItem[], call);
+  if (isGiven(history)) return await resumeFromHistory(params, checkedHistory(history), call);
   if (isGiven(path)) return await resumeByPath(params, path, call);
   const threadId = requireWireThreadId(params.threadId);
   const { threads, settings } = call.server;
@@ -45,6 +46,7 @@ async function resumeFromHistory(
   if (loaded !== undefined) {
     throw invalidRequest(`cannot resume thread ${loaded.id} with history while it is already running`);
   }
+  if (history.length === 0) throw invalidRequest("history must not be empty");
   checkLoadParams(call.server, params);
   const own = { cwd: settings.cwd, ...overridesOf(params, settings.cwd) };
   const thread = await threads.kept.resumeThreadFromHistory(history, {

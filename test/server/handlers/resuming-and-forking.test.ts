@@ -116,6 +116,17 @@ describe("thread/resume", () => {
     ]);
   });
 
+  it.each([
+    [[], "history must not be empty"],
+    [[1], "Invalid request: invalid type: integer `1`, expected internally tagged enum ResponseItem"],
+    [[{ type: "message", content: [] }], "Invalid request: message: role is missing or not a string"],
+  ])("by the history %j is refused", async (history, words) => {
+    const { connect } = await serve();
+    const client = await connect();
+    expect(await client.refusal("thread/resume", { threadId: UNKNOWN, history })).toEqual([-32_600, words]);
+    expect((await client.call("thread/loaded/list")).data).toEqual([]);
+  });
+
   it("refuses ids that are none, or nobody's", async () => {
     const { connect } = await serve();
     const client = await connect();
