@@ -20,12 +20,12 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** What each exit code means, in the order `--help` prints them. */
 export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = Object.freeze([
-  [EXIT.ok, "done (also when the reader of a pipe left early)"],
+  [EXIT.ok, "done (also when the reader of a pipe left early, or serve was told to stop)"],
   [EXIT.failed, "a turn failed, or verify or the demo found something"],
   [EXIT.usage, "the command line or its input can't be used as it is"],
   [EXIT.notFound, "no such thread or turn"],
   [EXIT.conflict, "the thread is in another state, or another process owns it"],
-  [EXIT.io, "the disk, the home or a file failed"],
+  [EXIT.io, "the disk, the home or a file failed, or a place to listen at is taken"],
   [EXIT.interrupted, "ended by Ctrl-C"],
 ]);
 
