@@ -85,6 +85,7 @@ export class AppServerProcess {
       this.#pending.set(id, settle);
     });
     this.#write(params === undefined ? { method, id } : { method, id, params });
+    if (this.#hasExited) this.#pending.get(id)?.(unanswered(id));
     return answered;
   }
 

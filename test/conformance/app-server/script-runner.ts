@@ -49,7 +49,7 @@ export interface ScriptRun {
   readonly transcript: readonly TranscriptEntry[];
   /** Everything that was received, as it came, in order. */
   readonly exchanged: readonly Exchanged[];
-  /** What the last process wrote to its standard error. */
+  /** What the processes wrote to their standard error. */
   readonly stderr: string;
 }
 
@@ -78,6 +78,7 @@ class ScriptRunner {
   readonly #values: Record<string, unknown>;
   readonly #open = new Map<string, Promise<Message>>();
   #process: AppServerProcess;
+  #stderr = "";
   #sent = 0;
   #stretch = { sentBefore: 0, receivedBefore: 0 };
   /** Where `waitFor` looks from: what was received before the last request. */
@@ -111,11 +112,11 @@ class ScriptRunner {
 
   async end(): Promise<void> {
     await this.#settle();
-    this.#tell({ kind: "exited", code: await this.#process.close() });
+    await this.#close();
   }
 
   result(): ScriptRun {
-    return { transcript: this.#transcript, exchanged: this.#exchanged, stderr: this.#process.stderr };
+    return { transcript: this.#transcript, exchanged: this.#exchanged, stderr: this.#stderr };
   }
 
   #start(): AppServerProcess {
@@ -185,9 +186,14 @@ class ScriptRunner {
     this.#stretch = { sentBefore: this.#sent, receivedBefore: this.#received.length };
   }
 
+  async #close(): Promise<void> {
+    this.#tell({ kind: "exited", code: await this.#process.close() });
+    this.#stderr += this.#process.stderr;
+  }
+
   async #restart(): Promise<void> {
     await this.#settle();
-    this.#tell({ kind: "exited", code: await this.#process.close() });
+    await this.#close();
     this.#tell({ kind: "settled" });
     this.#stretch = { sentBefore: this.#sent, receivedBefore: this.#received.length };
     this.#process = this.#start();

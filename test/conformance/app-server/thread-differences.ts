@@ -105,7 +105,7 @@ const STATE_DIFFERENCES: readonly ListedDifference[] = [
   {
     id: "concurrent-order",
     reason: "a started thread is told right after its answer; the peer tells it beside its answers to other requests",
-    covers: ({ kind, key }) => kind === "order" && key === "thread/started",
+    covers: ({ scenario, kind, key }) => scenario === "handshake" && kind === "order" && key === "thread/started",
   },
   {
     id: "moved-thread",

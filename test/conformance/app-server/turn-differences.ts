@@ -61,7 +61,10 @@ const USAGE_DIFFERENCES: readonly ListedDifference[] = [
   {
     id: "restored-usage-turn",
     reason: "restored usage names the turn that reported it; the peer a later turn, in which it only told it again",
-    covers: (difference) => isUsage(difference) && difference.path === "params.turnId",
+    covers: (difference) =>
+      isUsage(difference) &&
+      difference.path === "params.turnId" &&
+      /^thread\/(resume|fork|rollback)$/.test(difference.request),
   },
 ];
 
@@ -270,14 +273,18 @@ const COMMAND_DIFFERENCES: readonly ListedDifference[] = [
   {
     id: "items-with-answer",
     reason: "items are recorded and told complete when the model's answer is whole, so that a failed try leaves none",
-    covers: ({ kind, key }) => kind === "order" && key === "item/completed reasoning",
+    covers: ({ scenario, note, kind, key }) =>
+      scenario === "turns" && note === "turn 1 plain" && kind === "order" && key === "item/completed reasoning",
   },
   {
     id: "item-numbers",
     reason:
       "the items of a running turn are numbered on from the thread's; the peer numbers those of its last turn from 1",
-    covers: ({ path, ours, theirs }) =>
-      /\.items\.\d+\.id$/.test(path) && /^item-\d+$/.test(plain(ours)) && /^item-\d+$/.test(plain(theirs)),
+    covers: ({ scenario, path, ours, theirs }) =>
+      /^(turns|resume|review)$/.test(scenario) &&
+      /\.items\.\d+\.id$/.test(path) &&
+      /^item-\d+$/.test(plain(ours)) &&
+      /^item-\d+$/.test(plain(theirs)),
   },
 ];
 
