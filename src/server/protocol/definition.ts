@@ -11,7 +11,9 @@ export type Since = "codex-0.130" | "codex-0.169" | "skein";
 
 /** A member that only a connection with the `experimentalApi` capability may use. */
 export interface ExperimentalField {
-  /** As the refusal names it: "thread/start.permissions". */
+  /** As requests have it: "thread/start.permissions". */
+  readonly member: string;
+  /** As the refusal names it: the same, but for one member that the peer has another name for. */
   readonly path: string;
   /** Whether a request uses it. `params` have passed the method's schema. */
   isUsed(params: unknown): boolean;
@@ -91,12 +93,16 @@ export function serverRequest<P extends z.ZodType, R extends z.ZodType>(source: 
 
 /** A member that counts as used when it is there and not null. */
 export function setField(method: string, name: string): ExperimentalField {
-  return { path: `${method}.${name}`, isUsed: (params) => (memberOf(params, name) ?? null) !== null };
+  return { ...placeOf(method, name), isUsed: (params) => (memberOf(params, name) ?? null) !== null };
 }
 
 /** A member that counts as used when it is true. `shownAs` is the name in the refusal. */
 export function trueField(method: string, name: string, shownAs: string = name): ExperimentalField {
-  return { path: `${method}.${shownAs}`, isUsed: (params) => memberOf(params, name) === true };
+  return { ...placeOf(method, name, shownAs), isUsed: (params) => memberOf(params, name) === true };
+}
+
+function placeOf(method: string, name: string, shownAs = name): Omit<ExperimentalField, "isUsed"> {
+  return { member: `${method}.${name}`, path: `${method}.${shownAs}` };
 }
 
 function memberOf(params: unknown, name: string): unknown {

@@ -44,7 +44,7 @@ interface Definition {
   readonly queue?: string;
   readonly audience?: string;
   readonly experimental?: true;
-  readonly experimentalFields?: readonly { readonly path: string }[];
+  readonly experimentalFields?: readonly { readonly member: string }[];
 }
 
 type Definitions = Readonly<Record<string, Definition>>;
@@ -92,7 +92,7 @@ function methodSchema(definition: Definition, shapes: Readonly<Record<string, Js
   return {
     description: doc,
     ...rest,
-    ...(experimentalFields === undefined ? {} : { experimentalFields: experimentalFields.map(({ path }) => path) }),
+    ...(experimentalFields === undefined ? {} : { experimentalFields: experimentalFields.map(({ member }) => member) }),
     params,
     ...(result === undefined ? {} : { result }),
   };

@@ -19,6 +19,8 @@ const pageSize = (): z.ZodType<number | null | undefined> => u32().nullish().des
 const next = (): z.ZodType<string | null> => z.string().nullable().describe("Where the next page begins, or null.");
 const back = (): z.ZodType<string | null> =>
   z.string().nullable().describe("For the other `sortDirection`: the first entry of this page again, and before it.");
+const before = () =>
+  z.string().nullable().describe("For the other `sortDirection`: what comes before this page. Null on an empty page.");
 
 const sourceKind = once(() =>
   words("ThreadSourceKind", "Who began a thread, as a filter.", [
@@ -79,7 +81,7 @@ const lists = {
       struct("ThreadListResponse", "A page of threads.", {
         data: list(thread()),
         nextCursor: next(),
-        backwardsCursor: back(),
+        backwardsCursor: before(),
       }),
   }),
   "thread/search": request({
@@ -105,7 +107,7 @@ const lists = {
           struct("ThreadSearchResult", "A thread and where the text is.", { thread: thread(), snippet: z.string() }),
         ),
         nextCursor: next(),
-        backwardsCursor: back(),
+        backwardsCursor: z.string().nullable().describe("Null: the other direction is not served."),
       }),
   }),
   "thread/loaded/list": request({

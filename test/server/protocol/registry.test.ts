@@ -141,6 +141,20 @@ describe("the registry", () => {
 });
 
 describe("the JSON Schema", () => {
+  test("names experimental members as requests have them", () => {
+    const schema = protocolJsonSchema();
+    const named = Object.entries(schema.requests).flatMap(([method, { experimentalFields = [] }]) =>
+      experimentalFields.map((field) => [method, field.slice(method.length + 1)] as const),
+    );
+    expect(named).toContainEqual(["thread/start", "persistExtendedHistory"]);
+    const unknown = named.filter(([method, member]) => {
+      const params = schema.requests[method]?.params;
+      const ref = lookUp(params, "$ref");
+      return typeof ref !== "string" || lookUp(schema, `${ref.slice(2)}/properties/${member}`) === undefined;
+    });
+    expect(unknown).toEqual([]);
+  });
+
   test("is one document in which every reference leads somewhere", () => {
     const schema = protocolJsonSchema();
     const text = JSON.stringify(schema);
