@@ -54,7 +54,9 @@ export interface ScriptRun {
 }
 
 const ANSWER_MS_MAX = 30_000;
-const STRETCH_MS_MAX = 5_000;
+const STRETCH_MS_MAX = 20_000;
+/** Once something did not come, the rest is not waited for as long: the run has failed, and is to say how. */
+const IMPATIENT_STRETCH_MS_MAX = 1_000;
 const CLIENT = { name: "drive", title: "Drive", version: "0.0.1" };
 
 /** Runs the steps in order, with a process of its own. */
@@ -79,6 +81,7 @@ class ScriptRunner {
   readonly #open = new Map<string, Promise<Message>>();
   #process: AppServerProcess;
   #stderr = "";
+  #patienceMs = STRETCH_MS_MAX;
   #sent = 0;
   #stretch = { sentBefore: 0, receivedBefore: 0 };
   /** Where `waitFor` looks from: what was received before the last request. */
@@ -180,7 +183,8 @@ class ScriptRunner {
       const received = this.#received.slice(receivedBefore);
       return this.#options.isComplete({ sentBefore, sentByNow: this.#sent, received });
     };
-    await this.#process.waitUntil(isComplete, STRETCH_MS_MAX);
+    const isWhole = await this.#process.waitUntil(isComplete, this.#patienceMs);
+    if (!isWhole) this.#patienceMs = IMPATIENT_STRETCH_MS_MAX;
     await this.#process.waitUntilQuiet(this.#options.quietMs, STRETCH_MS_MAX);
     this.#tell({ kind: "settled" });
     this.#stretch = { sentBefore: this.#sent, receivedBefore: this.#received.length };
