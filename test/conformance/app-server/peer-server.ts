@@ -60,6 +60,15 @@ export const PEER_VARIATIONS: readonly ListedDifference[] = [
     covers: ({ kind, key }) => kind === "order" && (key === "thread/started" || key === "warning"),
   },
   {
+    id: "siblings-lost",
+    reason: "which threads the peer loses between two pages depends on the seconds that they were made in",
+    covers: ({ scenario, note, request, path }) =>
+      scenario === "list" &&
+      request === "thread/list" &&
+      /next|^p3$|backwards/.test(note) &&
+      path.startsWith("result."),
+  },
+  {
     id: "process-ids",
     reason: "the number of a shell's process is its own in every run",
     covers: ({ path }) => path.endsWith(".processId"),
