@@ -1,6 +1,7 @@
 /**
  * Turns of an app-server by its protocol: how many a second, what CPU and what writing each costs, with so many
- * threads at once. Each measurement has a home and a process of its own. The process is warm, by turns of other
+ * threads at once. Each load has a home and a process of its own, and takes its rounds in turn with the others.
+ * The process is warm, by turns of other
  * threads; the threads that are measured have had their first turn, which makes their files.
  */
 import { mkdtemp, rm } from "node:fs/promises";
@@ -9,15 +10,15 @@ import { join } from "node:path";
 
 import { sleep, systemClock } from "../src/base/index.ts";
 import { type Members, ServerProcess } from "../test/crash/server-process.ts";
-import type { ServerSide } from "../test/crash/server-sides.ts";
-import { rolloutBytesOf, usageOf } from "./process-usage.ts";
+import type { ServerCommand, ServerSide } from "../test/crash/server-sides.ts";
+import { medianOf, rolloutBytesOf, usageOf } from "./process-usage.ts";
 
 /** What to run. */
 export interface TurnLoad {
   readonly side: ServerSide;
   readonly baseUrl: string;
   readonly threads: number;
-  /** Measured, of each thread. */
+  /** Of each thread in one round; there are five. */
   readonly turnsEach: number;
   /** Run by other threads before, altogether. */
   readonly warmUpTurns: number;
@@ -27,6 +28,7 @@ export interface TurnLoad {
 export interface TurnCost {
   readonly threads: number;
   readonly turns: number;
+  /** The median of the rounds. */
   readonly turnsPerSecond: number;
   readonly cpuMs: number;
   readonly rolloutBytes: number;
@@ -35,6 +37,7 @@ export interface TurnCost {
   readonly writtenRatio: number;
 }
 
+const ROUNDS = 5;
 const WARM_UP_THREADS = 8;
 const STARTS_AT_ONCE = 8;
 const TURN_MS_MAX = 60_000;
@@ -45,40 +48,92 @@ const QUESTION =
   "Please look at how the parser handles an empty line at the end of the file, say what it does today, and what it " +
   "should do instead; then change it, with a test that fails without the change. Keep it small.";
 
-/** Runs the load and measures it. */
-export async function measureTurns(load: TurnLoad): Promise<TurnCost> {
-  const home = await mkdtemp(join(tmpdir(), "skein-turns-"));
-  const command = await load.side.prepare(home, load.baseUrl);
-  const server = new ServerProcess(command);
-  const turns = new TurnRunner(server);
+/** Runs the loads side by side: a round of one, a round of the next, so that a slow moment is everybody's. */
+export async function measureTurns(loads: readonly TurnLoad[]): Promise<readonly TurnCost[]> {
+  const running: RunningLoad[] = [];
   try {
-    await server.ready();
-    const others = await startThreads(server, Math.min(WARM_UP_THREADS, load.warmUpTurns));
-    await turns.run(others, Math.ceil(load.warmUpTurns / Math.max(1, others.length)));
-    const threads = await startThreads(server, load.threads);
-    await turns.run(threads, 1);
+    for (const load of loads) running.push(await RunningLoad.open(load));
     // What is put off belongs to the turns that made it: here to those before, below to those measured.
     await sleep(systemClock, PUT_OFF_MS_MAX);
-    const before = { ...usageOf(server.pid), rolloutBytes: rolloutBytesOf(home), ms: systemClock.monotonicMs() };
-    await turns.run(threads, load.turnsEach);
-    const seconds = (systemClock.monotonicMs() - before.ms) / 1_000;
+    for (const one of running) one.begin();
+    for (let round = 0; round < ROUNDS; round += 1) for (const one of running) await one.round();
     await sleep(systemClock, PUT_OFF_MS_MAX);
-    const after = usageOf(server.pid);
-    const count = load.threads * load.turnsEach;
-    const rolloutBytes = (rolloutBytesOf(home) - before.rolloutBytes) / count;
-    const writtenBytes = (after.writtenBytes - before.writtenBytes) / count;
+    return running.map((one) => one.cost());
+  } finally {
+    for (const one of running) await one.close();
+  }
+}
+
+/** A server with its threads, warm. */
+class RunningLoad {
+  readonly #load: TurnLoad;
+  readonly #home: string;
+  readonly #server: ServerProcess;
+  readonly #turns: TurnRunner;
+  #threads: readonly string[] = [];
+  #before = { cpuMs: 0, writtenBytes: 0, rolloutBytes: 0 };
+  readonly #speeds: number[] = [];
+
+  private constructor(load: TurnLoad, home: string, command: ServerCommand) {
+    this.#load = load;
+    this.#home = home;
+    this.#server = new ServerProcess(command);
+    this.#turns = new TurnRunner(this.#server);
+  }
+
+  static async open(load: TurnLoad): Promise<RunningLoad> {
+    const home = await mkdtemp(join(tmpdir(), "skein-turns-"));
+    const running = new RunningLoad(load, home, await load.side.prepare(home, load.baseUrl));
+    try {
+      await running.#warmUp();
+      return running;
+    } catch (error) {
+      await running.close();
+      throw error;
+    }
+  }
+
+  async #warmUp(): Promise<void> {
+    const { threads, warmUpTurns } = this.#load;
+    await this.#server.ready();
+    const others = await startThreads(this.#server, Math.min(WARM_UP_THREADS, warmUpTurns));
+    await this.#turns.run(others, Math.ceil(warmUpTurns / Math.max(1, others.length)));
+    this.#threads = await startThreads(this.#server, threads);
+    await this.#turns.run(this.#threads, 1);
+  }
+
+  begin(): void {
+    this.#before = { ...usageOf(this.#server.pid), rolloutBytes: rolloutBytesOf(this.#home) };
+  }
+
+  async round(): Promise<void> {
+    const { turnsEach } = this.#load;
+    const beganMs = systemClock.monotonicMs();
+    await this.#turns.run(this.#threads, turnsEach);
+    const seconds = (systemClock.monotonicMs() - beganMs) / 1_000;
+    this.#speeds.push((this.#threads.length * turnsEach) / seconds);
+  }
+
+  cost(): TurnCost {
+    const { threads, turnsEach } = this.#load;
+    const after = usageOf(this.#server.pid);
+    const turns = threads * turnsEach * ROUNDS;
+    const rolloutBytes = (rolloutBytesOf(this.#home) - this.#before.rolloutBytes) / turns;
+    const writtenBytes = (after.writtenBytes - this.#before.writtenBytes) / turns;
     return {
-      threads: load.threads,
-      turns: count,
-      turnsPerSecond: count / seconds,
-      cpuMs: (after.cpuMs - before.cpuMs) / count,
+      threads,
+      turns,
+      turnsPerSecond: medianOf(this.#speeds),
+      cpuMs: (after.cpuMs - this.#before.cpuMs) / turns,
       rolloutBytes,
       writtenBytes,
       writtenRatio: writtenBytes / rolloutBytes,
     };
-  } finally {
-    await server.close();
-    await rm(home, { recursive: true, force: true });
+  }
+
+  async close(): Promise<void> {
+    await this.#server.close();
+    await rm(this.#home, { recursive: true, force: true });
   }
 }
 

@@ -29,7 +29,7 @@ const options = {
 /** How much of everything. */
 interface Sizes {
   readonly threads: readonly number[];
-  /** Turns of each of our threads and of the peer's, by the number of threads. */
+  /** Turns of each thread in a round: ours, and the peer's by the number of threads. */
   turnsEach(server: ServerSide["name"], threads: number): number;
   readonly starts: number;
   readonly loadedThreads: number;
@@ -45,10 +45,11 @@ function say(text: string): void {
 
 function sizesOf(values: { readonly turns?: string; readonly kills?: string; readonly quick: boolean }): Sizes {
   const { quick } = values;
-  const ours = Number(values.turns ?? (quick ? 10 : 40));
+  const ours = (threads: number): number => Number(values.turns ?? (quick ? 4 : threads > 8 ? 10 : 20));
   return {
     threads: quick ? [8] : [1, 8, 32],
-    turnsEach: (server, threads) => (server === "skein" ? ours : Math.max(5, Math.ceil((quick ? 24 : 64) / threads))),
+    turnsEach: (server, threads) =>
+      server === "skein" ? ours(threads) : Math.max(1, Math.ceil((quick ? 8 : 16) / threads)),
     starts: quick ? 3 : 12,
     loadedThreads: quick ? 100 : 1_000,
     kills: Number(values.kills ?? (quick ? 2 : 20)),
@@ -67,12 +68,8 @@ async function sidesOf(hasPeer: boolean): Promise<readonly ServerSide[]> {
 async function runTurns(sides: readonly ServerSide[], sizes: Sizes, model: InstantModel): Promise<readonly TurnRow[]> {
   const rows: TurnRow[] = [];
   for (const threads of sizes.threads) {
-    for (const side of sides) {
-      say(`turns of ${side.name}, ${threads} threads`);
-      const turnsEach = sizes.turnsEach(side.name, threads);
-      const load = { side, baseUrl: model.ordinaryUrl, threads, turnsEach, warmUpTurns: WARM_UP_TURNS[side.name] };
-      rows.push({ server: side.name, size: "ordinary", ...(await measureTurns(load)) });
-    }
+    say(`turns, ${threads} threads`);
+    rows.push(...(await measure(sides, { sizes, threads, size: "ordinary", baseUrl: model.ordinaryUrl })));
   }
   return rows;
 }
@@ -80,18 +77,33 @@ async function runTurns(sides: readonly ServerSide[], sizes: Sizes, model: Insta
 /** What the bytes are made of: without the state DB, and by the length of answers. */
 async function runDisk(sides: readonly ServerSide[], sizes: Sizes, model: InstantModel): Promise<readonly TurnRow[]> {
   const threads = 8;
-  const rows: TurnRow[] = [];
-  const measure = async (server: string, side: ServerSide, size: TurnRow["size"]): Promise<void> => {
-    say(`bytes of ${server}, ${size} answers`);
-    const turnsEach = sizes.turnsEach(side.name, threads);
-    const baseUrl = { short: model.shortUrl, ordinary: model.ordinaryUrl, long: model.longUrl }[size];
-    const load = { side, baseUrl, threads, turnsEach, warmUpTurns: WARM_UP_TURNS[side.name] };
-    rows.push({ server, size, ...(await measureTurns(load)) });
-  };
-  const onFiles = skeinSide("built", ["--no-db"]);
-  await measure("skein --no-db", onFiles, "ordinary");
-  for (const size of ["short", "long"] as const) for (const side of sides) await measure(side.name, side, size);
+  say("bytes without the state DB");
+  const onFiles = [skeinSide("built", ["--no-db"])];
+  const plain = await measure(onFiles, { sizes, threads, size: "ordinary", baseUrl: model.ordinaryUrl });
+  const rows = plain.map((row) => ({ ...row, server: "skein --no-db" }));
+  for (const size of ["short", "long"] as const) {
+    say(`bytes of ${size} answers`);
+    const baseUrl = size === "short" ? model.shortUrl : model.longUrl;
+    rows.push(...(await measure(sides, { sizes, threads, size, baseUrl })));
+  }
   return rows;
+}
+
+interface Measurement {
+  readonly sizes: Sizes;
+  readonly threads: number;
+  readonly size: TurnRow["size"];
+  readonly baseUrl: string;
+}
+
+async function measure(sides: readonly ServerSide[], wish: Measurement): Promise<readonly TurnRow[]> {
+  const { sizes, threads, size, baseUrl } = wish;
+  const loads = sides.map((side) => {
+    const turnsEach = sizes.turnsEach(side.name, threads);
+    return { side, baseUrl, threads, turnsEach, warmUpTurns: WARM_UP_TURNS[side.name] };
+  });
+  const costs = await measureTurns(loads);
+  return costs.map((cost, index) => ({ server: sides[index]?.name ?? "", size, ...cost }));
 }
 
 async function runKills(
