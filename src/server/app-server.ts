@@ -12,7 +12,7 @@ import { createIdSource, type Logger, rejection, silentLogger, systemClock, with
 import { openRuntime, type Runtime } from "../runtime/index.ts";
 import { createMemoryThreadStore } from "../store/memory/index.ts";
 import type { IntroducedClient } from "./client-info.ts";
-import { ClientSession, type SessionHost } from "./client-session.ts";
+import { ClientSession } from "./client-session.ts";
 import { EventSubscriptions } from "./event-subscriptions.ts";
 import { noMemories } from "./memories-trigger.ts";
 import { QuestionRouter } from "./question-router.ts";
@@ -34,7 +34,7 @@ export function createAppServer(options: AppServerOptions): AppServer {
 }
 
 /** An app-server over one runtime: takes clients' connections until it is closed. */
-export class AppServer implements SessionHost {
+export class AppServer {
   /** @internal */
   readonly context: ServerContext;
   /** @internal */
