@@ -30,6 +30,7 @@ import {
   unknownMethodText,
   UNSERVED_METHODS,
 } from "./protocol/index.ts";
+import { LoopShare } from "./loop-share.ts";
 import { type Answer, RequestCall } from "./request-call.ts";
 import type { RequestLoad } from "./request-load.ts";
 import { invalidRequest, notServed, overloaded, toRpcErrorBody } from "./rpc-error.ts";
@@ -57,6 +58,7 @@ export interface SessionHost {
 export class ClientSession implements ConnectionHandler, ServerClient {
   readonly #server: SessionHost;
   readonly #connection: Connection;
+  readonly #share: LoopShare;
   #client: InitializedClient | null;
   #inFlight = 0;
   #isClosed = false;
@@ -65,6 +67,7 @@ export class ClientSession implements ConnectionHandler, ServerClient {
   constructor(server: SessionHost, connection: Connection, client: InitializedClient | null) {
     this.#server = server;
     this.#connection = connection;
+    this.#share = new LoopShare(server.context.clock);
     this.#client = client;
   }
 
@@ -194,6 +197,8 @@ export class ClientSession implements ConnectionHandler, ServerClient {
     params: RequestParams<Method>,
     id: RequestId,
   ): Promise<void> {
+    const turn = this.#share.turn();
+    if (turn !== undefined) await turn;
     const call = new RequestCall(this, this.#server.context);
     try {
       const answer: Answer<RequestResult<Method>> = await handlers[method](params, call);

@@ -4,6 +4,7 @@
  */
 import { afterEach, describe, expect, it } from "vitest";
 
+import { nextLoopTurn, systemClock } from "../../src/base/index.ts";
 import { SERVER_LIMITS } from "../../src/server/server-limits.ts";
 import { closeServers, serve } from "./server-fixture.ts";
 
@@ -150,6 +151,26 @@ describe("a server that stops", () => {
     await closing;
     expect(client.closedReason).toBe("bye");
     expect((await connect({ initialize: false })).closedReason).toBe("the server is stopping");
+  });
+});
+
+describe("a client that asks for much at once", () => {
+  it("lets others get their answers in between, and gets its own in order", async () => {
+    let nowMs = 0;
+    // Whatever is asked takes long.
+    const clock = { ...systemClock, monotonicMs: () => (nowMs += 1_000) };
+    const { connect } = await serve({ clock });
+    const [busy, other] = [await connect(), await connect()];
+    const threadId = await busy.startThread();
+    const others = await other.startThread();
+    const ids = Array.from({ length: 20 }, (_, index) => `busy ${index}`);
+    for (const id of ids) busy.send(JSON.stringify({ id, method: "thread/read", params: { threadId } }));
+    const answered = (): unknown[] => busy.messages.flatMap(({ id }) => (ids.includes(String(id)) ? [id] : []));
+    await nextLoopTurn();
+    await other.call("thread/read", { threadId: others });
+    expect(answered().length).toBeLessThan(ids.length);
+    await busy.waitFor(({ id }) => id === ids.at(-1));
+    expect(answered()).toEqual(ids);
   });
 });
 
