@@ -23,7 +23,7 @@ import { checkDynamicTools } from "./dynamic-tools.ts";
 import { checkInput, toUserItem } from "./input-items.ts";
 import type { LiveThread } from "./live-thread.ts";
 import { checkReviewTarget, reviewEntryItems } from "./review-turn.ts";
-import { requireTurn, type TurnPlan } from "./running-turn.ts";
+import { requireTurn, type RunningTurn, type TurnPlan } from "./running-turn.ts";
 import type { ReviewTarget, StartedTurn, ThreadHandle, ThreadSnapshot, TurnOptions } from "./thread-handle.ts";
 import { closedError } from "./thread-log.ts";
 import { eventItem, responseItem } from "./record-items.ts";
@@ -64,6 +64,7 @@ export class LiveThreadHandle implements ThreadHandle {
     const parts = checkInput(input);
     const asked = checkSettings(options);
     return await this.#thread.command(async () => {
+      if (this.#thread.turn?.isEnding === true) await this.#turnEnded(this.#thread.turn);
       const opening = this.#open("turn", asked);
       await this.#thread.append([...opening.items, ...userInputItems(parts)]);
       return this.#thread.begin({ ...opening.plan, input: parts, review: null });
@@ -113,6 +114,7 @@ export class LiveThreadHandle implements ThreadHandle {
 
   async compact(): Promise<StartedTurn> {
     return await this.#thread.command(async () => {
+      if (this.#thread.turn?.isEnding === true) await this.#turnEnded(this.#thread.turn);
       const opening = this.#open("compact");
       await this.#thread.append(opening.items);
       return this.#thread.begin({ ...opening.plan, input: [], review: null });
@@ -122,6 +124,7 @@ export class LiveThreadHandle implements ThreadHandle {
   async review(target: ReviewTarget): Promise<StartedTurn> {
     const review = checkReviewTarget(target);
     return await this.#thread.command(async () => {
+      if (this.#thread.turn?.isEnding === true) await this.#turnEnded(this.#thread.turn);
       const opening = this.#open("review");
       await this.#thread.append([...opening.items, ...reviewEntryItems(review)]);
       const input = [{ type: "text", text: review.prompt } as const];
@@ -200,6 +203,12 @@ export class LiveThreadHandle implements ThreadHandle {
     const recorded = { ...settings, agent: environment.agent.name };
     const items = turnOpening(start, recorded, contextWindowOf(conversation));
     return { items, plan: { task, start, settings } };
+  }
+
+  /** A turn whose end is being recorded takes no input any more: what would begin waits for that. */
+  async #turnEnded(turn: RunningTurn): Promise<void> {
+    const { fault } = await turn.outcome;
+    if (fault !== null) throw fault;
   }
 
   #requireNoTurn(): void {

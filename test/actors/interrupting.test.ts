@@ -4,7 +4,7 @@
  */
 import { afterEach, describe, expect, test } from "vitest";
 
-import { scriptedAgent, type ScriptStep } from "../../src/actors/index.ts";
+import { scriptedAgent, type ScriptStep, type ThreadHandle } from "../../src/actors/index.ts";
 import { createMemoryThreadStore } from "../../src/store/memory/index.ts";
 import { faultyThreadStore } from "../support/faulty-thread-store.ts";
 import { type ActorFixture, eventsOf, fixtureOver, gate, openFixture, until } from "./actor-fixture.ts";
@@ -113,6 +113,25 @@ describe("steering", () => {
     held.open();
     expect((await turn.completed).items).toHaveLength(2);
     expect(thread.snapshot().thread.turns).toHaveLength(1);
+  });
+
+  test.each([
+    ["a turn", (thread: ThreadHandle) => thread.startTurn("next")],
+    ["a review", (thread: ThreadHandle) => thread.review({ type: "uncommittedChanges" })],
+    ["a compaction", (thread: ThreadHandle) => thread.compact()],
+  ])("is not needed behind it: %s that is asked for meanwhile begins when it has ended", async (_, begin) => {
+    const store = faultyThreadStore(createMemoryThreadStore());
+    const held = gate();
+    fixture = fixtureOver({ store, close: () => store.close() }, { agent: scriptedAgent({ turns: [] }) });
+    const thread = await fixture.manager.start();
+    store.planAppend(3, { type: "hold", until: held.opened });
+    const turn = await thread.startTurn("go");
+    await until(() => store.appendCount === 3);
+    const begun = begin(thread);
+    held.open();
+    const next = await begun;
+    expect(await turn.completed).toMatchObject({ status: "completed", id: turn.turnId });
+    expect(await next.completed).toMatchObject({ status: "completed", id: next.turnId });
   });
 
   test("is recorded, shown, and answered in the same turn", async () => {
