@@ -76,3 +76,12 @@ export function toRow(raw: RawRollout | undefined): RolloutRow | undefined {
     },
   };
 }
+
+/** Whether the row is of this very file, as it is: what took its place may have its inode and its size, not its time. */
+export function isRowOf(
+  row: RolloutRow | undefined,
+  file: { readonly inode: string; readonly end: number; readonly modifiedNs: bigint },
+): row is RolloutRow {
+  if (row?.inode !== file.inode || row.state.endOffset !== file.end) return false;
+  return row.modifiedNs === null || row.modifiedNs === String(file.modifiedNs);
+}

@@ -38,6 +38,7 @@ import { type FoldProgress, type HomeSyncContext, syncHome, type SyncReport } fr
 import { indexedTurns } from "./indexed-turns.ts";
 import { LiveRows } from "./live-rows.ts";
 import { syncNames } from "./name-sync.ts";
+import { isRowOf } from "./rollout-row.ts";
 import type { RolloutRow } from "./rollout-store.ts";
 import { withTextIndex } from "./text-index.ts";
 import { type SyncContext, syncFile } from "./rollout-sync.ts";
@@ -151,8 +152,7 @@ export class SqliteStateDb implements StateDb {
     this.#live.hurry(file.threadId);
     return this.#read(() => {
       const row = this.#tables.get().rollouts.byPath(pathInHome(this.#parts.paths, file.path));
-      const isCurrent = row?.inode === file.inode && row.state.endOffset === file.end;
-      return isCurrent && row.threadId === file.threadId ? row.state.nextOrdinal : undefined;
+      return isRowOf(row, file) && row.threadId === file.threadId ? row.state.nextOrdinal : undefined;
     });
   }
 
@@ -160,14 +160,14 @@ export class SqliteStateDb implements StateDb {
     await this.#live.settle(file.threadId);
     const path = pathInHome(this.#parts.paths, file.path);
     const known = this.#read(() => this.#tables.get().rollouts.byPath(path));
-    const isCurrent = known?.inode === file.inode && known.state.endOffset === file.end && hasOwnTimes(known);
-    const catchesUp = !isCurrent && !this.#parts.isReadOnly;
+    const isBehind = !isRowOf(known, file) || !hasOwnTimes(known);
+    const catchesUp = isBehind && !this.#parts.isReadOnly;
     if (catchesUp) await this.#guarded(() => this.#catchUp(entryAt(file)));
     return this.#read(() => {
       const { threads, rollouts } = this.#tables.get();
       // Asked for again: in a set that another process swapped in, the row has another id.
       const row = rollouts.byPath(path);
-      if (row === undefined || row.threadId !== file.threadId || row.state.endOffset !== file.end) return undefined;
+      if (!isRowOf(row, file) || row.threadId !== file.threadId) return undefined;
       const { metadata, nextOrdinal, usage, compaction } = row.state;
       return {
         thread: threads.storedOf({ ...row, archived: file.archived }),

@@ -23,6 +23,8 @@ export interface IndexedFile extends IndexedPlace {
   readonly inode: string;
   /** Where its records end, bytes. */
   readonly end: number;
+  /** When it was changed, nanoseconds since the epoch. A file that took another one's place may have its inode and its size. */
+  readonly modifiedNs: bigint;
 }
 
 /** A thread whose rows are as its file is. */

@@ -188,3 +188,14 @@ it("of two files of one thread that one is read which the last list showed", asy
   expect(read.path).toBe(join(home, "sessions/2024/two.jsonl"));
   expect(data).toEqual([read]);
 });
+
+it("a file that was written anew with as many bytes is read anew (found by the first law, seed 1934456268)", async () => {
+  clear();
+  const path = "sessions/2024/one.jsonl";
+  putLog(path, metaItem(FIRST_ID), ...turnItems("turn-1", "before"));
+  expect(await indexed.store.readThread({ threadId: FIRST_ID })).toMatchObject({ preview: "ask before" });
+  putLog(path, metaItem(FIRST_ID), ...turnItems("turn-1", "behind"));
+  const now = await indexed.store.readThread({ threadId: FIRST_ID });
+  expect(now).toEqual(await plain.readThread({ threadId: FIRST_ID }));
+  expect(now.preview).toBe("ask behind");
+});

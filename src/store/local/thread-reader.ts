@@ -210,7 +210,7 @@ async function readIndexed(
   { archived, threadId }: { readonly archived: boolean; readonly threadId: string },
 ): Promise<IndexedThread | undefined> {
   const { path, stat, end } = rollout;
-  return rows?.read({ threadId, path, archived, inode: stat.inode, end });
+  return rows?.read({ threadId, path, archived, inode: stat.inode, end, modifiedNs: stat.modifiedNs });
 }
 
 interface StoredRead {

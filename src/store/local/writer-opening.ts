@@ -67,7 +67,8 @@ export async function openFork(
       const metaLine = markCopied(line, endOrdinal);
       const { path: sourcePath, stat, end } = source;
       const { archived } = entry;
-      const file = { threadId: sourceId, path: sourcePath, archived, inode: stat.inode, end };
+      const { inode: sourceInode, modifiedNs } = stat;
+      const file = { threadId: sourceId, path: sourcePath, archived, inode: sourceInode, end, modifiedNs };
       // The rows may know that this is the whole log: then nothing has to be counted.
       const known = context.rows?.nextOrdinalOf(file) === endOrdinal ? { endOffset: end } : {};
       const { inode } = await copyFork(files, logger, { source, endOrdinal, metaLine, path, isSynced, ...known });
@@ -115,7 +116,8 @@ async function openClaimed(
   const archived = path.startsWith(`${context.paths.archived}/`);
   const read = await context.access.open(path, async (rollout) => {
     const { stat, end, tornBytes, lacksNewline } = rollout;
-    const indexed: IndexedFile = { threadId, path, archived, inode: stat.inode, end };
+    const { inode, modifiedNs } = stat;
+    const indexed: IndexedFile = { threadId, path, archived, inode, end, modifiedNs };
     const known = given ?? context.rows?.nextOrdinalOf(indexed);
     const { nextOrdinal, index } =
       known === undefined
