@@ -15,15 +15,16 @@ export interface AgentChoice {
   readonly provider?: string;
 }
 
-/** Makes the agent. `invalid_argument` for options of another one, or without a key. */
-export function makeAgent(context: CliContext, { agent, model, baseUrl, provider }: AgentChoice): Agent {
+/** Makes the agent. `echoDelayMs`: before each piece of an echo. `invalid_argument` for options of another one, or without a key. */
+export function makeAgent(context: CliContext, choice: AgentChoice, echoDelayMs = 0): Agent {
+  const { agent, model, baseUrl, provider } = choice;
   if (agent === "echo") {
     if (model !== undefined || baseUrl !== undefined || provider !== undefined) {
       throw rejection("invalid_argument", "--model, --base-url and --provider are for --agent responses", {
         nextStep: "add --agent responses, or leave them out; a variable like SKEIN_MODEL counts as its option",
       });
     }
-    return echoAgent({ clock: context.clock });
+    return echoAgent({ clock: context.clock, delayMs: echoDelayMs });
   }
   return responsesAgent({
     clock: context.clock,

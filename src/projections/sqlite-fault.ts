@@ -3,7 +3,7 @@
  * the system's own error number to itself, so where it only says that it can't open a file, the folder is
  * asked instead. Bugs and SkeinErrors pass as they are.
  */
-import { accessSync, closeSync, constants, openSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 
 import {
@@ -38,7 +38,7 @@ export function isSqliteError(error: unknown): boolean {
 export function sqliteFault(error: unknown, { attempted, path }: SqliteAttempt): unknown {
   if (isSkeinError(error) || error instanceof AssertionError) return error;
   const sqlite = systemCode(error);
-  if (sqlite === undefined) return error;
+  if (sqlite === undefined) return isFolderGone(error, path) ? folderGone(error, path, attempted) : error;
   if (!sqlite.startsWith("SQLITE_")) return faultFromSystem(error, attempted, { path });
   const reason = error instanceof Error ? error.message : String(error);
   const data: ErrorData = { path, sqlite };
@@ -53,6 +53,16 @@ export function sqliteFault(error: unknown, { attempted, path }: SqliteAttempt):
     return found === undefined ? toFault("io_error", false) : faultFromSystem(found, attempted, { path, sqlite });
   }
   return toFault("io_error", false);
+}
+
+/** The driver looks for the folder itself, and says so in an error without a code. */
+function isFolderGone(error: unknown, path: string): boolean {
+  return error instanceof TypeError && !existsSync(dirname(path));
+}
+
+function folderGone(cause: unknown, path: string, attempted: string): unknown {
+  const home = dirname(path);
+  return fault("home_unusable", `could not ${attempted}: the folder ${home} is gone`, { data: { home, path }, cause });
 }
 
 /** The system's reason why a database can't be opened or made at a path, if it shows. */

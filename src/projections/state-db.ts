@@ -368,8 +368,9 @@ export class SqliteStateDb implements StateDb {
 
   #faultOf(error: unknown): unknown {
     if (isSkeinError(error)) return error;
-    if (isSqliteError(error)) return sqliteFault(error, { attempted: "use the state DB", path: this.path });
-    return error instanceof TypeError ? error : faultFromSystem(error, "use the state DB", { path: this.path });
+    const attempted = "use the state DB";
+    if (isSqliteError(error) || error instanceof TypeError) return sqliteFault(error, { attempted, path: this.path });
+    return faultFromSystem(error, attempted, { path: this.path });
   }
 
   #closed(): Error {

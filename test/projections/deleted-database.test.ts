@@ -152,3 +152,15 @@ it("law: what a user set is there after the state DB was deleted", { timeout: 12
     { numRuns: lawRuns(20) },
   );
 });
+
+it("a home that was deleted under its handle is named by lists and searches", async () => {
+  const place = join(home, "place");
+  mkdirSync(place);
+  const { store } = await openIndexedStore({ home: place, durability: "os" });
+  await store.listThreads();
+  rmSync(place, { recursive: true });
+  const gone = { code: "home_unusable", data: { home: place } };
+  await expect(store.searchThreads({ query: "lost" })).rejects.toMatchObject(gone);
+  await expect(store.listThreads()).rejects.toMatchObject(gone);
+  await store.close();
+});

@@ -21,6 +21,8 @@ import { toJsonLine } from "../output.ts";
 import { PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
 import type { StopSignal } from "../stop-signal.ts";
 
+/** Milliseconds before each piece of an echo: as no model does, it would end its turn before some clients listen. */
+const ECHO_DELAY_MS = 5;
 /** Milliseconds that interrupting and recording what runs may take. */
 const STOP_MS = 10_000;
 
@@ -39,7 +41,7 @@ export interface Serving {
 /** Opens the home, and serves until it is told to stop. Rejects with what can't be opened. */
 export async function serveHome(context: CliContext, serving: Serving): Promise<void> {
   const { options, addresses, stdio, entrance, reception, stop } = serving;
-  const agent = makeAgent(context, options);
+  const agent = makeAgent(context, options, ECHO_DELAY_MS);
   await makeHome(context.home);
   // Filling rows may take long: whatever asks for the end ends that as well, and not Ctrl-C alone.
   const opening: CliContext = { ...context, onInterrupt: (run) => context.onStop(run) };
