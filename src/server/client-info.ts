@@ -26,7 +26,7 @@ export interface IntroducedClient {
 }
 
 /** Whether a client's name can be part of a header. */
-export function fitsHeader(name: string): boolean {
+function fitsHeader(name: string): boolean {
   return /^[\t\x20-\x7e]*$/.test(name);
 }
 
@@ -42,6 +42,28 @@ export function checkClientInfo({ clientInfo, capabilities }: RequestParams<"ini
     isExperimental: capabilities?.experimentalApi ?? false,
     optedOut: new Set(capabilities?.optOutNotificationMethods ?? []),
   };
+}
+
+/**
+ * What a client introduces itself with, where it does so as clients do; null for what has to be looked at closely.
+ * Hand-written, because it is read before the schemas are loaded: those are a sixth of a start.
+ */
+export function readIntroduction(params: unknown): InitializedClient | null {
+  if (!isPlain(params) || !isPlain(params["clientInfo"])) return null;
+  const { name, title = null, version } = params["clientInfo"];
+  if (typeof name !== "string" || typeof version !== "string" || !fitsHeader(name)) return null;
+  if (title !== null && typeof title !== "string") return null;
+  const capabilities = params["capabilities"] ?? {};
+  if (!isPlain(capabilities)) return null;
+  const { experimentalApi = false, optOutNotificationMethods } = capabilities;
+  const optedOut = optOutNotificationMethods ?? [];
+  if (typeof experimentalApi !== "boolean" || !Array.isArray(optedOut)) return null;
+  if (!optedOut.every((method) => typeof method === "string")) return null;
+  return { name, version, isExperimental: experimentalApi, optedOut: new Set<string>(optedOut) };
+}
+
+function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** The version of the peer whose protocol this is: clients look for the first x.y.z in the user agent, and compare. */

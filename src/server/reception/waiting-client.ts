@@ -5,15 +5,8 @@
  */
 import { isSkeinError, type Logger, nextLoopTurn } from "../../base/index.ts";
 import type { AppServer } from "../app-server.ts";
-import { checkClientInfo, fitsHeader, type InitializedClient, welcomeOf } from "../client-info.ts";
-import {
-  encodeError,
-  encodeResult,
-  parseEnvelope,
-  parseParams,
-  RPC_CODES,
-  type RpcErrorBody,
-} from "../protocol/index.ts";
+import { type InitializedClient, readIntroduction, welcomeOf } from "../client-info.ts";
+import { encodeError, encodeResult, parseEnvelope, RPC_CODES, type RpcErrorBody } from "../protocol/index.ts";
 import { overloaded } from "../rpc-error.ts";
 import { SERVER_LIMITS } from "../server-limits.ts";
 import type { Connection, ConnectionHandler } from "../transports/index.ts";
@@ -98,9 +91,8 @@ export class WaitingClient implements ConnectionHandler {
   #greet(text: string): boolean {
     const envelope = parseEnvelope(text);
     if (envelope?.kind !== "request" || envelope.method !== "initialize") return false;
-    const parsed = parseParams("initialize", envelope.params);
-    if (!parsed.ok || !fitsHeader(parsed.params.clientInfo.name)) return false;
-    const client = checkClientInfo(parsed.params);
+    const client = readIntroduction(envelope.params);
+    if (client === null) return false;
     const { connection, home, originatorFor } = this.#options;
     const originator = originatorFor(client.name);
     this.#client = client;
