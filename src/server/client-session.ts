@@ -55,6 +55,18 @@ export interface SessionHost {
   left(session: ClientSession, reason: string): void;
 }
 
+/** Requests that are nothing but their answer: what a client asked before it left isn't read for nobody. */
+const READS: ReadonlySet<HandledMethod> = new Set<HandledMethod>([
+  "thread/read",
+  "thread/turns/list",
+  "thread/turns/items/list",
+  "thread/items/list",
+  "thread/list",
+  "thread/search",
+  "thread/loaded/list",
+  "getConversationSummary",
+]);
+
 export class ClientSession implements ConnectionHandler, ServerClient {
   readonly #server: SessionHost;
   readonly #connection: Connection;
@@ -199,6 +211,7 @@ export class ClientSession implements ConnectionHandler, ServerClient {
   ): Promise<void> {
     const turn = this.#share.turn();
     if (turn !== undefined) await turn;
+    if (this.#isClosed && READS.has(method)) return;
     const call = new RequestCall(this, this.#server.context);
     try {
       const answer: Answer<RequestResult<Method>> = await handlers[method](params, call);

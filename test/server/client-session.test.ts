@@ -123,6 +123,25 @@ describe("a client", () => {
   });
 });
 
+describe("a client that left", () => {
+  it("has what it asked done, and nothing read for nobody", async () => {
+    const { connect, runtime } = await serve();
+    const client = await connect();
+    const threadId = await client.startThread();
+    const ask = (id: string, method: string, params: object): void =>
+      client.send(JSON.stringify({ id, method, params: { threadId, ...params } }));
+    ask("name", "thread/name/set", { name: "named" });
+    for (let count = 0; count < 20; count += 1) ask(`read ${count}`, "thread/read", { includeTurns: true });
+    ask("memory", "thread/memoryMode/set", { mode: "disabled" });
+    client.disconnect();
+    await expect.poll(async () => (await runtime.store.readThread({ threadId })).memoryMode).toBe("disabled");
+    const { name } = await runtime.store.readThread({ threadId });
+    expect(name).toBe("named");
+    const answered = client.messages.map(({ id }) => id).filter((id) => typeof id === "string");
+    expect(answered.filter((id) => id.startsWith("read"))).toEqual([]);
+  });
+});
+
 describe("a server that stops", () => {
   it("tells how turns ended, and nothing of threads that are only unloaded", async () => {
     const { connect, server, runtime } = await serve({ kind: "local", agent: [[{ untilAborted: true }]] });
