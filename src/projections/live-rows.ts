@@ -37,6 +37,8 @@ export interface LiveRowsContext {
  * don't look at the logs; a process that is killed leaves so much to the next one's first sweep.
  */
 const BATCH_MS = 5_000;
+/** Paths that are kept for the next sweep; past it, that one looks at all files. */
+const WRITTEN_MAX = 10_000;
 
 export class LiveRows {
   readonly #context: LiveRowsContext;
@@ -51,6 +53,8 @@ export class LiveRows {
   #batchTimer: Timer | null = null;
   #retry: Timer | null = null;
   #delayMs = 0;
+  /** Files whose rows were written since a sweep asked; null: too many. */
+  #written: Set<string> | null = new Set();
 
   constructor(context: LiveRowsContext) {
     this.#context = context;
@@ -68,6 +72,22 @@ export class LiveRows {
       const row = sync.read(() => sync.tables().rollouts.peek(pathInHome(sync.paths, path)));
       return row?.inode === stat.inode && row.endOffset === stat.size;
     };
+  }
+
+  /**
+   * Files whose rows were written since the last call, for the next sweep to look at: what became of a file while its
+   * rows waited was noticed when it had none. Null where there are too many to name.
+   */
+  takeWritten(): readonly string[] | null {
+    const written = this.#written;
+    this.#written = new Set();
+    return written === null ? null : [...written];
+  }
+
+  #noteWritten(path: string): void {
+    if (this.#written === null) return;
+    this.#written.add(path);
+    if (this.#written.size > WRITTEN_MAX) this.#written = null;
   }
 
   follow(threadId: string, file: IndexedFile | null): RolloutFollower {
@@ -183,6 +203,7 @@ export class LiveRows {
           for (const live of whole) outcomes.push(this.#write(live, index));
         });
       });
+      for (const { path } of whole) if (path !== null) this.#noteWritten(path);
       for (const settle of outcomes) settle();
     }
     this.#batchRecords = 0;

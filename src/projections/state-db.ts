@@ -272,9 +272,11 @@ export class SqliteStateDb implements StateDb {
   async #sweepOnce(): Promise<SyncReport> {
     const begunMs = this.#parts.clock.nowMs();
     const { generation } = this.#tables.get().sql;
+    const written = this.#live.takeWritten();
     // What the watcher told went into another set: nothing is known of this one.
-    if (generation !== this.#sweptGeneration) this.#freshness.failed();
-    const { paths: changedPaths, swept } = await this.#freshness.changedPaths();
+    if (generation !== this.#sweptGeneration || written === null) this.#freshness.failed();
+    const { paths: noticed, swept } = await this.#freshness.changedPaths();
+    const changedPaths = noticed === null ? null : [...new Set([...noticed, ...(written ?? [])])];
     const report = await syncHome({ ...this.#syncContext(), changedPaths });
     swept();
     this.#sweptGeneration = generation;
@@ -292,9 +294,9 @@ export class SqliteStateDb implements StateDb {
 
   #syncContext(): HomeSyncContext {
     const { pool, clock, logger, onProgress } = this.#parts;
+    const shared = { ...this.#sync, pool, clock, logger, onProgress, dbPath: this.path };
     const isCurrent = this.#live.currentFiles();
-    const shared = { ...this.#sync, pool, clock, logger, onProgress, dbPath: this.path, isCurrent };
-    return { ...shared, generation: null, lease: null, signal: this.#ending.signal };
+    return { ...shared, isCurrent, generation: null, lease: null, signal: this.#ending.signal };
   }
 
   async #syncNames(): Promise<void> {
