@@ -1,6 +1,7 @@
 /**
  * A record as the wire shows it, as the record that a feed in the server's process tells. The marks that Skein keeps
- * beside its own lines do not travel.
+ * beside its own lines do not travel. The codec of the files has the same few cases; it is not used here, for a client
+ * loads none of what reads logs.
  */
 import type { RolloutItem, RolloutRecord } from "../events/index.ts";
 import type { NotificationParams } from "../server/protocol/index.ts";

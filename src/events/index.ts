@@ -56,6 +56,7 @@ export {
   withoutClosedItems,
 } from "./folds/turns-window.ts";
 export { needsStrictReplay } from "./folds/turn-track.ts";
+export { toTypedPayload } from "./typed-payload.ts";
 export { decodeLine, encodeLine, isBlankLine } from "./line-codec.ts";
 export { peekLine, peekMore } from "./line-peek.ts";
 export { createLogScanner, type LineSpan, type ScanEnd } from "./log-scanner.ts";

@@ -8,7 +8,7 @@
  *   V2  After `close` no request is answered but with "overloaded", and no client stays connected.
  */
 import type { RuntimeObserver } from "../actors/index.ts";
-import { createIdSource, type Logger, rejection, silentLogger, systemClock, withinTime } from "../base/index.ts";
+import { createIdSource, type Logger, silentLogger, systemClock, withinTime } from "../base/index.ts";
 import { openRuntime, type Runtime } from "../runtime/index.ts";
 import { createMemoryThreadStore } from "../store/memory/index.ts";
 import type { IntroducedClient } from "./client-info.ts";
@@ -118,8 +118,6 @@ export class AppServer {
     const { runtime, agent, home = null, cwd = process.cwd(), models } = options;
     const { clock = systemClock, logger = silentLogger } = options;
     const { ids = createIdSource(clock), memories = noMemories, checkpoints = null } = options;
-    if (runtime.store.kind === "" || agent.name === "")
-      throw rejection("invalid_argument", "a runtime and an agent are needed");
     const threads = new ServerThreads(runtime, async () => {
       const store = createMemoryThreadStore({ clock, ids });
       const ephemeral = await openRuntime({ store, agent, cwd, clock, ids, logger });

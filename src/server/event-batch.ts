@@ -2,7 +2,7 @@
  * Records on their way into one notification. Each is turned into text once: its length decides when the
  * notification is full, and the text goes out as it is.
  */
-import type { RolloutItem, RolloutRecord } from "../events/index.ts";
+import { type RolloutRecord, toTypedPayload } from "../events/index.ts";
 import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
 
 /** A record as text. */
@@ -14,14 +14,8 @@ export interface EncodedRecord {
 
 /** A record as the wire shows it. */
 export function encodeRecord({ ordinal, timestamp, item }: RolloutRecord): EncodedRecord {
-  const text = JSON.stringify({ ordinal, timestamp: timestamp ?? "", ...typeAndPayload(item) });
+  const text = JSON.stringify({ ordinal, timestamp: timestamp ?? "", ...toTypedPayload(item) });
   return { ordinal, text, bytes: Buffer.byteLength(text) };
-}
-
-function typeAndPayload(item: RolloutItem): { readonly type: string; readonly payload: unknown } {
-  if (item.type === "unreadable") return { type: item.type, payload: { reason: item.reason } };
-  if (item.type === "unknown") return { type: item.recordType, payload: item.payload };
-  return { type: item.type, payload: item.payload };
 }
 
 export class EventBatch {

@@ -2,7 +2,13 @@
  * One record as one line: for people its ordinal, its time, what it is and the gist of it; for
  * programs `{ordinal, timestamp, type, payload}`, which is the line of the file with its place.
  */
-import type { EventMsg, ResponseItem, RolloutItem, RolloutRecord } from "../../events/index.ts";
+import {
+  type EventMsg,
+  type ResponseItem,
+  type RolloutItem,
+  type RolloutRecord,
+  toTypedPayload,
+} from "../../events/index.ts";
 import { type Output, toJsonLine } from "../output.ts";
 import { formatClockTime } from "./local-time.ts";
 import { cutToWidth, toPlainLine } from "./plain-text.ts";
@@ -10,7 +16,7 @@ import { cutToWidth, toPlainLine } from "./plain-text.ts";
 /** The record as a line of JSON, with its newline. */
 export function recordJson(record: RolloutRecord): string {
   const { ordinal, timestamp, item } = record;
-  return `${toJsonLine({ ordinal, timestamp, ...typeAndPayload(item) })}\n`;
+  return `${toJsonLine({ ordinal, timestamp, ...toTypedPayload(item) })}\n`;
 }
 
 /** The record as a line for people, with its newline; cut to the terminal's width. */
@@ -20,21 +26,6 @@ export function recordLine(record: RolloutRecord, out: Output): string {
   const body = `${toPlainLine(kind).padEnd(20)}  ${toPlainLine(gist)}`.trimEnd();
   if (out.columns === undefined) return `${head}${body}\n`;
   return `${out.paint("dim", head)}${cutToWidth(body, out.columns - head.length)}\n`;
-}
-
-function typeAndPayload(item: RolloutItem): { readonly type: string; readonly payload: unknown } {
-  switch (item.type) {
-    case "unknown":
-      return { type: item.recordType, payload: item.payload };
-    case "unreadable":
-      return { type: item.type, payload: { reason: item.reason } };
-    case "session_meta":
-    case "turn_context":
-    case "response_item":
-    case "event_msg":
-    case "compacted":
-      return { type: item.type, payload: item.payload };
-  }
 }
 
 function describe(item: RolloutItem): readonly [kind: string, gist: string] {

@@ -312,7 +312,7 @@ export class RolloutWriter {
     }
   }
 
-  /** Rows follow in the same turn of the event loop: whoever reads them after an answer finds what was answered. */
+  /** Rows follow in their own time; whoever reads them in this process has them written first, and finds what was answered. */
   #tellFollower(follower: RolloutFollower, entries: readonly Entry[], records: readonly RolloutRecord[]): void {
     const { path, inode, end } = this.file;
     if (records.length === 0 || inode === null) return;
