@@ -3,8 +3,15 @@
  * work itself. Workers fold and write rows themselves: handing rows back to be written elsewhere would stop
  * that thread's event loop for the time of the writing. Which threads run it is the workers room's matter.
  */
-import { fault, isSkeinError, type SkeinError, systemClock } from "../base/index.ts";
-import { createRolloutAccess, homePaths, mapBounded, nodeFileSystem, type RolloutEntry } from "../store/local/index.ts";
+import { type Clock, fault, isSkeinError, type SkeinError, systemClock } from "../base/index.ts";
+import {
+  createRolloutAccess,
+  type FileSystem,
+  homePaths,
+  mapBounded,
+  nodeFileSystem,
+  type RolloutEntry,
+} from "../store/local/index.ts";
 import { type FileFoldContext, foldFile, type FoldedFile, pathInHome } from "./file-fold.ts";
 import { type HomeSurvey, surveyHome } from "./home-survey.ts";
 import { retryBusy } from "./busy-retry.ts";
@@ -55,10 +62,20 @@ export interface SurveyTask {
 export interface FoldPool {
   /** Tasks that run at once. */
   readonly size: number;
+  /** The disk its tasks read rollouts from, and who opens a state DB with it too. Default: the real one. */
+  readonly files?: FileSystem;
   survey(task: SurveyTask, signal?: AbortSignal): Promise<HomeSurvey>;
   /** Rejects when the worker died under the task. */
   fold(task: FoldTask, signal?: AbortSignal): Promise<FoldReport>;
   close(): Promise<void>;
+}
+
+/** With what a task is done. Worker threads have the machine's own. */
+export interface FoldMeans {
+  /** Where the rollouts are. The database is always on the real disk. Default: the real one. */
+  readonly files?: FileSystem;
+  /** On which a locked database is waited for. Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** Files of one task that are folded at the same time: their reads overlap. */
@@ -67,17 +84,17 @@ const FILES_AT_ONCE = 4;
 const WORKER_BUSY_MS = 2_000;
 
 /** Folds a task's files and writes their rows, all in one transaction. */
-export async function runFoldTask(task: FoldTask, signal?: AbortSignal): Promise<FoldReport> {
+export async function runFoldTask(task: FoldTask, signal?: AbortSignal, means: FoldMeans = {}): Promise<FoldReport> {
   const db = openConnection(task.dbPath, { mode: "read-write", busyTimeoutMs: WORKER_BUSY_MS });
   try {
     const tables = taskTables(db, task);
-    const context = foldContext(task.home);
+    const context = foldContext(task.home, means.files);
     let pending: readonly RolloutEntry[] = task.entries;
     const done: FoldedEntry[] = [];
     // Files whose rows another process wrote meanwhile are looked at once more; what then races is left to the next sweep.
     for (let round = 0; round < 3 && pending.length > 0; round += 1) {
       const folded = await mapBounded(pending, FILES_AT_ONCE, (entry) => foldEntry(context, tables, { entry, signal }));
-      const raced = await writeAll(db, task, { tables, folded });
+      const raced = await writeAll(db, task, { tables, folded, clock: means.clock ?? systemClock });
       for (const { entry, bytes, failure } of folded) {
         if (!raced.has(entry)) done.push({ entry, bytes, failure });
       }
@@ -93,7 +110,7 @@ export async function runFoldTask(task: FoldTask, signal?: AbortSignal): Promise
 }
 
 /** Looks at the home's files beside the rows. */
-export async function runSurveyTask(task: SurveyTask): Promise<HomeSurvey> {
+export async function runSurveyTask(task: SurveyTask, { files = nodeFileSystem }: FoldMeans = {}): Promise<HomeSurvey> {
   const db = openConnection(task.dbPath, { mode: "read-only", busyTimeoutMs: WORKER_BUSY_MS });
   let rows: {
     readonly files: readonly FileRow[];
@@ -105,7 +122,7 @@ export async function runSurveyTask(task: SurveyTask): Promise<HomeSurvey> {
   } finally {
     db.close();
   }
-  return surveyHome(nodeFileSystem, homePaths(task.home), rows);
+  return surveyHome(files, homePaths(task.home), rows);
 }
 
 /** The task is tried again, and finds the new set. */
@@ -117,8 +134,7 @@ interface FoldedTaskEntry extends FoldedEntry {
   readonly write: FoldWrite | null;
 }
 
-function foldContext(home: string): FileFoldContext {
-  const files = nodeFileSystem;
+function foldContext(home: string, files: FileSystem = nodeFileSystem): FileFoldContext {
   return { files, paths: homePaths(home), access: createRolloutAccess(files, () => undefined) };
 }
 
@@ -148,7 +164,11 @@ async function foldEntry(
 async function writeAll(
   db: SqliteDatabase,
   task: FoldTask,
-  { tables, folded }: { readonly tables: Tables; readonly folded: readonly FoldedTaskEntry[] },
+  {
+    tables,
+    folded,
+    clock,
+  }: { readonly tables: Tables; readonly folded: readonly FoldedTaskEntry[]; readonly clock: Clock },
 ): Promise<ReadonlySet<RolloutEntry>> {
   const work = db.transaction(() => {
     if (task.lease !== null) checkLeaseToken(db, task.lease);
@@ -162,5 +182,5 @@ async function writeAll(
     });
     return raced;
   });
-  return retryBusy(systemClock, () => work.immediate());
+  return retryBusy(clock, () => work.immediate());
 }

@@ -9,7 +9,7 @@ import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 import { createIdSource, faultFromSystem, silentLogger, systemClock } from "../base/index.ts";
-import { type HomePaths, homePaths, nodeFileSystem } from "../store/local/index.ts";
+import { type FileSystem, type HomePaths, homePaths, nodeFileSystem } from "../store/local/index.ts";
 import { fillSet, type FillReport } from "./fill-set.ts";
 import type { FoldPool } from "./fold-pool.ts";
 import type { StartHomeWatcher } from "./home-watcher.ts";
@@ -69,7 +69,7 @@ export async function openStateDbWith(
     const filled = await fillWhereDue({ options, pool, file, paths, leases });
     const opening = { setAside: file.setAside, filled };
     const own = { file, paths, owners, opening, isReadOnly: false, startWatcher };
-    return new SqliteStateDb({ ...own, files: nodeFileSystem, pool, clock, logger, onProgress });
+    return new SqliteStateDb({ ...own, files: filesOf(pool), pool, clock, logger, onProgress });
   } catch (error) {
     await owners.close();
     file.close();
@@ -83,7 +83,7 @@ export async function openStateDbReadOnlyWith(options: StateDbOptions, pool: Fol
   const { file, paths, owners } = await openParts(options, "read-only");
   const opening = { setAside: null, filled: null };
   const own = { file, paths, owners, opening, isReadOnly: true, startWatcher: null };
-  return new SqliteStateDb({ ...own, files: nodeFileSystem, pool, clock, logger });
+  return new SqliteStateDb({ ...own, files: filesOf(pool), pool, clock, logger });
 }
 
 /** How a home's rows are folded again. */
@@ -149,7 +149,12 @@ async function withLease<Value>(
 
 function fillContext({ options, pool, file, paths }: Filling): Omit<Parameters<typeof fillSet>[0], "lease"> {
   const { clock = systemClock, logger = silentLogger, signal, onProgress } = options;
-  return { dbPath: file.path, files: nodeFileSystem, paths, pool, clock, logger, signal, onProgress };
+  return { dbPath: file.path, files: filesOf(pool), paths, pool, clock, logger, signal, onProgress };
+}
+
+/** What is read here and what the pool reads is one disk. */
+function filesOf({ files = nodeFileSystem }: FoldPool): FileSystem {
+  return files;
 }
 
 function makeHome(home: string): void {
