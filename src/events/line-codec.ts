@@ -55,6 +55,23 @@ export function decodeLine(text: string, ordinal: number): RolloutRecord {
   return decodeValue(value, ordinal);
 }
 
+/** BOM kept: Codex reads a line with one as broken, and so do we. */
+const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/**
+ * The record of one complete line as it stands in a file. Never throws: a line that is not UTF-8 is no record, to
+ * whoever reads it; put right by a decoder that replaces letters, it would be one to some readers and none to others.
+ */
+export function decodeLineBytes(bytes: Uint8Array, ordinal: number): RolloutRecord {
+  let text: string;
+  try {
+    text = UTF_8.decode(bytes);
+  } catch {
+    return unreadableRecord(ordinal, "not valid UTF-8");
+  }
+  return decodeLine(text, ordinal);
+}
+
 /** A record that keeps the place of a line which is none. */
 export function unreadableRecord(ordinal: number, reason: string): RolloutRecord {
   const item: UnreadableItem = { type: "unreadable", reason };

@@ -13,7 +13,7 @@
  */
 import { LIMITS } from "../base/index.ts";
 import type { FoldNeeds, SkippedRun } from "./fold.ts";
-import { decodeLine, isBlankLine, unreadableRecord } from "./line-codec.ts";
+import { decodeLineBytes, isBlankLine, unreadableRecord } from "./line-codec.ts";
 import { type LineHead, peekLine, peekMore } from "./line-peek.ts";
 import type { RolloutRecord } from "./rollout-item.ts";
 
@@ -64,8 +64,6 @@ export interface LogScanner {
 }
 
 const NEWLINE = 0x0a;
-/** BOM kept: Codex reads a line with one as broken, and so do we. */
-const UTF_8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Makes a scanner over the needs of all its readers. */
 export function createLogScanner(options: LogScannerOptions): LogScanner {
@@ -205,7 +203,7 @@ class BlockScanner implements LogScanner {
       this.#run.add(head, this.#ordinal, line);
       return;
     }
-    const record = decodeBytes(bytes, { start, end }, this.#ordinal);
+    const record = decodeLineBytes(bytes.subarray(start, end), this.#ordinal);
     // What a readable record says of the time goes before what was skipped.
     this.#flushRun(record.timestamp !== null);
     this.#tellRecord(record, { start: base + start, end: base + end + 1 });
@@ -311,22 +309,12 @@ class RunBuilder {
     let end = this.#endByte;
     while (end > this.#firstByte) {
       const start = Math.max(this.#firstByte, this.#bytes.lastIndexOf(NEWLINE, end - 1) + 1);
-      const { timestamp } = decodeBytes(this.#bytes, { start, end }, 0);
+      const { timestamp } = decodeLineBytes(this.#bytes.subarray(start, end), 0);
       if (timestamp !== null) return timestamp;
       end = start - 1;
     }
     return null;
   }
-}
-
-function decodeBytes(bytes: Uint8Array, { start, end }: LineSpan, ordinal: number): RolloutRecord {
-  let text: string;
-  try {
-    text = UTF_8.decode(bytes.subarray(start, end));
-  } catch {
-    return unreadableRecord(ordinal, "not valid UTF-8");
-  }
-  return decodeLine(text, ordinal);
 }
 
 /** Whether any of the readers needs the lines with this head; asked once a head. */

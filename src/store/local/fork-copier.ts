@@ -11,6 +11,7 @@
 import { dirname } from "node:path";
 
 import { fault, type Logger, rejection, type SkeinError, systemCode } from "../../base/index.ts";
+import { isBlankLine } from "../../events/index.ts";
 import { backwardLines, readExactly } from "./backward-lines.ts";
 import { makeDirectories } from "./directory-maker.ts";
 import { moveExclusively } from "./exclusive-move.ts";
@@ -106,7 +107,7 @@ async function copyRecords(files: FileSystem, { fd, source, end }: Copying): Pro
   if (end === 0) return;
   const opened = await openBatch(files, source.fd, end);
   await copyBytes(files, { fd, source, end: opened.offset });
-  for (const line of opened.lines) await write(files, fd, Buffer.from(`${withoutMore(line)}\n`));
+  for (const line of opened.lines) await write(files, fd, withoutMore(line));
   // The source's last record may lack its newline (rollout-tail.ts).
   if (opened.lines.length > 0) return;
   const [last] = await readExactly(files, { fd: source.fd, from: end - 1, size: 1 });
@@ -118,24 +119,24 @@ async function openBatch(
   files: FileSystem,
   fd: number,
   end: number,
-): Promise<{ readonly offset: number; readonly lines: readonly string[] }> {
-  const lines: string[] = [];
+): Promise<{ readonly offset: number; readonly lines: readonly Buffer[] }> {
+  const lines: Buffer[] = [];
   let offset = end;
-  let waitsFor = 0;
   for await (const line of backwardLines(files, { fd, end })) {
-    const more = moreOf(line.bytes);
-    if (line.bytes === null || more === 0 || (waitsFor > 0 && more !== waitsFor + 1)) break;
-    waitsFor = more;
+    if (line.bytes === null) break;
+    if (isBlankLine(line.bytes)) continue;
+    if (moreOf(line.bytes) === 0) break;
     offset = line.offset;
-    lines.unshift(line.bytes.toString("utf8"));
+    lines.unshift(line.bytes);
   }
   return { offset, lines };
 }
 
-function withoutMore(line: string): string {
-  // Only our own lines carry the mark, and those are objects (moreOf has read them).
-  const { skein: _marks, ...record } = JSON.parse(line) as Record<string, unknown>;
-  return JSON.stringify(record);
+const MARKS = Buffer.from(',"skein":');
+
+/** The line with its end, and without the mark, which stands last in it (moreOf has found it there). */
+function withoutMore(line: Buffer): Buffer {
+  return Buffer.concat([line.subarray(0, line.lastIndexOf(MARKS)), Buffer.from("}\n")]);
 }
 
 async function copyBytes(files: FileSystem, { fd, source, end }: Copying): Promise<void> {

@@ -3,7 +3,7 @@
  * What a reader passes over in silence is said here, with its place; of kinds that may come by the
  * thousand, a bounded number and how many more there are.
  */
-import { decodeLine, epochMsOf, isBlankLine, createLogScanner, type RolloutRecord } from "../../events/index.ts";
+import { decodeLineBytes, epochMsOf, isBlankLine, createLogScanner, type RolloutRecord } from "../../events/index.ts";
 import { backwardLines, readExactly } from "./backward-lines.ts";
 import { readBlocks } from "./block-reader.ts";
 import type { FileSystem } from "./file-system.ts";
@@ -149,8 +149,10 @@ async function checkTail(
   let lines = 0;
   for await (const line of backwardLines(files, { fd, end: size })) {
     if (line.offset < end) break;
-    if (line.isTerminated && !(line.bytes !== null && isBlankLine(line.bytes))) lines += 1;
-    if (!line.isTerminated && !isReadable(line.bytes)) {
+    if (line.bytes !== null && isBlankLine(line.bytes)) continue;
+    // A line that lacks nothing but its newline is one of the append's.
+    if (line.isTerminated || isReadable(line.bytes)) lines += 1;
+    else {
       const bytes = line.end - line.offset;
       tell(
         "torn_tail",
@@ -168,7 +170,7 @@ async function checkTail(
 }
 
 function isReadable(line: Buffer | null): boolean {
-  return line !== null && decodeLine(line.toString("utf8"), 0).item.type !== "unreadable";
+  return line !== null && decodeLineBytes(line, 0).item.type !== "unreadable";
 }
 
 function checkName(entry: RolloutEntry, threadId: string | undefined, tell: Tell): void {

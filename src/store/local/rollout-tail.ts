@@ -7,10 +7,18 @@
  *     the next append;
  *   - a record that only lacks its newline: to Codex it is one, so it is one here too, and the next
  *     append writes the missing newline first (docs/decisions/0006-tails.md);
- *   - a batch that waits for more lines (`skein.more`): all of it is torn, back to the batch's start.
+ *   - batches that wait for more lines (`skein.more`): all of them are torn, back to the first one's start.
  * Looking changes nothing; tail-repair.ts cuts.
  */
-import { beginsTurn, decodeLine, epochMsOf, isBlankLine, isTurnBegin, peekLine } from "../../events/index.ts";
+import {
+  beginsTurn,
+  decodeLineBytes,
+  epochMsOf,
+  isBlankLine,
+  isTurnBegin,
+  peekLine,
+  peekMore,
+} from "../../events/index.ts";
 import { type BackwardLine, backwardLines } from "./backward-lines.ts";
 import type { FileSystem } from "./file-system.ts";
 
@@ -28,8 +36,6 @@ export interface RolloutTail {
 export async function inspectTail(files: FileSystem, fd: number, size: number): Promise<RolloutTail> {
   let end = size;
   let lacksNewline = false;
-  // Of a batch that waits for more: what the line in front of the one last seen must say.
-  let waitsFor = 0;
   for await (const line of backwardLines(files, { fd, end: size })) {
     if (!line.isTerminated) {
       lacksNewline = isBlank(line) || isRecord(line);
@@ -38,10 +44,9 @@ export async function inspectTail(files: FileSystem, fd: number, size: number): 
         continue;
       }
     }
-    if (waitsFor === 0 && isBlank(line)) continue;
-    const more = moreOf(line.bytes);
-    if (more === 0 || (waitsFor > 0 && more !== waitsFor + 1)) break;
-    waitsFor = more;
+    if (isBlank(line)) continue;
+    // Lines of several batches may wait one behind the other: once the last is cut, the one before it waits again.
+    if (moreOf(line.bytes) === 0) break;
     end = line.offset;
     lacksNewline = false;
   }
@@ -68,7 +73,7 @@ export async function newestRecordMs(
   for await (const line of backwardLines(files, range)) {
     if (line.bytes === null || isBlankLine(line.bytes)) continue;
     if (isOfTurns && !mayBeginTurn(line.bytes)) continue;
-    const { item, timestamp } = decodeLine(line.bytes.toString("utf8"), 0);
+    const { item, timestamp } = decodeLineBytes(line.bytes, 0);
     const writtenMs = isOfTurns && !beginsTurn(item) ? null : epochMsOf(timestamp);
     if (writtenMs !== null && writtenMs <= asOfMs) return writtenMs;
   }
@@ -81,12 +86,12 @@ function mayBeginTurn(line: Buffer): boolean {
   return head === null || (head.type === "event_msg" && (head.kind === null || isTurnBegin(head.kind)));
 }
 
-const MARKS = Buffer.from('"skein"');
-
-/** Lines of its batch that must follow this one; 0 for lines of others, and for one too long to be read. */
+/**
+ * Lines of its batch that must follow this one; 0 for lines of others, and for one too long to be read. Told as the
+ * log scanner tells it, from the line's last bytes: a line that is no record may still hold a batch open.
+ */
 export function moreOf(line: Buffer | null): number {
-  if (line?.includes(MARKS) !== true) return 0;
-  return decodeLine(line.toString("utf8"), 0).marks?.more ?? 0;
+  return line === null ? 0 : peekMore(line, 0, line.byteLength);
 }
 
 function isBlank({ bytes }: BackwardLine): boolean {
@@ -94,5 +99,5 @@ function isBlank({ bytes }: BackwardLine): boolean {
 }
 
 function isRecord({ bytes }: BackwardLine): boolean {
-  return bytes !== null && decodeLine(bytes.toString("utf8"), 0).item.type !== "unreadable";
+  return bytes !== null && decodeLineBytes(bytes, 0).item.type !== "unreadable";
 }
