@@ -15,7 +15,7 @@ export { createRolloutAccess, type ReadableRollout, type RolloutAccess } from ".
 export { comparePlaces, type PlacedRollout } from "./rollout-lookup.ts";
 export { withFileTimes } from "./rollout-facts.ts";
 export { readHead } from "./rollout-head.ts";
-export { type HomePaths, homePaths } from "./rollout-path.ts";
+export { type HomePaths, homePaths, newRolloutPath } from "./rollout-path.ts";
 export { createSessionIndex, type SessionIndex } from "./session-index.ts";
 export type { FindingCode, FindingSeverity, HomeFinding } from "./rollout-check.ts";
 export { verifyHome, type VerifyHomeOptions, type VerifyProgress } from "./verify-home.ts";
