@@ -1,0 +1,198 @@
+/**
+ * The bytes of one simulated file, twice: as programs see them (the page cache), and as they stand on the
+ * disk. A sync brings the second up to the first; a power cut makes the first the second, with some of what
+ * was not synced: a beginning of it, cut at any byte, perhaps with zeros where bytes should follow.
+ *
+ * A failed sync is as on Linux: pages that it could not write count as clean, so a later sync that succeeds
+ * does not write them, unless they were written to again. A lying sync writes nothing and says it did.
+ */
+import type { SeededRandom } from "./seeded-random.ts";
+
+/** What was done to a file since its last sync, oldest first. */
+interface Append {
+  readonly kind: "append";
+  readonly serial: number;
+  readonly at: number;
+  readonly bytes: Uint8Array;
+  /** A sync failed to write it, and no later one will. */
+  isDoomed: boolean;
+  isLied: boolean;
+}
+
+type FileChange =
+  | Append
+  | { readonly kind: "truncate"; readonly serial: number; readonly size: number; isLied: boolean };
+
+/** What a power cut did to one file. */
+export interface FileCut {
+  /** Bytes that programs saw and that are gone or torn. */
+  readonly lostBytes: number;
+  /** A sync that said yes had not written them. */
+  readonly wasLiedAbout: boolean;
+  /** Zeros stand where bytes were. */
+  readonly hasZeros: boolean;
+}
+
+const PAGE_BYTES = 4_096;
+
+/** See the file's head. */
+export class SimulatedFile {
+  /** Changes when the inode is given out again: no two files that live at once have the same. */
+  readonly inode: string;
+  linkCount = 0;
+  openCount = 0;
+  modifiedMs: number;
+  readonly #seen = new GrowingBytes();
+  readonly #stored = new GrowingBytes();
+  #changes: FileChange[] = [];
+  #serial = 0;
+
+  constructor(inode: string, nowMs: number) {
+    this.inode = inode;
+    this.modifiedMs = nowMs;
+  }
+
+  get size(): number {
+    return this.#seen.size;
+  }
+
+  read(into: Uint8Array, position: number): number {
+    return this.#seen.read(into, position);
+  }
+
+  append(bytes: Uint8Array, nowMs: number): void {
+    // Copied: the caller may use its buffer again.
+    const own = Uint8Array.from(bytes);
+    this.#serial += 1;
+    const marks = { serial: this.#serial, isDoomed: false, isLied: false };
+    this.#changes.push({ kind: "append", at: this.#seen.size, bytes: own, ...marks });
+    this.#seen.append(own);
+    this.modifiedMs = nowMs;
+  }
+
+  truncate(size: number, nowMs: number): void {
+    this.#serial += 1;
+    this.#changes.push({ kind: "truncate", serial: this.#serial, size, isLied: false });
+    this.#seen.resize(size);
+    this.modifiedMs = nowMs;
+  }
+
+  /** What a sync that begins now covers; given back when it ends. */
+  syncPoint(): number {
+    return this.#serial;
+  }
+
+  /** A sync that began at `point` has succeeded. */
+  synced(point: number): void {
+    const changes = this.#changes.filter(({ serial }) => serial <= point);
+    this.#changes = this.#changes.filter(({ serial }) => serial > point);
+    const dirty = dirtyPages(changes);
+    for (const change of changes) this.#store(change, dirty);
+  }
+
+  /** A sync that began at `point` has failed: the pages it could not write count as clean. */
+  syncFailed(point: number): void {
+    for (const change of this.#changes) {
+      if (change.kind === "append" && change.serial <= point) change.isDoomed = true;
+    }
+  }
+
+  /** A sync that began at `point` said that it succeeded, and wrote nothing. */
+  syncLied(point: number): void {
+    for (const change of this.#changes) if (change.serial <= point) change.isLied = true;
+  }
+
+  /** The power goes: what programs see from now on is what the disk has. */
+  powerCut(random: SeededRandom): FileCut {
+    const before = this.#seen.size;
+    const wasLiedAbout = this.#changes.some(({ isLied }) => isLied);
+    const kept = random.chance(0.4) ? 0 : random.below(this.#changes.length + 1);
+    const changes = this.#changes.slice(0, kept);
+    const next = this.#changes[kept];
+    const dirty = dirtyPages(changes);
+    for (const change of changes) this.#store(change, dirty);
+    let hasZeros = changes.some((change) => change.kind === "append" && change.isDoomed);
+    if (next?.kind === "append" && !next.isDoomed && random.chance(0.7)) {
+      const torn = random.below(next.bytes.byteLength);
+      this.#stored.resize(next.at);
+      this.#stored.append(next.bytes.subarray(0, torn));
+      if (random.chance(0.3)) {
+        // The size was written before the bytes.
+        this.#stored.append(new Uint8Array(1 + random.below(next.bytes.byteLength - torn)));
+        hasZeros = true;
+      }
+    }
+    this.#changes = [];
+    this.#seen.copyFrom(this.#stored);
+    this.openCount = 0;
+    return { lostBytes: Math.max(0, before - this.#seen.size), wasLiedAbout, hasZeros };
+  }
+
+  #store(change: FileChange, dirty: ReadonlySet<number>): void {
+    if (change.kind === "truncate") {
+      this.#stored.resize(change.size);
+      return;
+    }
+    this.#stored.resize(change.at);
+    if (!change.isDoomed) {
+      this.#stored.append(change.bytes);
+      return;
+    }
+    // Only what shares a page with bytes that were written later is on the disk.
+    const bytes = new Uint8Array(change.bytes.byteLength);
+    for (let at = 0; at < bytes.byteLength; at += 1) {
+      if (dirty.has(Math.floor((change.at + at) / PAGE_BYTES))) bytes[at] = change.bytes[at] ?? 0;
+    }
+    this.#stored.append(bytes);
+  }
+}
+
+/** Pages that these changes write; those of a sync that failed write none. */
+function dirtyPages(changes: readonly FileChange[]): ReadonlySet<number> {
+  const pages = new Set<number>();
+  if (!changes.some((change) => change.kind === "append" && change.isDoomed)) return pages;
+  for (const change of changes) {
+    if (change.kind === "truncate" || change.isDoomed) continue;
+    const last = Math.floor((change.at + change.bytes.byteLength - 1) / PAGE_BYTES);
+    for (let page = Math.floor(change.at / PAGE_BYTES); page <= last; page += 1) pages.add(page);
+  }
+  return pages;
+}
+
+/** Bytes that are appended to, in a buffer that doubles. */
+class GrowingBytes {
+  size = 0;
+  #buffer = new Uint8Array(0);
+
+  append(bytes: Uint8Array): void {
+    this.#reserve(this.size + bytes.byteLength);
+    this.#buffer.set(bytes, this.size);
+    this.size += bytes.byteLength;
+  }
+
+  /** Cuts, or goes on with zeros. */
+  resize(size: number): void {
+    this.#reserve(size);
+    if (size > this.size) this.#buffer.fill(0, this.size, size);
+    this.size = size;
+  }
+
+  read(into: Uint8Array, position: number): number {
+    const end = Math.min(this.size, position + into.byteLength);
+    if (end <= position) return 0;
+    into.set(this.#buffer.subarray(position, end));
+    return end - position;
+  }
+
+  copyFrom(other: GrowingBytes): void {
+    this.size = 0;
+    this.append(other.#buffer.subarray(0, other.size));
+  }
+
+  #reserve(size: number): void {
+    if (size <= this.#buffer.byteLength) return;
+    const grown = new Uint8Array(Math.max(1_024, 2 ** Math.ceil(Math.log2(size))));
+    grown.set(this.#buffer.subarray(0, this.size));
+    this.#buffer = grown;
+  }
+}

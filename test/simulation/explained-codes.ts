@@ -1,0 +1,46 @@
+/**
+ * Which errors a simulated run may give: those of the threads' own life always, those of the world only where
+ * something was injected that explains them.
+ */
+
+/** What was injected so far. */
+export interface Injected {
+  readonly faults: Readonly<Record<string, number>>;
+  /** The process that gave the error is ending. */
+  readonly isClosing: boolean;
+}
+
+/** What may happen to who asks for the right thing at the wrong time, or of the wrong process. */
+const ALWAYS: ReadonlySet<string> = new Set([
+  "thread_not_found",
+  "thread_not_loaded",
+  "thread_archived",
+  "thread_not_archived",
+  "thread_closed",
+  "thread_not_materialized",
+  "turn_not_found",
+  "turn_running",
+  "no_turn_running",
+  "turn_mismatch",
+  "turn_not_steerable",
+  "thread_owned_elsewhere",
+  "mailbox_full",
+]);
+
+/** The faults that explain a code; any of them is enough. */
+const EXPLAINED_BY: Readonly<Record<string, readonly string[]>> = Object.freeze({
+  disk_full: ["noSpace"],
+  io_error: ["readError", "writeError", "nameError", "syncError"],
+  too_many_open_files: ["noDescriptors"],
+  writer_closed: ["syncError", "writeError", "noSpace", "nameError"],
+  thread_failed: ["noSpace", "readError", "writeError", "nameError", "syncError", "noDescriptors", "stop"],
+  writer_fenced: ["stop"],
+  rollout_unreadable: ["syncLie"],
+});
+
+/** Whether such an error may come now. */
+export function explainsCode(code: string, { faults, isClosing }: Injected): boolean {
+  if (ALWAYS.has(code)) return true;
+  if (code === "runtime_closed") return isClosing;
+  return (EXPLAINED_BY[code] ?? []).some((fault) => (faults[fault] ?? 0) > 0);
+}

@@ -1,0 +1,124 @@
+/**
+ * The end of a simulated run: the rows say what the logs say, lists name each thread once, and what feeds told is
+ * in the log. Looked at by one more process, on a disk that does what it is asked.
+ */
+import { isSkeinError } from "../../src/base/index.ts";
+import { rebuildStateDbWith } from "../../src/projections/index.ts";
+import { openConnection } from "../../src/projections/sqlite-connection.ts";
+import { STATE_DB_FILE_NAME } from "../../src/projections/state-db-file.ts";
+import { homePaths, walkHome } from "../../src/store/local/index.ts";
+import type { SeededScheduler } from "../../src/testing/simulation/index.ts";
+import { currentGeneration, dumpRows, type RowDump } from "../projections/row-dump.ts";
+import { type Acknowledgements, BrokenInvariant, short } from "./acknowledgements.ts";
+import type { ToldRecord } from "./followed-feed.ts";
+import type { SimulatedRuntime } from "./simulated-runtime.ts";
+
+/** What is looked at, and by whom. */
+export interface RowLook {
+  readonly process: SimulatedRuntime;
+  readonly scheduler: SeededScheduler;
+  readonly truth: Acknowledgements;
+  readonly told: readonly ToldRecord[];
+}
+
+const LOOK_MS = 120_000;
+
+/** Holds the rows against the logs. */
+export async function checkRows(look: RowLook): Promise<void> {
+  const { process, truth, told } = look;
+  checkTold(told, truth);
+  const listed = await inProcess(look, async () => {
+    const ids: string[] = [];
+    for (const archived of [false, true]) {
+      let cursor: string | null = null;
+      do {
+        const page: Awaited<ReturnType<NonNullable<typeof process.runtime>["listThreads"]>> | undefined =
+          await process.runtime?.listThreads({ archived, limit: 4, ...(cursor === null ? {} : { cursor }) });
+        if (page === undefined) throw new BrokenInvariant("sim.no-hang", "the last process did not open");
+        if (!page.isComplete) throw new BrokenInvariant("sim.rows-are-folds", "a list without faults is not complete");
+        ids.push(...page.data.map(({ id }) => id));
+        cursor = page.nextCursor;
+      } while (cursor !== null);
+    }
+    return ids.toSorted();
+  });
+  const stored = await inProcess(look, () => storedIds(process));
+  if (JSON.stringify(listed) !== JSON.stringify(stored)) {
+    throw new BrokenInvariant("sim.rows-are-folds", `lists name ${listed.join()} and the files are ${stored.join()}`);
+  }
+  const rows = dump(process);
+  await inProcess(look, () => rebuildStateDbWith(process.stateDbOptions(), process.pool));
+  compareRows(rows, dump(process));
+}
+
+/** Lets the process work until the call is answered. */
+async function inProcess<Value>({ process, scheduler }: RowLook, call: () => Promise<Value>): Promise<Value> {
+  let outcome: { readonly value: Value } | { readonly error: unknown } | undefined;
+  process.parts.scheduled.plan({ delayMs: 0 }, () => {
+    call().then(
+      (value) => {
+        outcome = { value };
+      },
+      (error: unknown) => {
+        outcome = { error };
+      },
+    );
+  });
+  await scheduler.runUntil(() => outcome !== undefined, scheduler.nowMs + LOOK_MS);
+  if (outcome === undefined) throw new BrokenInvariant("sim.no-hang", "a call without faults was not answered");
+  if ("error" in outcome) throw outcome.error;
+  return outcome.value;
+}
+
+/** Threads by their files, as far as these hold one. */
+async function storedIds({ parts: { home, files }, runtime }: SimulatedRuntime): Promise<readonly string[]> {
+  const ids = new Set<string>();
+  for (const { path } of await walkHome(files, homePaths(home))) {
+    const id = /([0-9a-f]{8}-[0-9a-f-]{27})\.jsonl$/.exec(path)?.[1];
+    if (id === undefined || runtime === null) continue;
+    try {
+      await runtime.store.readThread({ threadId: id });
+      ids.add(id);
+    } catch (error) {
+      // A file that a crash left without its first record is no thread.
+      if (!isSkeinError(error)) throw error;
+    }
+  }
+  return [...ids].toSorted();
+}
+
+function dump({ parts: { home } }: SimulatedRuntime): RowDump {
+  const db = openConnection(`${home}/${STATE_DB_FILE_NAME}`, { mode: "read-only" });
+  try {
+    return dumpRows(db, currentGeneration(db));
+  } finally {
+    db.close();
+  }
+}
+
+function compareRows(rows: RowDump, rebuilt: RowDump): void {
+  for (const [name, folded] of Object.entries(rebuilt)) {
+    const kept: unknown = Reflect.get(rows, name);
+    if (JSON.stringify(kept) === JSON.stringify(folded)) continue;
+    const [a, b] = [kept, folded].map((list) => (Array.isArray(list) ? list.map((row) => JSON.stringify(row)) : []));
+    const differing = (a ?? [])
+      .filter((row) => !(b ?? []).includes(row))
+      .concat((b ?? []).filter((row) => !(a ?? []).includes(row)));
+    throw new BrokenInvariant(
+      "sim.rows-are-folds",
+      `${name} differ from what is folded anew: ${differing.slice(0, 2).join(" | ").slice(0, 700)}`,
+    );
+  }
+}
+
+/** What a feed told, and what was acknowledged, are the same records. */
+function checkTold(told: readonly ToldRecord[], truth: Acknowledgements): void {
+  for (const { threadId, ordinal, line } of told) {
+    const acknowledged = truth.threads.get(threadId)?.records.get(ordinal);
+    if (acknowledged === undefined || acknowledged === line) continue;
+    throw new BrokenInvariant(
+      "sim.feeds",
+      `record ${ordinal} of ${threadId} was told as ${short(line)} and is ${short(acknowledged)}`,
+    );
+  }
+}
