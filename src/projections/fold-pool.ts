@@ -3,7 +3,7 @@
  * work itself. Workers fold and write rows themselves: handing rows back to be written elsewhere would stop
  * that thread's event loop for the time of the writing. Which threads run it is the workers room's matter.
  */
-import { type Clock, fault, isSkeinError, type SkeinError, systemClock } from "../base/index.ts";
+import { type Clock, type ErrorCode, fault, isSkeinError, SkeinError, systemClock } from "../base/index.ts";
 import {
   createRolloutAccess,
   type FileSystem,
@@ -20,6 +20,7 @@ import type { FileRow, QuarantinedFile } from "./rollout-store.ts";
 import { withTextIndex } from "./text-index.ts";
 import { failureOf, type FoldFailure, type FoldWrite, writeFolded } from "./rollout-sync.ts";
 import { openConnection, type SqliteDatabase } from "./sqlite-connection.ts";
+import { sqliteFault } from "./sqlite-fault.ts";
 import { currentTableSet } from "./table-set.ts";
 import { type Tables, tablesOf } from "./tables.ts";
 
@@ -47,6 +48,15 @@ export interface FoldReport {
   readonly files: readonly FoldedEntry[];
   /** The task's lease was lost before its rows were written. */
   readonly leaseLost: FoldFailure | null;
+  /** The rows could not be read or written, which says nothing of the files. */
+  readonly rowsFailed: RowsFailure | null;
+}
+
+/** Why the state DB took or gave no rows. As data, because an error that leaves a worker keeps its message alone. */
+export interface RowsFailure {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly retryable: boolean;
 }
 
 /** A look at the home. */
@@ -83,8 +93,27 @@ const FILES_AT_ONCE = 4;
 /** A worker has no event loop that anybody waits for. */
 const WORKER_BUSY_MS = 2_000;
 
+const NOTHING_FAILED = { leaseLost: null, rowsFailed: null } as const;
+
 /** Folds a task's files and writes their rows, all in one transaction. */
 export async function runFoldTask(task: FoldTask, signal?: AbortSignal, means: FoldMeans = {}): Promise<FoldReport> {
+  try {
+    return { ...NOTHING_FAILED, files: await foldFiles(task, signal, means) };
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (isSkeinError(error, "lease_lost")) return { ...NOTHING_FAILED, files: [], leaseLost: failureOf(error) };
+    const found = sqliteFault(error, { attempted: "write rows", path: task.dbPath });
+    if (!isSkeinError(found)) throw error;
+    const { code, message: reason, retryable } = found;
+    return { ...NOTHING_FAILED, files: [], rowsFailed: { code, reason, retryable } };
+  }
+}
+
+async function foldFiles(
+  task: FoldTask,
+  signal: AbortSignal | undefined,
+  means: FoldMeans,
+): Promise<readonly FoldedEntry[]> {
   const db = openConnection(task.dbPath, { mode: "read-write", busyTimeoutMs: WORKER_BUSY_MS });
   try {
     const tables = taskTables(db, task);
@@ -100,10 +129,7 @@ export async function runFoldTask(task: FoldTask, signal?: AbortSignal, means: F
       }
       pending = [...raced];
     }
-    return { files: [...done, ...pending.map((entry) => ({ entry, bytes: 0, failure: null }))], leaseLost: null };
-  } catch (error) {
-    if (isSkeinError(error, "lease_lost")) return { files: [], leaseLost: failureOf(error) };
-    throw error;
+    return [...done, ...pending.map((entry) => ({ entry, bytes: 0, failure: null }))];
   } finally {
     db.close();
   }
@@ -183,4 +209,10 @@ async function writeAll(
     return raced;
   });
   return retryBusy(clock, () => work.immediate());
+}
+
+/** The files of a task whose rows were written; else throws why they weren't. */
+export function requireRows({ files, rowsFailed }: Pick<FoldReport, "files" | "rowsFailed">): FoldReport["files"] {
+  if (rowsFailed === null) return files;
+  throw new SkeinError(rowsFailed.code, rowsFailed.reason, { kind: "fault", retryable: rowsFailed.retryable });
 }

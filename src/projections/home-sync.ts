@@ -4,12 +4,13 @@
  * filled, under their lease. It can be ended between any two files and begun again: what was done stays.
  *
  * A file that can't be folded, or under which a worker dies, is tried once more by itself; then it is put into
- * quarantine with its reason, and the others go on. It is tried again when it has changed.
+ * quarantine with its reason, and the others go on. It is tried again when it has changed. A state DB that takes no
+ * rows says nothing of the files: after one more try that ends the sync, and nothing is put into quarantine for it.
  */
 import { type Clock, fault, type Logger } from "../base/index.ts";
 import { type FileSystem, type HomePaths, type RolloutEntry } from "../store/local/index.ts";
 import { pathInHome } from "./file-fold.ts";
-import type { FoldedEntry, FoldPool } from "./fold-pool.ts";
+import { type FoldedEntry, type FoldPool, type FoldReport, requireRows } from "./fold-pool.ts";
 import { type HomeSurvey, surveyPaths } from "./home-survey.ts";
 import type { LeaseClaim } from "./lease-rows.ts";
 import { failureOf, type FoldFailure } from "./rollout-sync.ts";
@@ -155,7 +156,7 @@ async function foldAll(
     for (let entries = tasks[next]; entries !== undefined; entries = tasks[next]) {
       next += 1;
       context.signal?.throwIfAborted();
-      for (const result of await foldTask(context, entries)) {
+      for (const result of (await foldTask(context, entries)).files) {
         const sized = sizes.get(result.entry.path);
         if (sized === undefined) continue;
         if (result.failure === null) meter.done(sized.size);
@@ -167,19 +168,26 @@ async function foldAll(
   return failed;
 }
 
-async function foldTask(context: HomeSyncContext, entries: readonly SizedEntry[]): Promise<readonly FoldedEntry[]> {
+async function foldTask(
+  context: HomeSyncContext,
+  entries: readonly SizedEntry[],
+): Promise<Pick<FoldReport, "files" | "rowsFailed">> {
   const { pool, dbPath, paths, generation, lease, signal, logger } = context;
   const task = { dbPath, home: paths.home, generation, lease, entries: entries.map(entryOf) };
+  const failed = (failure: FoldFailure): readonly FoldedEntry[] =>
+    entries.map((entry) => ({ entry, bytes: 0, failure }));
   try {
-    const { files, leaseLost } = await pool.fold(task, signal);
+    const { files, leaseLost, rowsFailed } = await pool.fold(task, signal);
     if (leaseLost !== null) throw fault("lease_lost", leaseLost.reason, { retryable: true });
-    return files;
+    if (rowsFailed === null) return { files, rowsFailed };
+    logger.warn({ ...rowsFailed, files: entries.length }, "rows could not be written; the files are tried one by one");
+    return { files: failed(rowsFailed), rowsFailed };
   } catch (error) {
     signal?.throwIfAborted();
     const failure = failureOf(error);
     if (failure.code === "lease_lost") throw error;
     logger.warn({ error, files: entries.length }, "a worker failed under a task; its files are tried one by one");
-    return entries.map((entry) => ({ entry, bytes: 0, failure: { ...failure, code: "worker_failed" } }));
+    return { files: failed({ ...failure, code: "worker_failed" }), rowsFailed: null };
   }
 }
 
@@ -196,7 +204,7 @@ async function foldAgain(
   let quarantined = 0;
   for (const { entry } of failed) {
     context.signal?.throwIfAborted();
-    const [again] = await foldTask(context, [entry]);
+    const [again] = requireRows(await foldTask(context, [entry]));
     if (again?.failure) {
       await quarantine(context, entry, again.failure);
       quarantined += 1;

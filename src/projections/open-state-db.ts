@@ -15,6 +15,7 @@ import type { FoldPool } from "./fold-pool.ts";
 import type { StartHomeWatcher } from "./home-watcher.ts";
 import { createProcessIdentity } from "./process-identity.ts";
 import { MIGRATIONS } from "./schema.ts";
+import { sqliteFault } from "./sqlite-fault.ts";
 import { createLeases, type Leases } from "./sqlite-lease.ts";
 import { SqliteStateDb, type StateDb } from "./state-db.ts";
 import { openStateDbFile, type SetAside, STATE_DB_FILE_NAME, type StateDbFile } from "./state-db-file.ts";
@@ -73,7 +74,7 @@ export async function openStateDbWith(
   } catch (error) {
     await owners.close();
     file.close();
-    throw error;
+    throw sqliteFault(error, { attempted: "fill the state DB", path: file.path });
   }
 }
 
@@ -106,6 +107,8 @@ export async function rebuildStateDbWith(options: RebuildOptions, pool: FoldPool
       fillSet({ ...fillContext({ options, pool, file, paths }), lease, keepsOld: options.keepsOld ?? false }),
     );
     return { ...report, setAside: file.setAside };
+  } catch (error) {
+    throw sqliteFault(error, { attempted: "rebuild the state DB", path: file.path });
   } finally {
     await owners.close();
     file.close();

@@ -30,7 +30,7 @@ import {
 } from "../store/local/index.ts";
 import { retryBusy } from "./busy-retry.ts";
 import { pathInHome } from "./file-fold.ts";
-import type { FoldPool } from "./fold-pool.ts";
+import { type FoldPool, requireRows } from "./fold-pool.ts";
 import { isAsKnown } from "./home-survey.ts";
 import { HomeFreshness } from "./home-freshness.ts";
 import type { StartHomeWatcher } from "./home-watcher.ts";
@@ -314,8 +314,7 @@ export class SqliteStateDb implements StateDb {
     if (behind > INLINE_BYTES_MAX) {
       const entries = [{ ...entry, size: stat?.size ?? 0 }];
       const task = { dbPath: this.path, home: paths.home, generation: null, lease: null, entries };
-      const { files: done } = await pool.fold(task, this.#ending.signal);
-      const failure = done[0]?.failure;
+      const failure = requireRows(await pool.fold(task, this.#ending.signal))[0]?.failure;
       if (failure)
         throw fault("rollout_unreadable", failure.reason, { data: { path: entry.path, code: failure.code } });
     }

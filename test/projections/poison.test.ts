@@ -17,6 +17,7 @@ import {
   type FoldReport,
   type HomeSurvey,
   openStateDbWith,
+  rebuildStateDbWith,
   type StateDb,
 } from "../../src/projections/index.ts";
 import { openConnection } from "../../src/projections/sqlite-connection.ts";
@@ -181,6 +182,45 @@ describe("a worker that dies", () => {
     const { stateDb, store } = await open(createThreadPool(FOLD_WORKER, 24));
     expect(quarantineOf(stateDb)).toMatchObject([{ path: "sessions/2025/01/02/good-1.jsonl", code: "worker_failed" }]);
     expect(await listed(store)).toEqual({ ids: [idOf(2)], isComplete: false });
+  });
+});
+
+describe("a state DB that takes no rows", () => {
+  /** Runs SQL on the file as another program would. */
+  function exec({ path }: { readonly path: string }, sql: (generation: number) => string): void {
+    const db = openConnection(path, { mode: "read-write" });
+    db.exec(sql(currentGeneration(db)));
+    db.close();
+  }
+  const refusing = (table: string) => (generation: number) =>
+    `CREATE TRIGGER refusing BEFORE INSERT ON ${table.replace("#", String(generation))}
+     BEGIN SELECT RAISE(ABORT, 'no rows today'); END`;
+
+  it("is told by a code, and puts no file into quarantine for it", async () => {
+    putThread(1);
+    const { stateDb, store } = await open(createInlinePool());
+    exec(stateDb, refusing("rollouts_#"));
+    putThread(2);
+    await expect(store.listThreads()).rejects.toMatchObject({
+      code: "io_error",
+      message: expect.stringContaining("no rows today"),
+    });
+    exec(stateDb, () => "DROP TRIGGER refusing");
+    expect(await listed(store)).toEqual({ ids: [1, 2].map(idOf), isComplete: true });
+    expect(quarantineOf(stateDb)).toEqual([]);
+  });
+
+  it("is told by a code when it is rebuilt", async () => {
+    putThread(1);
+    const { stateDb } = await open(createInlinePool());
+    exec(stateDb, refusing("backfill_state"));
+    const rebuilding = rebuildStateDbWith({ home }, createInlinePool());
+    await expect(rebuilding).rejects.toMatchObject({
+      code: "io_error",
+      message: expect.stringMatching(/rebuild the state DB.*no rows today/),
+    });
+    exec(stateDb, () => "DROP TRIGGER refusing");
+    expect(await rebuildStateDbWith({ home }, createInlinePool())).toMatchObject({ folded: 1 });
   });
 });
 
