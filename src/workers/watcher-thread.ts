@@ -37,8 +37,7 @@ class WatcherThread implements HomeWatcher {
     this.#thread.on("message", (answer: Answer) => this.#settle(answer));
     this.#thread.on("error", () => this.#die());
     this.#thread.on("exit", () => this.#die());
-    // After the listeners: each of them would hold the process.
-    this.#thread.unref();
+    // Its listeners hold the process until it has begun: who closes meanwhile waits for it.
   }
 
   async isSound(): Promise<boolean> {
