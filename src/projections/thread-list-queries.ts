@@ -55,10 +55,13 @@ export function listCandidates(
     ...filter.values,
     asOfMs,
   );
+  // Up to that moment: one written to since is sorted as it was then, and tells nothing of how new the others were.
   const newest = [0, 1].flatMap((archived) =>
     sql.all<{ rollout_id: number; key: number }>(
-      `SELECT rollout_id, ${column} AS key FROM threads_# WHERE archived = ? ORDER BY ${column} DESC, thread_id DESC LIMIT 1`,
+      `SELECT rollout_id, ${column} AS key FROM threads_# WHERE archived = ? AND ${column} <= ?
+       ORDER BY ${column} DESC, thread_id DESC LIMIT 1`,
       archived,
+      asOfMs,
     ),
   );
   const [first] = newest.toSorted((a, b) => b.key - a.key);

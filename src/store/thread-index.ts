@@ -110,7 +110,7 @@ export interface ListCandidates {
   readonly rows: readonly StoredThread[];
   /** They changed since the walk began: their keys are to be read as of then. */
   readonly newer: readonly StoredThread[];
-  /** The list's newest row, whatever the filters; null for an order that does not change. */
+  /** The list's newest row up to that moment, whatever the filters; null for an order that does not change. */
   readonly newest: StoredThread | null;
 }
 
