@@ -1,0 +1,47 @@
+/**
+ * SIGKILL at each call by which an operation changes its home: before the Nth, and in the middle of it where it
+ * writes to a log. Every multi-step operation has a row of its own.
+ */
+import { type FaultContext, type FaultRow, drawCases, runCases } from "../fault-row.ts";
+import { judgeHome } from "../fault-judge.ts";
+import { type FaultOperation, OPERATIONS } from "../fault-operations.ts";
+import { placeOf } from "../operation-stage.ts";
+
+/** Kills of an operation in a smoke run. */
+const SMOKE_KILLS = 1;
+
+interface Kill {
+  readonly at: number;
+  readonly isHalf: boolean;
+}
+
+async function killEverywhere(context: FaultContext, operation: FaultOperation): Promise<void> {
+  const { books } = context;
+  const { facts, calls, hit } = await context.session.stage(operation, context);
+  // In front of each call, and behind the last one.
+  const kills: Kill[] = [...calls.keys(), calls.length].map((index) => ({ at: index + 1, isHalf: false }));
+  for (const { number, kind, bytes, path } of calls) {
+    if (kind === "w" && bytes > 1 && !/-(wal|shm)$/.test(path)) kills.push({ at: number, isHalf: true });
+  }
+  await runCases(context, drawCases(context, kills, SMOKE_KILLS), async ({ at, isHalf }, lane) => {
+    const place = `killed ${isHalf ? "in the middle of" : "before"} ${placeOf(operation, at, calls[at - 1])}`;
+    const { home, end } = await hit(lane, { at, does: "kill", isHalf });
+    if (end.signal === "SIGKILL") books.inject();
+    else books.expect(end.exitCode === 0, `${place}: the child ended by itself: ${end.stderr}`);
+    for (const { error } of end.reports) {
+      if (error !== null) books.break(`${place}: on a good disk: ${error.message}`);
+    }
+    const isAcknowledged = end.reports.some(({ what, error }) => what === "done" && error === null);
+    books.code(isAcknowledged ? "acknowledged" : "killed");
+    await judgeHome({ home, facts, isAcknowledged, place, books });
+  });
+}
+
+/** A row for each operation. */
+export const KILL_ROWS: readonly FaultRow[] = OPERATIONS.map((operation) => ({
+  id: `fault.kill.${operation.id}`,
+  what: `SIGKILL in ${operation.title}`,
+  how: "before each call that changes the home, and half-way through each write (but for the WAL, whose frames have checksums)",
+  needs: ["shim"],
+  run: (context) => killEverywhere(context, operation),
+}));
