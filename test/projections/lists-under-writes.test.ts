@@ -13,26 +13,42 @@ import type { ListThreadsParams, ThreadStore, ThreadWriter } from "../../src/sto
 import { openLocalThreadStore } from "../../src/store/local/index.ts";
 import { createSettableClock, type SettableClock } from "../../src/testing/index.ts";
 
-/** A store whose lists do something between the moment they freeze and the rows they read. */
+/** Done once, at a moment of a list: before it reads its rows, or behind that. */
+interface Disturbance {
+  before: (() => Promise<void>) | null;
+  behind: (() => Promise<void>) | null;
+}
+
+/** A store whose lists can be disturbed. */
 async function openDisturbed(): Promise<{
   readonly store: ThreadStore;
   readonly clock: SettableClock;
-  readonly disturb: { do: (() => Promise<void>) | null };
+  readonly disturb: Disturbance;
 }> {
   const home = await mkdtemp(join(tmpdir(), "skein-lists-"));
   const clock = createSettableClock();
   const stateDb = await openStateDbWith({ home, clock }, createInlinePool());
-  const disturb: { do: (() => Promise<void>) | null } = { do: null };
+  const disturb: Disturbance = { before: null, behind: null };
+  const doOnce = async (when: keyof Disturbance): Promise<void> => {
+    const doing = disturb[when];
+    disturb[when] = null;
+    await doing?.();
+  };
   const disturbed = new Proxy(stateDb, {
     get(target, member) {
       const value: unknown = Reflect.get(target, member, target);
       if (typeof value !== "function") return value;
-      if (member !== "refresh") return value.bind(target);
-      return async (...args: Parameters<StateDb["refresh"]>) => {
-        const doing = disturb.do;
-        disturb.do = null;
-        await doing?.();
-        return target.refresh(...args);
+      if (member === "refresh") {
+        return async (...args: Parameters<StateDb["refresh"]>) => {
+          await doOnce("before");
+          return target.refresh(...args);
+        };
+      }
+      if (member !== "list") return value.bind(target);
+      return async (...args: Parameters<StateDb["list"]>) => {
+        const found = await target.list(...args);
+        await doOnce("behind");
+        return found;
       };
     },
   });
@@ -50,12 +66,21 @@ async function beginTurn(store: ThreadStore, clock: SettableClock, writer: Threa
   await store.appendItems({ writer, items: [{ type: "event_msg", payload: { type: "user_message", message: "on" } }] });
 }
 
-/** The ids of a walk in pages of one. */
-async function walk(store: ThreadStore, params: ListThreadsParams): Promise<readonly string[]> {
+/** The ids of a walk: a page of one, and then in pages of `limit`. */
+async function walk(
+  store: ThreadStore,
+  { limit = 1, ...params }: ListThreadsParams,
+  afterFirst?: () => Promise<void>,
+): Promise<readonly string[]> {
   const ids: string[] = [];
   let cursor: string | undefined;
   do {
-    const page = await store.listThreads({ ...params, limit: 1, ...(cursor === undefined ? {} : { cursor }) });
+    if (ids.length === 1) await afterFirst?.();
+    const page = await store.listThreads({
+      ...params,
+      limit: ids.length === 0 ? 1 : limit,
+      ...(cursor === undefined ? {} : { cursor }),
+    });
     ids.push(...page.data.map(({ id }) => id));
     cursor = page.nextCursor ?? undefined;
   } while (cursor !== undefined);
@@ -76,9 +101,30 @@ for (const sortKey of ["recency_at", "updated_at"] as const) {
       for (const writer of writers) await beginTurn(store, clock, writer);
       const [, second] = writers;
       if (second === undefined) throw new Error("no thread");
-      disturb.do = () => beginTurn(store, clock, second);
+      disturb.before = () => beginTurn(store, clock, second);
       const ids = await walk(store, { sortKey, sortDirection });
       expect(ids.toSorted()).toEqual(writers.map(({ threadId }) => threadId).toSorted());
     });
   }
+}
+
+for (const sortKey of ["recency_at", "updated_at"] as const) {
+  it(`gives no thread twice by ${sortKey} though one that was given is put away while a page is made`, async () => {
+    const { store, clock, disturb } = await openDisturbed();
+    const writers: ThreadWriter[] = [];
+    for (let n = 0; n < 4; n += 1) {
+      const { writer } = await store.createThread({ metadata: { cwd: "/work" } });
+      await beginTurn(store, clock, writer);
+      writers.push(writer);
+    }
+    const [oldest, second, third, newest] = writers;
+    if (oldest === undefined || newest === undefined) throw new Error("no threads");
+    // Given first, though it was made first: at the time of its making it would come again.
+    await beginTurn(store, clock, oldest);
+    const ids = await walk(store, { sortKey, sortDirection: "desc", limit: 10 }, async () => {
+      await beginTurn(store, clock, oldest);
+      disturb.behind = () => store.archiveThread(oldest.threadId);
+    });
+    expect(ids).toEqual([oldest, newest, third, second].map((writer) => writer?.threadId));
+  });
 }

@@ -38,9 +38,10 @@ export async function listByRows(context: IndexedListContext, params: ListThread
   if (asOfMs !== null) await Promise.all(writers.all().map((writer) => writer.whenWritten()));
   const scope = await rows.refresh({ isDbOnly: params.useStateDbOnly === true });
   const candidates = await rows.list(params, asOfMs);
-  const newer = await mapBounded(candidates.newer, CONCURRENCY_MAX, (thread) =>
+  const looked = await mapBounded(candidates.newer, CONCURRENCY_MAX, (thread) =>
     asOf(facts, thread, { asOfMs: asOfMs ?? 0, isByRecency: params.sortKey === "recency_at" }),
   );
+  const newer = looked.filter((thread) => thread !== undefined);
   // By id, the last one counts: a row as of then goes before the same row as of now. The newest only tells the time,
   // whatever the filters say of it: where it is not a candidate, it goes in as one of the other list.
   const newest = candidates.newest === null ? [] : [{ ...candidates.newest, archived: params.archived !== true }];
@@ -59,18 +60,23 @@ export async function searchByRows(rows: ThreadIndex, params: SearchThreadsParam
   return { ...(await rows.search(params)), ...scope };
 }
 
-/** The thread with the time it is sorted by as it was at a moment (see listAsOfMs). */
+/**
+ * The thread with the time it is sorted by as it was at a moment (see listAsOfMs). Undefined when its file went away
+ * since the rows were read: it is not in this list any more, and by the time of its making it might come twice.
+ */
 async function asOf(
   facts: RolloutFactsReader,
   thread: StoredThread,
   { asOfMs, isByRecency }: { readonly asOfMs: number; readonly isByRecency: boolean },
-): Promise<StoredThread> {
+): Promise<StoredThread | undefined> {
   const entry = entryOf(thread);
   if (isByRecency) {
     const recencyAtMs = await facts.readRecencyMs(entry, asOfMs);
+    if (recencyAtMs === undefined) return undefined;
     return { ...thread, recencyAtMs: Math.max(recencyAtMs ?? 0, thread.createdAtMs) };
   }
   const updatedAtMs = await facts.readUpdatedMs(entry, asOfMs);
+  if (updatedAtMs === undefined) return undefined;
   return { ...thread, updatedAtMs: Math.max(updatedAtMs ?? 0, thread.createdAtMs) };
 }
 

@@ -29,10 +29,10 @@ export interface RolloutFactsReader {
   readWhole(entry: RolloutEntry, unread?: UnreadFiles): Promise<ThreadMetadata | undefined>;
   /** Why `read` gives nothing for a file that is there. */
   whyUnread(entry: RolloutEntry): Promise<SkeinError>;
-  /** Time of the newest record up to a moment; undefined when there is none. */
-  readUpdatedMs(entry: RolloutEntry, asOfMs: number): Promise<number | undefined>;
+  /** Time of the newest record up to a moment; null when none is known, undefined when the file is not there any more. */
+  readUpdatedMs(entry: RolloutEntry, asOfMs: number): Promise<number | null | undefined>;
   /** The same of the newest record that begins a turn. */
-  readRecencyMs(entry: RolloutEntry, asOfMs: number): Promise<number | undefined>;
+  readRecencyMs(entry: RolloutEntry, asOfMs: number): Promise<number | null | undefined>;
 }
 
 /** Where the files are put down that are there, but can't be read: what they hold is not known. */
@@ -99,6 +99,15 @@ export function createRolloutFacts({ files, access, logger }: RolloutFactsContex
     return facts.whole;
   };
 
+  const openUnlessGone = async (
+    entry: RolloutEntry,
+    use: (rollout: ReadableRollout) => Promise<number | null>,
+  ): Promise<number | null | undefined> => {
+    const found = await open(entry, use);
+    if (found !== undefined) return found;
+    return (await files.stat(entry.path)) === undefined ? undefined : null;
+  };
+
   return {
     async read(entry, unread) {
       const before = await recall(entry.path);
@@ -116,15 +125,16 @@ export function createRolloutFacts({ files, access, logger }: RolloutFactsContex
       }
       return notARollout(path, "it does not start with a session_meta");
     },
-    readUpdatedMs: (entry, asOfMs) =>
-      open(entry, async (rollout) => (await newestRecordMs(files, rollout, { asOfMs })) ?? undefined),
+    readUpdatedMs: (entry, asOfMs) => openUnlessGone(entry, (rollout) => newestRecordMs(files, rollout, { asOfMs })),
     async readRecencyMs(entry, asOfMs) {
       const before = await recall(entry.path);
       if (before === "gone") return undefined;
       const recencyMs = before?.recencyMs;
-      if (recencyMs === null) return undefined;
+      if (recencyMs === null) return null;
       if (recencyMs !== undefined && recencyMs <= asOfMs) return recencyMs;
-      return open(entry, async (rollout) => recencyAsOf(files, rollout, { facts: await look(rollout), asOfMs }));
+      return openUnlessGone(entry, async (rollout) =>
+        recencyAsOf(files, rollout, { facts: await look(rollout), asOfMs }),
+      );
     },
   };
 }
@@ -163,11 +173,10 @@ async function recencyAsOf(
   files: FileSystem,
   rollout: ReadableRollout,
   { facts, asOfMs }: { readonly facts: Known; readonly asOfMs: number },
-): Promise<number | undefined> {
+): Promise<number | null> {
   if (facts.recencyMs === undefined) facts.recencyMs = await newestRecordMs(files, rollout, { isOfTurns: true });
-  if (facts.recencyMs === null) return undefined;
-  if (facts.recencyMs <= asOfMs) return facts.recencyMs;
-  return (await newestRecordMs(files, rollout, { asOfMs, isOfTurns: true })) ?? undefined;
+  if (facts.recencyMs === null || facts.recencyMs <= asOfMs) return facts.recencyMs;
+  return newestRecordMs(files, rollout, { asOfMs, isOfTurns: true });
 }
 
 /**

@@ -113,20 +113,26 @@ async function readRow({ facts, names, unread }: Listing, { entry }: RolloutFact
   return storedThreadFrom({ metadata, path, archived, name: names.get(metadata.id) });
 }
 
-/** The rows with the time they are sorted by as it was at a moment (see listAsOfMs). */
+/**
+ * The rows with the time they are sorted by as it was at a moment (see listAsOfMs). One whose file went away since is
+ * left out: it is not in this list any more, and by the time of its making it might come twice.
+ */
 async function asOf(
   { facts }: Listing,
   rows: readonly ListRow[],
   { asOfMs, sortKey }: { readonly asOfMs: number; readonly sortKey: SortKey | undefined },
 ): Promise<readonly ListRow[]> {
-  return mapBounded(rows, CONCURRENCY_MAX, async (row) => {
+  const looked = await mapBounded(rows, CONCURRENCY_MAX, async (row) => {
     const { entry } = row.facts;
     if (sortKey === "recency_at") {
       const recencyAtMs = await facts.readRecencyMs(entry, asOfMs);
+      if (recencyAtMs === undefined) return undefined;
       return { ...row, recencyAtMs: Math.max(recencyAtMs ?? 0, row.createdAtMs) };
     }
     if (row.updatedAtMs <= asOfMs) return row;
     const updatedAtMs = await facts.readUpdatedMs(entry, asOfMs);
+    if (updatedAtMs === undefined) return undefined;
     return { ...row, updatedAtMs: Math.max(updatedAtMs ?? 0, row.createdAtMs) };
   });
+  return looked.filter((row) => row !== undefined);
 }
