@@ -117,14 +117,7 @@ export function createRolloutFacts({ files, access, logger }: RolloutFactsContex
       return { entry, size: facts.size, metadata: facts.head };
     },
     readWhole: (entry, unread) => open(entry, foldWhole, unread),
-    async whyUnread({ path }) {
-      try {
-        await access.open(path, (rollout) => readHead(files, rollout));
-      } catch (error) {
-        return faultFromSystem(error, `read ${path}`, { path });
-      }
-      return notARollout(path, "it does not start with a session_meta");
-    },
+    whyUnread: ({ path }) => whyUnread({ files, access }, path),
     readUpdatedMs: (entry, asOfMs) => openUnlessGone(entry, (rollout) => newestRecordMs(files, rollout, { asOfMs })),
     async readRecencyMs(entry, asOfMs) {
       const before = await recall(entry.path);
@@ -137,6 +130,18 @@ export function createRolloutFacts({ files, access, logger }: RolloutFactsContex
       );
     },
   };
+}
+
+async function whyUnread(
+  { files, access }: Pick<RolloutFactsContext, "files" | "access">,
+  path: string,
+): Promise<SkeinError> {
+  try {
+    await access.open(path, (rollout) => readHead(files, rollout));
+  } catch (error) {
+    return faultFromSystem(error, `read ${path}`, { path });
+  }
+  return notARollout(path, "it does not start with a session_meta");
 }
 
 /** What was found in files, by their inodes; what has another size or time of change since is not known. */
