@@ -9,6 +9,7 @@ threadStoreSuite({
   name: "example",
   // One isolated place a law. `open` gives a handle to the place; here it is only ever opened once.
   fixture: async () => ({
+    place: "memory",
     open: async ({ clock } = {}) => createMemoryThreadStore(clock === undefined ? {} : { clock }),
     dispose: async () => {},
   }),

@@ -3,29 +3,45 @@
  * state laws of one's own: arbitraries, and clocks under the test's hand.
  */
 export {
+  arbAgentScript,
+  type ArbAgentScriptOptions,
   arbBatch,
   arbBatches,
   arbHistory,
   type ArbHistoryOptions,
+  arbHome,
+  type ArbHomeOptions,
   arbLog,
   type ArbLogOptions,
+  arbMetadataPatch,
   arbOddLine,
   arbRolloutItem,
   arbText,
   arbTurnEvents,
   arbTurnItems,
   arbUnknownMembers,
+  ENDING_STEP_KINDS,
+  type HomeContent,
+  type HomeThread,
   type LogBytes,
+  type OddFile,
+  type OddFileKind,
+  type ScriptStepKind,
+  writeHome,
 } from "./arbitraries/index.ts";
 export { createManualClock, drainEventLoop, type ManualClock, type ManualClockOptions } from "./manual-clock.ts";
 export { createSettableClock, type SettableClock } from "./settable-clock.ts";
 export {
-  missingNeeds,
-  type StoreFixture,
-  type StoreLaw,
-  type StoreNeed,
-  type StoreOpenOptions,
-  type StorePlace,
-} from "./store-law.ts";
+  checkThreadStore,
+  type CheckThreadStoreOptions,
+  type LawOutcome,
+  type StoreReport,
+} from "./check-thread-store.ts";
+export { checkLaw, type LawCheckOptions, type LawVerdict } from "./law-check.ts";
+export { LawBrokenError, type LawFailure, lawFailureText } from "./law-failure.ts";
+export type { StoreClaims, StoreNeed } from "./store-claims.ts";
+export { type LawPlace, type StoreLaw, storeLaw, type StoreLawOptions } from "./store-law.ts";
+export type { StoreDamage, StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";
+export type { TestContext, TestRunner } from "./test-runner.ts";
 export { storeLaws } from "./store-laws.ts";
 export { threadStoreSuite, type ThreadStoreSuiteOptions } from "./thread-store-suite.ts";

@@ -7,7 +7,7 @@ import { fail, ok } from "node:assert/strict";
 import { type ErrorCode, isSkeinError, type SkeinError } from "../base/index.ts";
 import type { AppendableItem, RolloutRecord } from "../events/index.ts";
 import type { NewThreadMetadata, OpenedThread, StoredThread, ThreadStore } from "../store/index.ts";
-import type { StoreFixture, StoreOpenOptions, StorePlace } from "./store-law.ts";
+import type { StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";
 
 /** Runs `body` on a fresh place; disposes of it whatever happens. */
 export async function withPlace<Result>(

@@ -1,46 +1,77 @@
 /**
- * The form of a law: one sentence about every ThreadStore, and the code that tries to break it. A law
- * knows no test runner: it resolves when the store keeps it and rejects when it doesn't, so it can be
- * run by vitest, by a script, or against a store with a planted bug.
+ * The form of a law: an id, a sentence about every ThreadStore, a generator of examples, and the code that tries
+ * to break the sentence with one example on one fresh place. A law knows no test runner.
  *
- * A law makes the places it needs through the fixture, and leaves none behind.
+ * Because every example has a place of its own, an example that breaks the law breaks it again: it can be made
+ * small, and replayed by its seed and path.
  */
-import type { Clock } from "../base/index.ts";
-import type { ThreadStore, ThreadStoreCapabilities } from "../store/index.ts";
+import fc from "fast-check";
 
-/** What a law may ask of the handle it gets. An adapter without clocks to hand over may ignore it. */
-export interface StoreOpenOptions {
-  /** Wall time and timers of the store. Default: the adapter's own. */
-  readonly clock?: Clock;
+import type { StoreClaims, StoreNeed } from "./store-claims.ts";
+import type { StoreFixture, StorePlace } from "./store-place.ts";
+
+/** What a law is tried on. */
+export interface LawPlace extends StorePlace {
+  /** What the store claims: a law that holds in more than one way looks here. */
+  readonly claims: StoreClaims;
 }
 
-/** One isolated place that a store keeps threads in. */
-export interface StorePlace {
-  /** A handle to the place. After `close()` of the handle before, it reopens what is there. */
-  open(options?: StoreOpenOptions): Promise<ThreadStore>;
-  /** Removes the place and all in it. The law has closed its handles by then. */
-  dispose(): Promise<void>;
-}
-
-/** Makes a new, empty place. */
-export type StoreFixture = () => Promise<StorePlace>;
-
-/** Capabilities that switch laws on. */
-export type StoreNeed = keyof Omit<ThreadStoreCapabilities, "durability">;
-
-/** A sentence that holds for every store with the capabilities it needs. */
-export interface StoreLaw {
-  /** Stable: `append.ordinals`. */
+/** A sentence that holds for every store that claims what it needs. */
+export interface StoreLaw<Example = unknown> {
+  /** Stable, group first: `append.ordinals`. Code and tests cite it; docs/INVARIANTS.md lists it. */
   readonly id: string;
   /** The law in words. */
   readonly title: string;
-  /** The law says nothing about stores without these. Default none. */
+  /** The law says nothing about stores that don't claim these. Default none. */
+  readonly needs: readonly StoreNeed[];
+  /** Examples tried where nobody asks for another number. */
+  readonly runs: number;
+  /** Makes examples, and makes them smaller. `replayPath` is of a failure: only commands have one. */
+  generator(replayPath?: string): fc.Arbitrary<Example>;
+  /** Rejects, saying what differs, when the store of this place breaks the law with this example. */
+  holds(place: LawPlace, example: Example): Promise<void>;
+  /** Of laws of before. */
+  readonly plain?: PlainLaw["run"];
+}
+
+/** A law as its author writes it. */
+export interface StoreLawOptions<Example> {
+  readonly id: string;
+  readonly title: string;
   readonly needs?: readonly StoreNeed[];
-  /** Rejects, saying what differs, when the store of this fixture breaks the law. */
+  /** Default 20. Fewer for a law whose example is large. */
+  readonly runs?: number;
+  readonly generator: fc.Arbitrary<Example> | ((replayPath?: string) => fc.Arbitrary<Example>);
+  readonly holds: (place: LawPlace, example: Example) => Promise<void>;
+}
+
+const RUNS = 20;
+
+/** Makes a law. Its type forgets the example's, so that laws of all kinds stand in one list. */
+export function storeLaw<Example>(options: StoreLawOptions<Example>): StoreLaw {
+  const { id, title, needs = [], runs = RUNS, generator, holds } = options;
+  const law: StoreLaw<Example> = {
+    id,
+    title,
+    needs,
+    runs,
+    generator: (replayPath) => (typeof generator === "function" ? generator(replayPath) : generator),
+    holds,
+  };
+  // `holds` only ever gets what its own generator made: see law-check.ts.
+  return Object.freeze(law) as StoreLaw;
+}
+
+/** A law of before, as one example. */
+export interface PlainLaw {
+  readonly id: string;
+  readonly title: string;
+  readonly needs?: readonly StoreNeed[];
   run(fixture: StoreFixture): Promise<void>;
 }
 
-/** What of a law's needs a store lacks; empty when the law applies. */
-export function missingNeeds(law: StoreLaw, capabilities: ThreadStoreCapabilities): readonly StoreNeed[] {
-  return (law.needs ?? []).filter((need) => !capabilities[need]);
+/** A law of before. */
+export function plainLaw({ id, title, needs = [], run }: PlainLaw): StoreLaw {
+  const law = storeLaw({ id, title, needs, runs: 1, generator: fc.constant(null), holds: async () => {} });
+  return { ...law, plain: run };
 }

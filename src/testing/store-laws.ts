@@ -16,12 +16,10 @@ import { metadataLaws } from "./laws/metadata-laws.ts";
 import { searchLaws } from "./laws/search-laws.ts";
 import { turnPageLaws } from "./laws/turn-page-laws.ts";
 import { windowLaws } from "./laws/window-laws.ts";
-import type { StoreLaw } from "./store-law.ts";
+import { type PlainLaw, plainLaw, type StoreLaw } from "./store-law.ts";
 
-/** All laws, in the order they are best read. */
-export const storeLaws: readonly StoreLaw[] = Object.freeze([
+const plainLaws: readonly PlainLaw[] = [
   ...lifecycleLaws,
-  ...appendLaws,
   ...idempotencyLaws,
   ...historyLaws,
   ...metadataLaws,
@@ -34,4 +32,7 @@ export const storeLaws: readonly StoreLaw[] = Object.freeze([
   ...archiveLaws,
   ...badInputLaws,
   ...badCallLaws,
-]);
+];
+
+/** All laws, in the order they are best read. */
+export const storeLaws: readonly StoreLaw[] = Object.freeze([...appendLaws, ...plainLaws.map(plainLaw)]);

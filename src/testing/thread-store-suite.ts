@@ -1,50 +1,54 @@
 /**
- * The suite every ThreadStore adapter passes, as vitest tests: one test a law, titled with the law.
- * An adapter's own test file is a call of this plus what only that adapter has.
+ * The suite every ThreadStore adapter passes: one test a law, titled with the law, by vitest or by another runner
+ * that is handed in. An adapter's own test file is a call of this plus what only that adapter has.
  */
-import { describe, it } from "vitest";
-
-import { missingNeeds, type StoreFixture, type StoreLaw } from "./store-law.ts";
+import { checkClaimedLaw, type LawCheckOptions, readClaims } from "./law-check.ts";
+import { LawBrokenError } from "./law-failure.ts";
+import { chooseSeed } from "./law-seed.ts";
+import { NEED_TEXTS, type StoreClaims } from "./store-claims.ts";
+import type { StoreLaw } from "./store-law.ts";
 import { storeLaws } from "./store-laws.ts";
+import type { StoreFixture } from "./store-place.ts";
+import { runningTestRunner, type TestRunner } from "./test-runner.ts";
 
 /** What to test. */
-export interface ThreadStoreSuiteOptions {
+export interface ThreadStoreSuiteOptions extends Pick<
+  LawCheckOptions,
+  "capabilities" | "seed" | "runs" | "exampleMaxMs"
+> {
   /** Shown in the titles: "memory". */
   readonly name: string;
-  /** Makes an isolated place for each law. */
+  /** Makes an isolated place for each example. */
   readonly fixture: StoreFixture;
   /** Default: all of `storeLaws`. */
   readonly laws?: readonly StoreLaw[];
+  /** Longest that one law may take, milliseconds. Default 120,000. */
+  readonly lawMaxMs?: number;
+  /** Default: vitest, where the file is run by it. */
+  readonly runner?: TestRunner;
 }
 
-/** Registers the laws as tests. A law about a capability that the store lacks is skipped, saying so. */
+const LAW_MAX_MS = 120_000;
+
+/**
+ * Registers the laws as tests. A law about something the store doesn't claim is skipped, saying so. `unsupported`
+ * outside of vitest when no runner is passed.
+ */
 export function threadStoreSuite(options: ThreadStoreSuiteOptions): void {
-  const { name, fixture, laws = storeLaws } = options;
-  describe(`the ${name} thread store`, () => {
+  const { name, fixture, laws = storeLaws, lawMaxMs = LAW_MAX_MS, runner = runningTestRunner(), ...checking } = options;
+  const seed = checking.seed ?? chooseSeed();
+  let claims: Promise<StoreClaims> | undefined;
+  runner.describe(`the ${name} thread store`, () => {
     for (const law of laws) {
-      it(`${law.title} [${law.id}]`, async (context) => {
-        const missing = missingNeeds(law, await capabilitiesOf(fixture));
-        if (missing.length > 0) context.skip(`${name} has no ${missing.join(", ")}`);
-        await law.run(fixture);
+      runner.it(`${law.title} [${law.id}]`, { timeout: lawMaxMs }, async (context) => {
+        claims ??= readClaims(fixture, checking.capabilities);
+        const lawChecking = { options: { ...checking, seed }, claims: await claims };
+        const verdict = await checkClaimedLaw(law, fixture, lawChecking);
+        if (verdict.status === "broken") throw new LawBrokenError(verdict.failure);
+        if (verdict.status === "not-checked") {
+          context.skip(`${name} has no ${verdict.missing.map((need) => NEED_TEXTS[need]).join(", no ")}`);
+        }
       });
     }
   });
-}
-
-async function capabilitiesOf(fixture: StoreFixture): ReturnType<typeof readCapabilities> {
-  const place = await fixture();
-  try {
-    return await readCapabilities(place);
-  } finally {
-    await place.dispose();
-  }
-}
-
-async function readCapabilities(
-  place: Awaited<ReturnType<StoreFixture>>,
-): Promise<Awaited<ReturnType<typeof place.open>>["capabilities"]> {
-  const store = await place.open();
-  const { capabilities } = store;
-  await store.close();
-  return capabilities;
 }

@@ -14,6 +14,7 @@ threadStoreSuite({
   fixture: async () => {
     const home = await mkdtemp(join(tmpdir(), "skein-indexed-suite-"));
     return {
+      place: home,
       open: async (options = {}) => (await openIndexedStore({ home, ...options })).store,
       dispose: () => rm(home, { recursive: true, force: true }),
     };

@@ -21,6 +21,7 @@ export function fixtureWithBug(bug?: PlantedBug): StoreFixture {
   return async () => {
     let memory: ThreadStore | undefined;
     return {
+      place: "memory",
       open: async (options = {}) => {
         const isReopened = memory !== undefined;
         memory ??= createMemoryThreadStore(options);

@@ -19,10 +19,11 @@ import {
   withStore,
 } from "../law-steps.ts";
 import type { ThreadStore } from "../../store/index.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 /** The laws of this file. */
-export const archiveLaws: readonly StoreLaw[] = [
+export const archiveLaws: readonly PlainLaw[] = [
   {
     id: "archive.moves",
     title: "archiving moves a thread from the one list to the other and keeps its log, and back",

@@ -7,10 +7,11 @@ import { deepEqual } from "node:assert/strict";
 
 import type { OpenedThread, ThreadStore } from "../../store/index.ts";
 import { plainMetadata, readAllThreads, readLog, refused, seedThread, userMessage, withStore } from "../law-steps.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 /** The laws of this file. */
-export const badCallLaws: readonly StoreLaw[] = [
+export const badCallLaws: readonly PlainLaw[] = [
   {
     id: "bad-call.parameters",
     title: "a call without parameters, or with something else in their place, is refused and changes nothing",

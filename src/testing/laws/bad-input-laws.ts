@@ -9,10 +9,11 @@ import type { ErrorCode } from "../../base/index.ts";
 import type { AppendableItem } from "../../events/index.ts";
 import type { OpenedThread, ThreadStore } from "../../store/index.ts";
 import { plainMetadata, readAllThreads, readLog, refused, seedThread, userMessage, withStore } from "../law-steps.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 /** The laws of this file. */
-export const badInputLaws: readonly StoreLaw[] = [
+export const badInputLaws: readonly PlainLaw[] = [
   {
     id: "bad-input.thread-ids",
     title: "an id that is no UUID is refused as such, an unknown one as not found, everywhere",

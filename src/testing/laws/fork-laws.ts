@@ -23,12 +23,13 @@ import {
   withStore,
 } from "../law-steps.ts";
 import { createSettableClock } from "../settable-clock.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 const RUNS = 20;
 
 /** The laws of this file. */
-export const forkLaws: readonly StoreLaw[] = [
+export const forkLaws: readonly PlainLaw[] = [
   {
     id: "fork.prefix",
     title: "a fork holds its own session_meta and then the source's records before the cut, for any cut",

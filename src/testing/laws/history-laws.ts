@@ -18,12 +18,13 @@ import {
   withPlace,
   withStore,
 } from "../law-steps.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 const RUNS = 20;
 
 /** The laws of this file. */
-export const historyLaws: readonly StoreLaw[] = [
+export const historyLaws: readonly PlainLaw[] = [
   {
     id: "history.pages",
     title: "pages of a history joined are the whole history, for any page size and any beginning",

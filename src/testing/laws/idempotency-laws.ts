@@ -11,12 +11,13 @@ import { LIMITS } from "../../base/index.ts";
 import type { AppendResult } from "../../store/index.ts";
 import { arbBatch, arbBatches } from "../arbitraries/index.ts";
 import { readItems, readLog, seedThread, userMessage, withOpened, withPlace, withStore } from "../law-steps.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 const RUNS = 20;
 
 /** The laws of this file. */
-export const idempotencyLaws: readonly StoreLaw[] = [
+export const idempotencyLaws: readonly PlainLaw[] = [
   {
     id: "append.idempotent",
     title: "an idempotency key that was applied is answered again and not written again",

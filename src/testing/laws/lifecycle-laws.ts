@@ -21,10 +21,11 @@ import {
   withPlace,
   withStore,
 } from "../law-steps.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 /** The laws of this file. */
-export const lifecycleLaws: readonly StoreLaw[] = [
+export const lifecycleLaws: readonly PlainLaw[] = [
   {
     id: "lifecycle.lazy",
     title: "a created thread that was never appended to is not listed and leaves no trace",

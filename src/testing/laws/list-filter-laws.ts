@@ -10,10 +10,11 @@ import fc from "fast-check";
 import type { ListThreadsParams, NewThreadMetadata, StoredThread, ThreadStore } from "../../store/index.ts";
 import { seedThread, userMessage, withStore } from "../law-steps.ts";
 import { idsOf, inOrder, readEach, walk } from "../list-steps.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 /** The laws of this file. */
-export const listFilterLaws: readonly StoreLaw[] = [
+export const listFilterLaws: readonly PlainLaw[] = [
   {
     id: "list.filters",
     title: "filters let through what the plain model lets through",

@@ -21,10 +21,11 @@ import {
 } from "../law-steps.ts";
 import { anyPopulation, directions, idsOf, inOrder, populate, readEach, sortKeys, touch, walk } from "../list-steps.ts";
 import { createSettableClock } from "../settable-clock.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 /** The laws of this file. */
-export const listLaws: readonly StoreLaw[] = [
+export const listLaws: readonly PlainLaw[] = [
   {
     id: "list.complete",
     title: "a walk lists each thread exactly once, in order, for any page size, sort and direction, equal times too",

@@ -22,10 +22,11 @@ import {
   withStore,
 } from "../law-steps.ts";
 import { createSettableClock } from "../settable-clock.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 /** The laws of this file. */
-export const metadataLaws: readonly StoreLaw[] = [
+export const metadataLaws: readonly PlainLaw[] = [
   {
     id: "metadata.created",
     title: "a new thread's metadata reads back, with the documented defaults for what was not said",

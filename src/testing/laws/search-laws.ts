@@ -12,10 +12,11 @@ import type { SearchThreadsParams, StoredThread, ThreadStore } from "../../store
 import { agentMessage, refused, seedThread, userMessage, withStore } from "../law-steps.ts";
 import { anyPopulation, idsOf, inOrder, populate, readEach } from "../list-steps.ts";
 import { createSettableClock } from "../settable-clock.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 /** The laws of this file. */
-export const searchLaws: readonly StoreLaw[] = (
+export const searchLaws: readonly PlainLaw[] = (
   [
     {
       id: "search.finds",

@@ -18,12 +18,13 @@ import {
 import type { SortDirection, ThreadStore } from "../../store/index.ts";
 import { arbTurnEvents } from "../arbitraries/index.ts";
 import { agentMessage, readLog, refused, seedThread, userMessage, withStore } from "../law-steps.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 const RUNS = 15;
 
 /** The laws of this file. */
-export const turnPageLaws: readonly StoreLaw[] = [
+export const turnPageLaws: readonly PlainLaw[] = [
   {
     id: "turns.fold",
     title: "pages of turns joined are the turns fold of the log, for any page size, view and direction",

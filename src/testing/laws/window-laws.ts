@@ -21,12 +21,13 @@ import {
 import type { ThreadStore, ThreadWindow } from "../../store/index.ts";
 import { arbCompactedLog } from "../arbitraries/index.ts";
 import { agentMessage, plainMetadata, readLog, seedThread, userMessage, withStore } from "../law-steps.ts";
-import type { StoreFixture, StoreLaw } from "../store-law.ts";
+import type { PlainLaw } from "../store-law.ts";
+import type { StoreFixture } from "../store-place.ts";
 
 const RUNS = 30;
 
 /** The laws of this file. */
-export const windowLaws: readonly StoreLaw[] = [
+export const windowLaws: readonly PlainLaw[] = [
   {
     id: "window.outline",
     title: "a window tells of what stands before it what the folds of the whole log tell, as the log grows",

@@ -14,6 +14,7 @@ threadStoreSuite({
   fixture: async () => {
     const home = await mkdtemp(join(tmpdir(), "skein-local-suite-"));
     return {
+      place: home,
       open: (options = {}) => openLocalThreadStore({ home, ...options }),
       dispose: () => rm(home, { recursive: true, force: true }),
     };

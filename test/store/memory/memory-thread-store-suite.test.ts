@@ -6,6 +6,7 @@ import { createMemoryThreadStore } from "../../../src/store/memory/index.ts";
 import { type StoreFixture, threadStoreSuite } from "../../../src/testing/index.ts";
 
 const fixture: StoreFixture = async () => ({
+  place: "memory",
   open: async (options = {}) => createMemoryThreadStore(options),
   dispose: async () => {},
 });

@@ -1,0 +1,66 @@
+/**
+ * Checks a store against every law without a test runner, and reports: which laws it keeps, which it breaks and
+ * how, and which say nothing of it because of what it doesn't claim. The report is plain data, for JSON or for a
+ * reader (store-report.ts).
+ */
+import { rejection } from "../base/index.ts";
+import { checkClaimedLaw, type LawCheckOptions, type LawVerdict, readClaims } from "./law-check.ts";
+import { chooseSeed } from "./law-seed.ts";
+import type { StoreClaims } from "./store-claims.ts";
+import type { StoreLaw } from "./store-law.ts";
+import { storeLaws } from "./store-laws.ts";
+import type { StoreFixture } from "./store-place.ts";
+
+/** What to check, and how hard. */
+export interface CheckThreadStoreOptions extends Omit<LawCheckOptions, "path" | "replayPath"> {
+  /** Shown in the report: "memory". */
+  readonly name: string;
+  /** Makes an isolated place for each example. */
+  readonly fixture: StoreFixture;
+  /** Default: all of `storeLaws`. */
+  readonly laws?: readonly StoreLaw[];
+  /** Told before each law that is tried. */
+  readonly onLaw?: (law: StoreLaw, index: number, count: number) => void;
+  /** Told behind each law. */
+  readonly onVerdict?: (outcome: LawOutcome) => void;
+  /** Ends the check between two laws; rejects with its reason. */
+  readonly signal?: AbortSignal;
+}
+
+/** One law, and what became of it. */
+export type LawOutcome = { readonly id: string; readonly title: string } & LawVerdict;
+
+/** What a store keeps and breaks. */
+export interface StoreReport {
+  readonly name: string;
+  readonly claims: StoreClaims;
+  /** All examples follow from it. */
+  readonly seed: number;
+  /** In the order they were tried. */
+  readonly laws: readonly LawOutcome[];
+  readonly kept: number;
+  readonly broken: number;
+  readonly notChecked: number;
+  readonly durationMs: number;
+}
+
+/** Checks the store. Rejects only when no place can be made, or the signal aborts. `invalid_argument` without laws. */
+export async function checkThreadStore(options: CheckThreadStoreOptions): Promise<StoreReport> {
+  const { name, fixture, laws = storeLaws, onLaw, onVerdict, signal, ...checking } = options;
+  if (laws.length === 0) throw rejection("invalid_argument", "there is no law to check: laws is empty");
+  const claims = await readClaims(fixture, checking.capabilities);
+  const seed = checking.seed ?? chooseSeed();
+  const outcomes: LawOutcome[] = [];
+  for (const [index, law] of laws.entries()) {
+    signal?.throwIfAborted();
+    onLaw?.(law, index, laws.length);
+    const verdict = await checkClaimedLaw(law, fixture, { options: { ...checking, seed }, claims });
+    const outcome = { id: law.id, title: law.title, ...verdict };
+    outcomes.push(outcome);
+    onVerdict?.(outcome);
+  }
+  const count = (status: LawVerdict["status"]): number => outcomes.filter((law) => law.status === status).length;
+  const durationMs = outcomes.reduce((sum, law) => sum + (law.status === "not-checked" ? 0 : law.durationMs), 0);
+  const counts = { kept: count("kept"), broken: count("broken"), notChecked: count("not-checked") };
+  return { name, claims, seed, laws: outcomes, ...counts, durationMs };
+}

@@ -1,0 +1,61 @@
+/**
+ * How a store broke a law: which, with which example, and how to see it again. And its text, which says first
+ * what is wrong, then how to repeat it, then the calls that lead there as code to be pasted into a test.
+ */
+
+/** A broken law's failure. */
+export interface LawFailure {
+  readonly lawId: string;
+  /** The law in words. */
+  readonly title: string;
+  /** With `path`, repeats the failure: `checkLaw(law, fixture, { seed, path })`. */
+  readonly seed: number;
+  readonly path: string;
+  /** Of laws whose examples are commands: repeats them together with `seed` and `path`. */
+  readonly replayPath?: string;
+  /** Examples tried until one broke the law. */
+  readonly runs: number;
+  /** Steps in which that one was made small. */
+  readonly shrinks: number;
+  /** The small example. */
+  readonly example: string;
+  /** What the law rejected with. */
+  readonly error: unknown;
+  /** Whether the small example broke the law again when it was tried once more. False: the store isn't deterministic. */
+  readonly repeats: boolean;
+  /** The calls that lead to the failure, as the body of a test. */
+  readonly script: string;
+}
+
+/** Thrown for a broken law; its message is the failure in words. */
+export class LawBrokenError extends Error {
+  override readonly name = "LawBrokenError";
+  readonly failure: LawFailure;
+
+  constructor(failure: LawFailure) {
+    super(lawFailureText(failure), { cause: failure.error });
+    this.failure = failure;
+  }
+}
+
+/** The failure in words and code. */
+export function lawFailureText(failure: LawFailure): string {
+  const { lawId, title, seed, path, replayPath, runs, shrinks, example, error, repeats, script } = failure;
+  const replay = [`seed: ${seed}`, `path: ${JSON.stringify(path)}`];
+  if (replayPath !== undefined) replay.push(`replayPath: ${JSON.stringify(replayPath)}`);
+  const again = repeats ? "" : " It did not break the law when it was tried once more: something else decides too.";
+  return [
+    `${lawId}: not so: ${title}`,
+    messageOf(error),
+    "",
+    `Found at example ${runs}, made small in ${shrinks} steps.${again}`,
+    `Example: ${example}`,
+    `Again:   { ${replay.join(", ")} }`,
+    "",
+    script,
+  ].join("\n");
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
