@@ -1,0 +1,160 @@
+/**
+ * The feeds of a soak: of single threads and of all, read quickly and slowly, to the end or dropped half-way, as
+ * async iterables and as Observables. Each checks that ordinals come in order without a gap. All of them end when
+ * they are told to; what one found wrong is kept for the report.
+ */
+import { type Clock, isSkeinError, sleep } from "../../src/base/index.ts";
+import type { Runtime, ThreadFeed } from "../../src/runtime/index.ts";
+
+/** Where feeds are opened and how many at once. */
+export interface SoakFeedsOptions {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly random: () => number;
+  /** Shared by many feeds: ends all of them. */
+  readonly signal: AbortSignal;
+  readonly openMax: number;
+}
+
+/** What feeds did. */
+export interface FeedTotals {
+  readonly opened: number;
+  readonly records: number;
+  readonly signals: number;
+  readonly overflows: number;
+}
+
+const SLOW_MS = 20;
+const EVENTS_MAX = 120;
+/** A feed of a thread that nothing happens in is given up. */
+const OPEN_MS_MAX = 6_000;
+
+export class SoakFeeds {
+  readonly #options: SoakFeedsOptions;
+  readonly #ending = new Set<() => unknown>();
+  readonly #running = new Set<Promise<void>>();
+  readonly problems: string[] = [];
+  #totals = { opened: 0, records: 0, signals: 0, overflows: 0 };
+
+  constructor(options: SoakFeedsOptions) {
+    this.#options = options;
+  }
+
+  get open(): number {
+    return this.#running.size;
+  }
+
+  get totals(): FeedTotals {
+    return this.#totals;
+  }
+
+  /** Opens a feed of a thread, unless there are enough. */
+  async follow(threadId: string): Promise<void> {
+    const { runtime, random, signal, openMax } = this.#options;
+    if (this.#running.size >= openMax) return;
+    const isSlow = random() < 0.3;
+    const from = random() < 0.3 ? "end" : Math.floor(random() * 20);
+    const feed = await runtime.threadEvents(threadId, {
+      from,
+      signals: random() < 0.4,
+      ...(isSlow ? { bufferRecordsMax: 4, bufferSignalsMax: 8 } : {}),
+      ...(random() < 0.5 ? { signal } : {}),
+    });
+    this.#totals.opened += 1;
+    this.#run(random() < 0.3 ? this.#observe(feed) : this.#read(feed, { threadId, from, isSlow }));
+  }
+
+  /** Follows all threads for a while. */
+  followAll(): void {
+    const { runtime, random, openMax } = this.#options;
+    if (this.#running.size >= openMax) return;
+    this.#totals.opened += 1;
+    this.#run(this.#readAll(runtime, Math.ceil(random() * EVENTS_MAX)));
+  }
+
+  /** Ends what is open, and resolves when all of it has. */
+  async close(): Promise<void> {
+    for (const end of this.#ending) end();
+    await Promise.all(this.#running);
+  }
+
+  #run(reading: Promise<void>): void {
+    const ended = reading
+      .catch((error: unknown) => {
+        // A feed that begins as its thread is deleted, or as all is closed, is told so.
+        if (isSkeinError(error, "thread_not_found") || isSkeinError(error, "runtime_closed")) return;
+        this.problems.push(`a feed failed: ${String(error)}`);
+      })
+      .finally(() => this.#running.delete(ended));
+    this.#running.add(ended);
+  }
+
+  async #read(
+    feed: ThreadFeed,
+    { threadId, from, isSlow }: { readonly threadId: string; readonly from: number | "end"; readonly isSlow: boolean },
+  ): Promise<void> {
+    const { clock, random } = this.#options;
+    const iterator = feed[Symbol.asyncIterator]();
+    const end = (): unknown => iterator.return();
+    this.#ending.add(end);
+    const timer = clock.setTimer(500 + random() * OPEN_MS_MAX, end);
+    let next = from === "end" ? null : from;
+    try {
+      for (let left = Math.ceil(random() * EVENTS_MAX); left > 0; left -= 1) {
+        const { value, done } = await iterator.next();
+        if (done === true) return;
+        if (value.type === "signal") this.#totals.signals += 1;
+        else {
+          const { ordinal } = value.record;
+          if (next !== null && ordinal !== next) this.problems.push(`${threadId}: a feed gave ${ordinal}, not ${next}`);
+          next = ordinal + 1;
+          this.#totals.records += 1;
+        }
+        if (isSlow) await sleep(clock, SLOW_MS);
+      }
+    } finally {
+      timer.cancel();
+      this.#totals.overflows += iterator.stats().overflows;
+      await iterator.return();
+      this.#ending.delete(end);
+    }
+  }
+
+  #observe(feed: ThreadFeed): Promise<void> {
+    const { clock, random } = this.#options;
+    return new Promise((resolve, reject) => {
+      const end = (): void => {
+        timer.cancel();
+        subscription.unsubscribe();
+        this.#ending.delete(end);
+        resolve();
+      };
+      const timer = clock.setTimer(200 + random() * OPEN_MS_MAX, end);
+      const subscription = feed.subscribe({
+        next: ({ type }) => {
+          if (type === "record") this.#totals.records += 1;
+          else this.#totals.signals += 1;
+        },
+        error: (error: unknown) => {
+          end();
+          reject(error);
+        },
+        // Told inside of `subscribe` where the thread is gone already.
+        complete: () => queueMicrotask(end),
+      });
+      this.#ending.add(end);
+    });
+  }
+
+  async #readAll(runtime: Runtime, events: number): Promise<void> {
+    const iterator = runtime.events({ bufferEventsMax: 64 })[Symbol.asyncIterator]();
+    const end = (): unknown => iterator.return();
+    this.#ending.add(end);
+    try {
+      for (let left = events; left > 0; left -= 1) if ((await iterator.next()).done === true) return;
+    } finally {
+      await iterator.return();
+      this.#ending.delete(end);
+    }
+  }
+}
