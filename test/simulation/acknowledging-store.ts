@@ -1,5 +1,6 @@
 /**
- * A store as a runtime has it, around a real one, that tells what was asked and what was acknowledged.
+ * A store as a runtime has it, around a real one, that tells what was asked and what was acknowledged. It stands
+ * where the threads do, so what they are told is what is noted, no more and no less.
  */
 import { isSkeinError } from "../../src/base/index.ts";
 import type { ThreadStore } from "../../src/store/index.ts";

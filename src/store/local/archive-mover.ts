@@ -7,7 +7,7 @@
 import { dirname, join } from "node:path";
 
 import { fault } from "../../base/index.ts";
-import { makeDirectories, syncDirectories } from "./directory-maker.ts";
+import type { DirectoryMaker } from "./directory-maker.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { RolloutEntry } from "./home-walk.ts";
 import { datedFolder, formatLocalTime, type HomePaths, parseRolloutName } from "./rollout-path.ts";
@@ -15,6 +15,7 @@ import { datedFolder, formatLocalTime, type HomePaths, parseRolloutName } from "
 /** Where and how to move. */
 export interface ArchiveMove {
   readonly files: FileSystem;
+  readonly directories: DirectoryMaker;
   readonly paths: HomePaths;
   readonly isSynced: boolean;
 }
@@ -38,13 +39,13 @@ export async function moveToSessions(
   return { ...entry, path, archived: false };
 }
 
-async function moveFile({ files, isSynced }: ArchiveMove, from: string, to: string): Promise<void> {
-  const newFolders = await makeDirectories(files, dirname(to));
+async function moveFile({ files, directories, isSynced }: ArchiveMove, from: string, to: string): Promise<void> {
+  const newFolders = await directories.make(dirname(to));
   if ((await files.stat(to)) !== undefined) {
     throw fault("io_error", `another file is in the way: ${to}; move one of the two aside`, {
       data: { from, to },
     });
   }
   await files.rename(from, to);
-  if (isSynced) await syncDirectories(files, [...newFolders, dirname(to), dirname(from)]);
+  if (isSynced) await directories.sync([...newFolders, dirname(to), dirname(from)]);
 }

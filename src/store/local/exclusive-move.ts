@@ -5,18 +5,15 @@
  *
  * Where the file system has no links it is looked at and renamed, which two processes can do at once.
  */
-import { dirname } from "node:path";
-
 import { systemCode } from "../../base/index.ts";
-import { syncDirectories } from "./directory-maker.ts";
 import { type FileSystem, isMissing } from "./file-system.ts";
 
 /** What is moved, and how. */
 export interface ExclusiveMove {
   readonly from: string;
   readonly to: string;
-  /** Folders to sync with the new name before the old one goes: new ones on the way to it. Absent: nothing is synced. */
-  readonly syncFolders?: readonly string[];
+  /** Makes the new name durable, where it is to be; called before the old one goes. */
+  sync(): Promise<void>;
 }
 
 /** Answers of file systems that can't link, or not this file. */
@@ -31,10 +28,7 @@ const LINKLESS: ReadonlySet<string | undefined> = new Set([
 
 /** Moves the file; false, and nothing is changed, when the name is taken by another one. */
 export async function moveExclusively(files: FileSystem, move: ExclusiveMove): Promise<boolean> {
-  const { from, to, syncFolders } = move;
-  const sync = async (): Promise<void> => {
-    if (syncFolders !== undefined) await syncDirectories(files, [...syncFolders, dirname(to)]);
-  };
+  const { from, to } = move;
   try {
     await files.link(from, to);
   } catch (error) {
@@ -44,11 +38,11 @@ export async function moveExclusively(files: FileSystem, move: ExclusiveMove): P
     if (!isTaken && !LINKLESS.has(code)) throw error;
     if (!isTaken) {
       await files.rename(from, to);
-      await sync();
+      await move.sync();
       return true;
     }
   }
-  await sync();
+  await move.sync();
   await removeName(files, from);
   return true;
 }

@@ -13,7 +13,7 @@ import { dirname } from "node:path";
 import { fault, type Logger, rejection, type SkeinError, systemCode } from "../../base/index.ts";
 import { isBlankLine } from "../../events/index.ts";
 import { backwardLines, readExactly } from "./backward-lines.ts";
-import { makeDirectories } from "./directory-maker.ts";
+import type { DirectoryMaker } from "./directory-maker.ts";
 import { moveExclusively } from "./exclusive-move.ts";
 import type { FileSystem } from "./file-system.ts";
 import { findRecord } from "./log-places.ts";
@@ -23,6 +23,7 @@ import { writeAll } from "./write-all.ts";
 
 /** A fork to be made. */
 export interface ForkCopy {
+  readonly directories: DirectoryMaker;
   readonly source: ReadableRollout;
   /** Records with a smaller ordinal are copied. */
   readonly endOrdinal: number;
@@ -48,7 +49,7 @@ const NEWLINE = 0x0a;
 
 /** Writes the fork. `invalid_argument` when the cut is past the source's end; nothing is left then. */
 export async function copyFork(files: FileSystem, logger: Logger, fork: ForkCopy): Promise<ForkedFile> {
-  const { endOrdinal, endOffset } = fork;
+  const { endOrdinal, endOffset, directories } = fork;
   const cut =
     endOffset === undefined
       ? await findRecord(files, fork.source, endOrdinal)
@@ -58,15 +59,16 @@ export async function copyFork(files: FileSystem, logger: Logger, fork: ForkCopy
       endOrdinal: fork.endOrdinal,
     });
   }
-  const syncFolders = await makeDirectories(files, dirname(fork.path));
+  const syncFolders = await directories.make(dirname(fork.path));
   const { fd, temporary } = await openTemporary(files, fork.path);
   try {
     await write(files, fd, Buffer.from(fork.metaLine));
     await copyRecords(files, { fd, source: fork.source, end: cut.offset });
     if (fork.isSynced) await files.syncData(fd);
     const { inode, size } = files.fstat(fd);
-    const move = { from: temporary, to: fork.path };
-    if (!(await moveExclusively(files, fork.isSynced ? { ...move, syncFolders } : move))) throw taken(fork.path);
+    const folders = [...syncFolders, dirname(fork.path)];
+    const sync = async (): Promise<void> => (fork.isSynced ? directories.sync(folders) : undefined);
+    if (!(await moveExclusively(files, { from: temporary, to: fork.path, sync }))) throw taken(fork.path);
     return { inode, size };
   } catch (error) {
     await files.unlink(temporary).catch((failure: unknown) => {

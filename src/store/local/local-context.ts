@@ -5,6 +5,7 @@
 import { createStoreEvents, type StoreEvents } from "../store-events.ts";
 import { diskFault } from "./disk-fault.ts";
 import { withDescriptorRelief } from "./descriptor-relief.ts";
+import { createDirectoryMaker, type DirectoryMaker } from "./directory-maker.ts";
 import type { FileSystem } from "./file-system.ts";
 import { createKeyedLock, type KeyedLock } from "./keyed-lock.ts";
 import { createLineClock, type LineClock } from "../line-clock.ts";
@@ -26,6 +27,7 @@ import { createWriterRegistry, type WriterRegistry } from "./writer-registry.ts"
 export interface LocalContext {
   readonly settings: LocalSettings;
   readonly files: FileSystem;
+  readonly directories: DirectoryMaker;
   readonly paths: HomePaths;
   readonly isSynced: boolean;
   readonly lineClock: LineClock;
@@ -52,6 +54,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
   const budget = createOpenFileBudget(settings.openFilesMax);
   const files = withDescriptorRelief(settings.fileSystem, () => budget.closeIdle());
   const paths = homePaths(settings.home);
+  const directories = createDirectoryMaker(files, paths.home);
   const writers = createWriterRegistry();
   const access = createRolloutAccess(files, (inode, fileBytes) => writers.writtenEnd(inode, fileBytes));
   const facts = createRolloutFacts({ files, access, logger });
@@ -60,6 +63,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
   return {
     settings,
     files,
+    directories,
     paths,
     isSynced: settings.durability === "fsync",
     lineClock: createLineClock(clock),
@@ -73,6 +77,7 @@ export function createLocalContext(settings: LocalSettings): LocalContext {
     index: createSessionIndex({ files, paths, clock, logger }),
     fileContext: {
       files,
+      directories,
       logger,
       clock,
       budget,

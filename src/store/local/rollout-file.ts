@@ -8,7 +8,9 @@
  *       overwritten (O_APPEND). The look before the write keeps ours out of their log altogether; between
  *       unsynced writes it is left out when the last look is less than CHECK_MS ago.
  *   R2  A write that fails is cut off again: the file is as before, and the writer goes on.
- *   R3  A sync that fails ends the writer: the page cache no longer says what the disk holds.
+ *   R3  A sync that fails ends the writer: the page cache no longer says what the disk holds. What it should have
+ *       made durable is written once more before: the kernel takes pages that it could not write for clean, and
+ *       a later sync that succeeds would leave a hole in front of what it covers.
  *   R4  A torn tail is cut (and kept aside), or a missing newline written, before the first append.
  *   R5  The file is known by its inode. It may be moved under its writer; deleted or replaced, the writer
  *       is fenced.
@@ -26,7 +28,7 @@ import {
   rejection,
   systemCode,
 } from "../../base/index.ts";
-import { makeDirectories, syncDirectories } from "./directory-maker.ts";
+import type { DirectoryMaker } from "./directory-maker.ts";
 import { type FileSystem, isMissing } from "./file-system.ts";
 import type { OpenFileBudget, OpenFileHolder } from "./open-file-budget.ts";
 import type { RolloutTail } from "./rollout-tail.ts";
@@ -37,6 +39,7 @@ import { fencedByFile, fencedBySize, writerLost } from "./writer-faults.ts";
 /** What a rollout file needs from its store. */
 export interface RolloutFileContext {
   readonly files: FileSystem;
+  readonly directories: DirectoryMaker;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly budget: OpenFileBudget;
@@ -61,6 +64,12 @@ export interface ExistingRollout {
   readonly tail: RolloutTail;
 }
 
+/** What was appended, and how that went. */
+interface Written {
+  readonly bytes: Buffer;
+  readonly outcome: WriteOutcome;
+}
+
 const NO_TAIL: RolloutTail = { end: 0, tornBytes: 0, lacksNewline: false };
 /** A look at the file that is older says nothing about a write without sync. */
 const CHECK_MS = 10;
@@ -77,8 +86,8 @@ export class RolloutFile implements OpenFileHolder {
   #isBusy = false;
   /** When the file was last looked at before a write, on the monotonic clock. */
   #checkedMs = Number.NEGATIVE_INFINITY;
-  /** Folders that hold new names of this file's path. */
-  #unsyncedFolders: string[] = [];
+  /** Folders that hold names of this file's path, to be synced with its bytes. */
+  #unsyncedFolders: readonly string[] = [];
 
   /** Without `existing` there is no file yet. */
   constructor(context: RolloutFileContext, at: RolloutPlace, existing: ExistingRollout | null) {
@@ -88,6 +97,8 @@ export class RolloutFile implements OpenFileHolder {
     this.#isIdGiven = at.isIdGiven ?? false;
     this.#inode = existing?.inode ?? null;
     this.#tail = existing?.tail ?? NO_TAIL;
+    // Whoever made the file may have been killed before its name was synced.
+    if (existing !== null) this.#unsyncedFolders = context.directories.unsyncedAbove(at.path);
   }
 
   get path(): string {
@@ -118,11 +129,10 @@ export class RolloutFile implements OpenFileHolder {
   async create(bytes: Buffer, sync: boolean): Promise<void> {
     assert(this.#inode === null, "a rollout is created twice");
     await this.#busy(async () => {
-      const { files } = this.#context;
+      const { files, directories } = this.#context;
       const folder = dirname(this.#path);
-      this.#unsyncedFolders.push(...(await makeDirectories(files, folder)));
+      this.#unsyncedFolders = [...(await directories.make(folder)), folder];
       const fd = await this.#openNew();
-      this.#unsyncedFolders.push(folder);
       try {
         // Looked for when this name is taken: of two that look, the later one sees the other.
         if (this.#isIdGiven) await refuseRivals(this.#context, { threadId: this.#threadId, path: this.#path });
@@ -186,19 +196,19 @@ export class RolloutFile implements OpenFileHolder {
   #appendTo(fd: number, bytes: Buffer, sync: boolean): Promise<void> | undefined {
     this.#checkFence(fd, this.#tail.end, sync);
     const writing = writeAll(this.#context.files, fd, bytes);
-    if (writing instanceof Promise) return writing.then((outcome) => this.#settle(fd, outcome, sync));
-    return this.#settle(fd, writing, sync);
+    if (writing instanceof Promise) return writing.then((outcome) => this.#settle(fd, { bytes, outcome }, sync));
+    return this.#settle(fd, { bytes, outcome: writing }, sync);
   }
 
   /** After the write: undoes a failed one, else checks that it stands there alone, and syncs. */
-  #settle(fd: number, outcome: WriteOutcome, sync: boolean): Promise<void> | undefined {
+  #settle(fd: number, { bytes, outcome }: Written, sync: boolean): Promise<void> | undefined {
     if (outcome.failure !== null) return this.#undo(fd, outcome.writtenBytes, outcome.failure.error);
     const end = this.#tail.end + outcome.writtenBytes;
     this.#checkWritten(fd, end);
     const accept = (): void => {
       this.#tail = { ...NO_TAIL, end };
     };
-    if (sync) return this.#sync(fd).then(accept);
+    if (sync) return this.#syncWritten(fd, bytes).then(accept);
     accept();
     return undefined;
   }
@@ -305,12 +315,37 @@ export class RolloutFile implements OpenFileHolder {
     throw cause;
   }
 
+  /** Syncs what was appended; where that fails, R3. */
+  async #syncWritten(fd: number, bytes: Buffer): Promise<void> {
+    try {
+      await this.#sync(fd);
+    } catch (error) {
+      await this.#writeAgain(fd, bytes);
+      throw error;
+    }
+  }
+
+  /** Nobody was told that these bytes are there: what becomes of them now is not lost. */
+  async #writeAgain(fd: number, bytes: Buffer): Promise<void> {
+    const { files, logger } = this.#context;
+    const { end } = this.#tail;
+    try {
+      // Behind them may stand what another process wrote.
+      if (files.fstat(fd).size !== end + bytes.byteLength) return;
+      await files.truncate(fd, end);
+      const { failure } = await writeAll(files, fd, bytes);
+      if (failure !== null) throw failure.error;
+    } catch (error) {
+      logger.warn({ error, path: this.#path, offset: end }, "what a sync failed to store could not be written again");
+    }
+  }
+
   async #sync(fd: number): Promise<void> {
-    const { files } = this.#context;
+    const { files, directories } = this.#context;
     try {
       await files.syncData(fd);
       if (this.#unsyncedFolders.length === 0) return;
-      await syncDirectories(files, this.#unsyncedFolders);
+      await directories.sync(this.#unsyncedFolders);
       this.#unsyncedFolders = [];
     } catch (error) {
       throw writerLost(this.#threadId, "a sync failed", error);

@@ -9,7 +9,7 @@
 import { type Clock, LIMITS, type Logger } from "../../base/index.ts";
 import { readExactly } from "./backward-lines.ts";
 import { readBlocks } from "./block-reader.ts";
-import { makeDirectories, syncDirectories } from "./directory-maker.ts";
+import { createDirectoryMaker } from "./directory-maker.ts";
 import { type FileSystem, isMissing } from "./file-system.ts";
 import { createKeyedLock } from "./keyed-lock.ts";
 import type { HomePaths } from "./rollout-path.ts";
@@ -50,6 +50,9 @@ const TAIL_BYTES = 256;
 export function createSessionIndex({ files, paths, clock, logger }: SessionIndexContext): SessionIndex {
   const path = paths.index;
   const lock = createKeyedLock();
+  const directories = createDirectoryMaker(files, paths.home);
+  /** The file's own name is on the disk: this index has synced the home since it was there. */
+  let isNameStored = false;
   let cached: ReadIndex | null = null;
 
   const tailOf = (fd: number, offset: number): Promise<Buffer> => {
@@ -95,7 +98,7 @@ export function createSessionIndex({ files, paths, clock, logger }: SessionIndex
     setName: (threadId, name) =>
       lock.run("write", async () => {
         const entry = { id: threadId, thread_name: name ?? "", updated_at: new Date(clock.nowMs()).toISOString() };
-        await syncDirectories(files, await makeDirectories(files, paths.home));
+        await directories.sync(await directories.make(paths.home));
         const isNew = (await files.stat(path)) === undefined;
         const fd = await files.open(path, "appendOrCreate");
         try {
@@ -103,7 +106,9 @@ export function createSessionIndex({ files, paths, clock, logger }: SessionIndex
         } finally {
           await files.close(fd);
         }
-        if (isNew) await files.syncDirectory(paths.home);
+        // Another process may have made the file, and not have come to sync its name.
+        if (isNew || !isNameStored) await files.syncDirectory(paths.home);
+        isNameStored = true;
       }),
   };
 }

@@ -3,11 +3,11 @@
  * copy is synced before the cut, so that a crash between the two loses nothing; cutting twice finds the
  * copy and goes on.
  */
-import { basename, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 
 import { fault, type Logger, systemCode } from "../../base/index.ts";
 import { readExactly } from "./backward-lines.ts";
-import { makeDirectories, syncDirectories } from "./directory-maker.ts";
+import { createDirectoryMaker } from "./directory-maker.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { RolloutTail } from "./rollout-tail.ts";
 import { writeAll } from "./write-all.ts";
@@ -24,7 +24,8 @@ export interface TornRollout {
 /** Keeps the torn bytes aside and cuts them; answers the path of the copy. */
 export async function cutTornTail(files: FileSystem, logger: Logger, torn: TornRollout): Promise<string> {
   const { fd, path, tail, tornFolder } = torn;
-  await syncDirectories(files, await makeDirectories(files, tornFolder));
+  const directories = createDirectoryMaker(files, dirname(dirname(tornFolder)));
+  await directories.sync(await directories.make(tornFolder));
   const kept = await keepAside(files, join(tornFolder, `${basename(path)}.${tail.end}`), { fd, tail });
   await files.syncDirectory(tornFolder);
   const expectedBytes = tail.end + tail.tornBytes;

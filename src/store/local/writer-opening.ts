@@ -49,7 +49,7 @@ export async function openFork(
   threadId: string,
   params: CreateThreadParams & { readonly fork: ForkPoint },
 ): Promise<OpenedThread> {
-  const { files, settings, isSynced, paths } = context;
+  const { files, directories, settings, isSynced, paths } = context;
   const { clock, logger } = settings;
   const { endOrdinal } = params.fork;
   const sourceId = requireThreadId(params.fork.threadId);
@@ -71,7 +71,15 @@ export async function openFork(
       const file = { threadId: sourceId, path: sourcePath, archived, inode: sourceInode, end, modifiedNs };
       // The rows may know that this is the whole log: then nothing has to be counted.
       const known = context.rows?.nextOrdinalOf(file) === endOrdinal ? { endOffset: end } : {};
-      const { inode } = await copyFork(files, logger, { source, endOrdinal, metaLine, path, isSynced, ...known });
+      const { inode } = await copyFork(files, logger, {
+        directories,
+        source,
+        endOrdinal,
+        metaLine,
+        path,
+        isSynced,
+        ...known,
+      });
       const own = { meta, endOrdinal, inode, shiftBytes: Buffer.byteLength(metaLine) };
       await keepForkWindow(context, { ...entry, rollout: source }, own);
     }),

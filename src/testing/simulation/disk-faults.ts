@@ -1,5 +1,6 @@
 /**
- * What goes wrong with a simulated disk, by name, and how often each is to happen.
+ * What goes wrong with a simulated disk, by name, and how often each is to happen. What follows from each is in
+ * memory-disk.ts and disk-view.ts.
  */
 
 /** How often calls meet each fault: 0 never (the default of each), 1 always. */

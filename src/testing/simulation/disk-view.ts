@@ -1,6 +1,7 @@
 /**
  * How one process reaches a simulated disk: each call takes its time and ends as an event of the process, or
- * meets a fault. What was under way when the process was killed has happened or not, as the seed says.
+ * meets a fault. What was under way when the process was killed has happened or not, as the seed says; a
+ * process that is gone gets no answer any more.
  */
 import { systemCode } from "../../base/index.ts";
 import type { DirectoryEntry, FileStat, FileSystem, OpenMode } from "../../store/local/index.ts";

@@ -1,6 +1,7 @@
 /**
  * The state of a simulated disk: its names, its files, who has which open, whether it is full, and how often
- * what goes wrong. It knows no time and no process; how calls reach it is disk-view.ts.
+ * what goes wrong. It knows no time and no process; how calls reach it is disk-view.ts. What a file and a folder
+ * lose when the power goes is theirs to say.
  */
 import type { OpenMode } from "../../store/local/index.ts";
 import { type DiskFault, type DiskFaultRates, NO_FAULTS } from "./disk-faults.ts";

@@ -93,9 +93,16 @@ class EventScheduler implements SeededScheduler {
   }
 
   async step(untilMs: number = Number.POSITIVE_INFINITY): Promise<boolean> {
+    let hasSettled = false;
     for (;;) {
       const event = this.#queue.first();
       if (event === undefined || event.atMs > untilMs) {
+        if (!hasSettled) {
+          // What was called just now, outside of an event, may be about to plan one.
+          hasSettled = true;
+          await settled();
+          continue;
+        }
         if (Number.isFinite(untilMs)) this.nowMs = Math.max(this.nowMs, untilMs);
         return false;
       }
