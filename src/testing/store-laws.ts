@@ -18,7 +18,8 @@ import { turnPageLaws } from "./laws/turn-page-laws.ts";
 import { windowLaws } from "./laws/window-laws.ts";
 import { type PlainLaw, plainLaw, type StoreLaw } from "./store-law.ts";
 
-const plainLaws: readonly PlainLaw[] = [
+const laws: readonly (PlainLaw | StoreLaw)[] = [
+  ...appendLaws,
   ...lifecycleLaws,
   ...idempotencyLaws,
   ...historyLaws,
@@ -35,4 +36,4 @@ const plainLaws: readonly PlainLaw[] = [
 ];
 
 /** All laws, in the order they are best read. */
-export const storeLaws: readonly StoreLaw[] = Object.freeze([...appendLaws, ...plainLaws.map(plainLaw)]);
+export const storeLaws: readonly StoreLaw[] = Object.freeze(laws.map((law) => ("holds" in law ? law : plainLaw(law))));
