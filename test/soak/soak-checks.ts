@@ -51,7 +51,7 @@ export async function checkSoakedHome(home: string, model: SoakModel): Promise<S
 /** Files that only stand in a home while something is being done. */
 function leftovers(home: string): readonly string[] {
   const names = readdirSync(home, { recursive: true, encoding: "utf8" });
-  return names.filter((name) => /fork-tmp$|\.torn$|\.writing/.test(name)).map((name) => `${name} was left behind`);
+  return names.filter((name) => /fork-tmp$|\.torn$|\.writing\/./.test(name)).map((name) => `${name} was left behind`);
 }
 
 async function checkThreads(store: ThreadStore, model: SoakModel): Promise<readonly string[]> {

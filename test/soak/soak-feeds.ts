@@ -1,14 +1,17 @@
 /**
  * The feeds of a soak: of single threads and of all, read quickly and slowly, to the end or dropped half-way, as
- * async iterables and as Observables. Each checks that ordinals come in order without a gap. All of them end when
- * they are told to; what one found wrong is kept for the report.
+ * async iterables and as Observables, from anywhere or from a checkpoint that the last one kept. Each checks that
+ * ordinals come in order without a gap. All of them end when they are told to; what one found wrong is kept for the
+ * report.
  */
 import { type Clock, isSkeinError, sleep } from "../../src/base/index.ts";
 import type { Runtime, ThreadFeed } from "../../src/runtime/index.ts";
+import type { CheckpointStore } from "../../src/server/checkpoint-store.ts";
 
 /** Where feeds are opened and how many at once. */
 export interface SoakFeedsOptions {
   readonly runtime: Runtime;
+  readonly checkpoints: CheckpointStore;
   readonly clock: Clock;
   readonly random: () => number;
   /** Shared by many feeds: ends all of them. */
@@ -22,8 +25,22 @@ export interface FeedTotals {
   readonly records: number;
   readonly signals: number;
   readonly overflows: number;
+  /** Positions that were kept. */
+  readonly checkpoints: number;
 }
 
+/** How one feed is read. */
+interface Reading {
+  readonly threadId: string;
+  readonly from: number | "end";
+  readonly isSlow: boolean;
+  /** Keeps its place for the next that reads so. */
+  readonly isCheckpointed: boolean;
+}
+
+const CONSUMER = "soak";
+/** Records between two checkpoints. */
+const CHECKPOINT_EVERY = 5;
 const SLOW_MS = 20;
 const EVENTS_MAX = 120;
 /** A feed of a thread that nothing happens in is given up. */
@@ -34,7 +51,7 @@ export class SoakFeeds {
   readonly #ending = new Set<() => unknown>();
   readonly #running = new Set<Promise<void>>();
   readonly problems: string[] = [];
-  #totals = { opened: 0, records: 0, signals: 0, overflows: 0 };
+  #totals = { opened: 0, records: 0, signals: 0, overflows: 0, checkpoints: 0 };
 
   constructor(options: SoakFeedsOptions) {
     this.#options = options;
@@ -50,10 +67,12 @@ export class SoakFeeds {
 
   /** Opens a feed of a thread, unless there are enough. */
   async follow(threadId: string): Promise<void> {
-    const { runtime, random, signal, openMax } = this.#options;
+    const { runtime, checkpoints, random, signal, openMax } = this.#options;
     if (this.#running.size >= openMax) return;
     const isSlow = random() < 0.3;
-    const from = random() < 0.3 ? "end" : Math.floor(random() * 20);
+    const isCheckpointed = random() < 0.2;
+    const anywhere = random() < 0.3 ? "end" : Math.floor(random() * 20);
+    const from = isCheckpointed ? ((await checkpoints.read({ name: CONSUMER, threadId })) ?? 0) : anywhere;
     const feed = await runtime.threadEvents(threadId, {
       from,
       signals: random() < 0.4,
@@ -61,7 +80,8 @@ export class SoakFeeds {
       ...(random() < 0.5 ? { signal } : {}),
     });
     this.#totals.opened += 1;
-    this.#run(random() < 0.3 ? this.#observe(feed) : this.#read(feed, { threadId, from, isSlow }));
+    const isObserved = !isCheckpointed && random() < 0.3;
+    this.#run(isObserved ? this.#observe(feed) : this.#read(feed, { threadId, from, isSlow, isCheckpointed }));
   }
 
   /** Follows all threads for a while. */
@@ -89,10 +109,7 @@ export class SoakFeeds {
     this.#running.add(ended);
   }
 
-  async #read(
-    feed: ThreadFeed,
-    { threadId, from, isSlow }: { readonly threadId: string; readonly from: number | "end"; readonly isSlow: boolean },
-  ): Promise<void> {
+  async #read(feed: ThreadFeed, { threadId, from, isSlow, isCheckpointed }: Reading): Promise<void> {
     const { clock, random } = this.#options;
     const iterator = feed[Symbol.asyncIterator]();
     const end = (): unknown => iterator.return();
@@ -109,6 +126,7 @@ export class SoakFeeds {
           if (next !== null && ordinal !== next) this.problems.push(`${threadId}: a feed gave ${ordinal}, not ${next}`);
           next = ordinal + 1;
           this.#totals.records += 1;
+          if (isCheckpointed && next % CHECKPOINT_EVERY === 0) await this.#keep(threadId, next);
         }
         if (isSlow) await sleep(clock, SLOW_MS);
       }
@@ -118,6 +136,16 @@ export class SoakFeeds {
       await iterator.return();
       this.#ending.delete(end);
     }
+  }
+
+  async #keep(threadId: string, nextOrdinal: number): Promise<void> {
+    const { checkpoints } = this.#options;
+    const key = { name: CONSUMER, threadId };
+    await checkpoints.save(key, nextOrdinal);
+    this.#totals.checkpoints += 1;
+    const kept = (await checkpoints.read(key)) ?? 0;
+    // A thread that is deleted meanwhile takes its checkpoints along.
+    if (kept < nextOrdinal && kept > 0) this.problems.push(`${threadId}: checkpoint ${nextOrdinal} became ${kept}`);
   }
 
   #observe(feed: ThreadFeed): Promise<void> {

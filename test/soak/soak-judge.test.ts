@@ -1,6 +1,6 @@
 /**
- * The judgement over a soak's numbers: counts exactly, memory by its slope or its medians, and only where there are
- * enough looks.
+ * The judgement over a soak's numbers: counts exactly, memory by its slope or its medians, and only where a run was
+ * long enough.
  */
 import { expect, it } from "vitest";
 
@@ -62,8 +62,13 @@ it("names resident memory that climbs while the heap does not", () => {
   ]);
 });
 
-it("judges no memory by a few looks", () => {
+it("judges no memory by a few looks, or by many within a minute", () => {
   expect(brokenOf({ samples: samplesOf(11, (minute) => 50 + 500 * minute) })).toEqual([]);
+  const short = samplesOf(120, (minute) => 50 + 50 * minute).map((sample) => ({
+    ...sample,
+    minute: sample.minute / 10,
+  }));
+  expect(brokenOf({ samples: short })).toEqual([]);
 });
 
 it("has the slope of a line, and the change of its later half's median", () => {

@@ -37,12 +37,15 @@ export interface SoakLooks {
 const HEAP_SLOPE_MB_MAX = 2;
 const HEAP_CHANGE_MAX = 0.05;
 const RSS_CHANGE_MAX = 0.1;
-/** Fewer samples have no last half to speak of. */
+/** A shorter run, or one with fewer looks, has no last half to speak of: what is warmed up climbs. */
+const MINUTES_MIN = 2;
 const SAMPLES_MIN = 12;
 
-/** Judges counts always, memory where there are enough samples. */
+/** Judges counts always, memory where the run was long enough. */
 export function judgeSoak(looks: SoakLooks): readonly SoakVerdict[] {
-  return [...judgeCounts(looks), ...(looks.samples.length < SAMPLES_MIN ? [] : judgeMemory(looks.samples))];
+  const { samples } = looks;
+  const isLong = samples.length >= SAMPLES_MIN && (samples.at(-1)?.minute ?? 0) >= MINUTES_MIN;
+  return [...judgeCounts(looks), ...(isLong ? judgeMemory(samples) : [])];
 }
 
 function judgeCounts({ before, base, quiet, closed }: SoakLooks): readonly SoakVerdict[] {

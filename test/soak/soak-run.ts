@@ -129,9 +129,9 @@ class Soak {
     }
   }
 
-  #feedsOf({ runtime, clock, ending }: SoakWorld): SoakFeeds {
+  #feedsOf({ runtime, checkpoints, clock, ending }: SoakWorld): SoakFeeds {
     const { random } = createSeededSource(this.#options.seed ^ 0x5eed);
-    return new SoakFeeds({ runtime, clock, random, signal: ending.signal, openMax: FEEDS_MAX });
+    return new SoakFeeds({ runtime, checkpoints, clock, random, signal: ending.signal, openMax: FEEDS_MAX });
   }
 
   async #soak(world: SoakWorld, feeds: SoakFeeds): Promise<void> {

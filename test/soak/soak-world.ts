@@ -4,6 +4,8 @@
  */
 import { silentLogger } from "../../src/base/index.ts";
 import { openRuntime, openStateDb, type Runtime } from "../../src/runtime/index.ts";
+import { openCheckpointFiles } from "../../src/server/checkpoint-files.ts";
+import type { CheckpointStore } from "../../src/server/checkpoint-store.ts";
 import { openLocalThreadStore } from "../../src/store/local/index.ts";
 import { createSoakAgent } from "./soak-agent.ts";
 import {
@@ -19,6 +21,8 @@ import {
 export interface SoakWorld {
   readonly home: string;
   readonly runtime: Runtime;
+  /** Of threads that are there: a thread that is deleted takes its own along. */
+  readonly checkpoints: CheckpointStore;
   readonly clock: CountingClock;
   readonly handles: Collectables;
   /** Ends the feeds that share it. */
@@ -39,6 +43,10 @@ export async function openSoakWorld(home: string): Promise<SoakWorld> {
   const { store, count } = countListeners(local);
   const agent = createSoakAgent(clock);
   const runtime = await openRuntime({ store, agent, clock, logger: silentLogger, idleUnloadMs: IDLE_UNLOAD_MS });
+  const checkpoints = await openCheckpointFiles({ home, clock });
+  const forgetDeleted = store.subscribe((event) => {
+    if (event.type === "deleted") void checkpoints.deleteThread(event.threadId);
+  });
   const unobserve = runtime.observe({
     event: (event) => {
       if (event.type !== "signal" || event.signal.type !== "question_asked") return;
@@ -53,12 +61,14 @@ export async function openSoakWorld(home: string): Promise<SoakWorld> {
   return {
     home,
     runtime,
+    checkpoints,
     clock,
     handles,
     ending,
     gauges: () => readGauges({ ...sources, loaded: () => (isClosed ? 0 : runtime.listLoaded().length) }),
     close: async () => {
       unobserve();
+      forgetDeleted();
       const { unfinished } = await runtime.close();
       await local.close();
       await stateDb.close();

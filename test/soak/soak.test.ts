@@ -27,9 +27,9 @@ it("leaves nothing open and loses nothing under mixed work", { timeout: 300_000 
 it("names each leak that was planted", { timeout: 300_000 }, async () => {
   const report = await runSoak({
     threads: 20,
-    deeds: 150,
+    deeds: 40,
     seed,
-    settleMaxMs: 3_000,
+    settleMaxMs: 1_000,
     onOpened: async ({ runtime, clock, ending, home }) => {
       const kept = await runtime.startThread();
       await kept.run("say that it stays");
