@@ -6,9 +6,11 @@ import { canonicalThreadId, rejection } from "../../src/base/index.ts";
 import type { Turn } from "../../src/events/index.ts";
 import type { StoredThread } from "../../src/store/index.ts";
 import type { PlantedBug } from "./planted-bug.ts";
+import { metadataBugs } from "./planted-metadata-bugs.ts";
 
 /** The bugs. */
 export const readBugs: readonly PlantedBug[] = [
+  ...metadataBugs,
   {
     name: "the last record of a full page is skipped",
     caughtBy: ["history.pages"],

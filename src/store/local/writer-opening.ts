@@ -32,7 +32,9 @@ export async function openNew(
   { metadata, threadId: wishedId }: CreateThreadParams,
 ): Promise<OpenedThread> {
   const createdAtMs = context.settings.clock.nowMs();
-  const meta = newSessionMeta({ threadId, createdAtMs, forkedFromId: null }, await withProvider(context, metadata));
+  const identity = { threadId, createdAtMs, forkedFromId: null };
+  // A copy: it is written with the first append, and until then the caller may change what it passed in.
+  const meta = structuredClone(newSessionMeta(identity, await withProvider(context, metadata)));
   if (wishedId !== undefined) await refuseTakenId(context, threadId);
   const path = newRolloutPath(context.paths, threadId, createdAtMs);
   const file = new RolloutFile(context.fileContext, { threadId, path, isIdGiven: wishedId !== undefined }, null);

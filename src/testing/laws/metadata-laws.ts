@@ -3,373 +3,339 @@
  * lasts (S7). A git triple that is all null and no triple at all mean the same, and are compared as the
  * same.
  */
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, fail, ok } from "node:assert/strict";
 
 import fc from "fast-check";
 
-import type { AppendableItem, MemoryMode } from "../../events/index.ts";
-import type { GitFields, StoredThread, StoreEvent, ThreadMetadataPatch } from "../../store/index.ts";
-import {
-  agentMessage,
-  plainMetadata,
-  readAllThreads,
-  readLog,
-  refused,
-  seedThread,
-  userMessage,
-  withOpened,
-  withPlace,
-  withStore,
-} from "../law-steps.ts";
-import { createSettableClock } from "../settable-clock.ts";
-import type { PlainLaw } from "../store-law.ts";
-import type { StoreFixture } from "../store-place.ts";
+import type { AppendableItem } from "../../events/index.ts";
+import type { StoredThread, StoreEvent, ThreadMetadataPatch, ThreadStore } from "../../store/index.ts";
+import { arbBatch, arbMetadataPatch } from "../arbitraries/index.ts";
+import { agentMessage, plainMetadata, readLog, refused, seedThread, userMessage } from "../law-steps.ts";
+import { arbGit, createdModel, gitOf, type MetadataModel, modelAfter, shownOf } from "../metadata-model.ts";
+import { readPlace } from "../place-reading.ts";
+import { newThreadLaws } from "./new-thread-laws.ts";
+import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
-/** The laws of this file. */
-export const metadataLaws: readonly PlainLaw[] = [
-  {
-    id: "metadata.created",
-    title: "a new thread's metadata reads back, with the documented defaults for what was not said",
-    run: createdMetadataReadsBack,
-  },
-  {
+/** The laws of this file, and of a new thread's metadata. */
+export const metadataLaws: readonly StoreLaw[] = [
+  ...newThreadLaws,
+  storeLaw({
     id: "metadata.folded",
     title: "preview is the first user message, model the newest turn's, updatedAt the newest record's time",
-    run: metadataFollowsTheLog,
-  },
-  {
+    generator: fc.array(fc.array(arbSaid(), { minLength: 1, maxLength: 4 }), { minLength: 1, maxLength: 5 }),
+    holds: metadataFollowsTheLog,
+  }),
+  storeLaw({
     id: "metadata.patches",
     title: "a patch sets, keeps and clears field by field; the last one wins",
-    run: patchesFollowTheModel,
-  },
-  {
+    generator: fc.record({ git: arbGit(), patches: fc.array(arbMetadataPatch(), { minLength: 1, maxLength: 8 }) }),
+    holds: patchesFollowTheModel,
+  }),
+  storeLaw({
     id: "metadata.patches-reopened",
     title: "what a user set or cleared is the same after reopening",
     needs: ["reopen"],
-    run: patchesSurviveReopening,
-  },
-  {
+    runs: 12,
+    generator: fc.array(fc.array(arbMetadataPatch(), { maxLength: 3 }), { minLength: 1, maxLength: 3 }),
+    holds: patchesSurviveReopening,
+  }),
+  storeLaw({
     id: "metadata.git-stays-cleared",
     title: "a git field that was cleared stays cleared for later writers, lists and appends",
-    run: clearedGitStaysCleared,
-  },
-  {
+    generator: fc.record({
+      cleared: fc.subarray(["sha", "branch", "originUrl"] as const, { minLength: 1 }),
+      later: fc.array(fc.constantFrom("append", "memory mode", "name", "resume"), { maxLength: 6 }),
+    }),
+    holds: clearedGitStaysCleared,
+  }),
+  storeLaw({
     id: "metadata.name",
     title: "a name is trimmed, may equal the preview, and is cleared by null",
-    run: nameIsTrimmedAndCleared,
-  },
-  {
+    generator: fc.array(fc.option(arbPaddedName()), { minLength: 1, maxLength: 6 }),
+    holds: nameIsTrimmedAndCleared,
+  }),
+  storeLaw({
     id: "metadata.refused",
     title: "a patch that says nothing or something unusable is refused and changes nothing",
-    run: badPatchesChangeNothing,
-  },
-  {
+    generator: fc.record({
+      before: arbMetadataPatch(),
+      bad: fc.array(fc.tuple(arbMetadataPatch(), arbBadPatch()), { minLength: 1, maxLength: 8 }),
+    }),
+    holds: badPatchesChangeNothing,
+  }),
+  storeLaw({
     id: "metadata.materialises",
-    title: "a patch materialises a thread that was not, and works unloaded and archived",
-    run: patchWorksInEveryState,
-  },
-  {
+    title: "a patch materialises a thread that was not, and works on one that is not loaded",
+    generator: fc.record({ first: arbMetadataPatch(), unloaded: arbMetadataPatch() }),
+    holds: patchMaterialises,
+  }),
+  storeLaw({
+    id: "metadata.archived",
+    title: "a patch of an archived thread works, and moves nothing out of the archive",
+    needs: ["archive"],
+    generator: fc.record({ before: arbMetadataPatch(), archived: arbMetadataPatch() }),
+    holds: patchWorksInTheArchive,
+  }),
+  storeLaw({
     id: "metadata.beside-appends",
     title: "patches between appends in flight lose nothing and leave ordinals gap-free",
-    run: patchesBesideAppends,
-  },
-  {
+    generator: fc.array(arbWork(), { minLength: 1, maxLength: 12 }),
+    holds: patchesBesideAppends,
+  }),
+  storeLaw({
     id: "metadata.told",
     title: "subscribers are told a new name, and each record a patch writes",
-    run: patchesAreTold,
-  },
+    generator: fc.array(arbMetadataPatch(), { minLength: 1, maxLength: 6 }),
+    holds: patchesAreTold,
+  }),
 ];
 
-async function createdMetadataReadsBack(fixture: StoreFixture): Promise<void> {
-  const clock = createSettableClock();
-  await withStore(
-    fixture,
-    async (store) => {
-      const said = {
-        cwd: "/srv/ein Ordner",
-        modelProvider: "local",
-        memoryMode: "disabled",
-        source: { subagent: "review" },
-        threadSource: "subagent",
-        originator: "a client",
-        git: { sha: "abc", branch: "main", originUrl: null },
-        agentNickname: "Ada",
-        agentRole: "reviewer",
-      } as const;
-      const { id } = await seedThread(store, [], said);
-      const full = await store.readThread({ threadId: id });
-      for (const [field, value] of Object.entries(said)) {
-        deepEqual(full[field as keyof typeof said], value, field);
-      }
-      equal(full.createdAtMs, full.updatedAtMs);
-      const plain = await store.readThread({ threadId: (await seedThread(store, [])).id });
-      ok(plain.modelProvider !== "", "a thread without a provider of its own has the store's, or is of an unknown one");
-      deepEqual(
-        {
-          memoryMode: plain.memoryMode,
-          source: plain.source,
-          originator: plain.originator,
-          name: plain.name,
-          preview: plain.preview,
-          model: plain.model,
-          forkedFromId: plain.forkedFromId,
-          archived: plain.archived,
-          threadSource: plain.threadSource,
-        },
-        {
-          memoryMode: "enabled",
-          source: "vscode",
-          originator: "skein",
-          name: null,
-          preview: "",
-          model: null,
-          forkedFromId: null,
-          archived: false,
-          threadSource: null,
-        },
-      );
-      equal(plain.path === null, !store.capabilities.paths);
-      deepEqual(gitOf(plain), noGit);
-    },
-    { clock },
+/** What a log says of a thread, beside what nobody folds. */
+function arbSaid(): fc.Arbitrary<AppendableItem> {
+  const text = fc.constantFrom("the first", "  around it\n", "two\nlines", "ünïcode \u{1f9f5}", "x".repeat(400));
+  const model = fc.constantFrom("gpt-a", "gpt-b", "other");
+  return fc.oneof(
+    text.map(userMessage),
+    text.map(agentMessage),
+    model.map((name): AppendableItem => ({
+      type: "turn_context",
+      payload: { turn_id: "t", cwd: "/elsewhere", model: name },
+    })),
   );
 }
 
-async function metadataFollowsTheLog(fixture: StoreFixture): Promise<void> {
-  const turnContext = (model: string): AppendableItem => ({
-    type: "turn_context",
-    payload: { turn_id: "t", cwd: "/elsewhere", model },
-  });
-  await withStore(fixture, async (store) => {
-    const { id: threadId, writer } = await seedThread(store, []);
-    const steps = [
-      [agentMessage("too early"), turnContext("gpt-a")],
-      [userMessage("  the first\nmessage "), agentMessage("answer")],
-      [turnContext("gpt-b"), userMessage("the second")],
-    ];
-    const seen: (string | null)[][] = [];
-    for (const items of steps) {
-      await store.appendItems({ writer, items });
-      const { preview, model, cwd, updatedAtMs } = await store.readThread({ threadId });
-      seen.push([preview.trim(), model]);
-      equal(cwd, plainMetadata.cwd, "the thread's folder is its session_meta's");
-      const newest = (await readLog(store, threadId)).at(-1)?.timestamp ?? "";
-      equal(updatedAtMs, Date.parse(newest));
-    }
-    deepEqual(seen, [
-      ["", "gpt-a"],
-      ["the first\nmessage", "gpt-a"],
-      ["the first\nmessage", "gpt-b"],
-    ]);
-  });
-}
-
-const noGit: GitFields = { sha: null, branch: null, originUrl: null };
-
-function gitOf(thread: StoredThread): GitFields {
-  return { ...(thread.git ?? noGit) };
-}
-
-interface MetadataModel {
-  name: string | null;
-  memoryMode: MemoryMode;
-  git: GitFields;
-}
-
-function modelAfter(model: MetadataModel, patch: ThreadMetadataPatch): MetadataModel {
-  const git: Record<string, string | null> = { ...model.git };
-  for (const [field, value] of Object.entries(patch.git ?? {})) {
-    if (value !== undefined) git[field] = value;
+async function metadataFollowsTheLog(place: LawPlace, batches: readonly (readonly AppendableItem[])[]): Promise<void> {
+  const store = await place.open();
+  const { id: threadId, writer } = await seedThread(store, []);
+  const said: AppendableItem[] = [];
+  for (const items of batches) {
+    await store.appendItems({ writer, items });
+    said.push(...items);
+    const { preview, model, cwd, updatedAtMs } = await store.readThread({ threadId });
+    equal(preview.trim(), previewOf(said).trim());
+    equal(model, said.findLast(({ type }) => type === "turn_context")?.payload["model"] ?? null);
+    equal(cwd, plainMetadata.cwd, "the thread's folder is its session_meta's");
+    const newest = (await readLog(store, threadId)).at(-1)?.timestamp ?? "";
+    equal(updatedAtMs, Date.parse(newest));
   }
-  return {
-    name: patch.name === undefined ? model.name : (patch.name?.trim() ?? null),
-    memoryMode: patch.memoryMode ?? model.memoryMode,
-    git: git as unknown as GitFields,
-  };
 }
 
-function shownOf(thread: StoredThread): MetadataModel {
-  return { name: thread.name, memoryMode: thread.memoryMode, git: gitOf(thread) };
+function previewOf(said: readonly AppendableItem[]): string {
+  const first = said.find(({ payload }) => payload["type"] === "user_message");
+  const message = first?.payload["message"];
+  return typeof message === "string" ? message : "";
 }
 
-function anyPatch(): fc.Arbitrary<ThreadMetadataPatch> {
-  const field = fc.option(fc.constantFrom("x", "y", "main", "https://example.org/r.git"));
-  const git = fc
-    .record({ sha: field, branch: field, originUrl: field }, { requiredKeys: [] })
-    .filter((patch) => Object.keys(patch).length > 0);
+interface Patched {
+  readonly git: MetadataModel["git"];
+  readonly patches: readonly ThreadMetadataPatch[];
+}
+
+async function patchesFollowTheModel(place: LawPlace, { git, patches }: Patched): Promise<void> {
+  const store = await place.open();
+  const { id: threadId } = await seedThread(store, undefined, { git });
+  let model: MetadataModel = { ...createdModel, git };
+  for (const patch of patches) {
+    model = modelAfter(model, patch);
+    deepEqual(shownOf(await store.updateThreadMetadata({ threadId, patch })), model, "as answered");
+    deepEqual(shownOf(await store.readThread({ threadId })), model, "as read");
+    deepEqual(shownOf(await listed(store, threadId)), model, "as listed");
+  }
+}
+
+async function listed(store: ThreadStore, threadId: string): Promise<StoredThread> {
+  const { threads } = await readPlace(store);
+  return threads.find(({ id }) => id === threadId) ?? fail(`thread ${threadId} is not listed`);
+}
+
+async function patchesSurviveReopening(
+  place: LawPlace,
+  rounds: readonly (readonly ThreadMetadataPatch[])[],
+): Promise<void> {
+  let store = await place.open();
+  const { id: threadId } = await seedThread(store);
+  let model = createdModel;
+  for (const patches of rounds) {
+    for (const patch of patches) await store.updateThreadMetadata({ threadId, patch });
+    model = patches.reduce(modelAfter, model);
+    store = await place.reopen(store);
+    deepEqual(shownOf(await store.readThread({ threadId })), model, "as read");
+    deepEqual(shownOf(await listed(store, threadId)), model, "as listed");
+  }
+}
+
+interface Clearing {
+  readonly cleared: readonly ("sha" | "branch" | "originUrl")[];
+  readonly later: readonly ("append" | "memory mode" | "name" | "resume")[];
+}
+
+async function clearedGitStaysCleared(place: LawPlace, { cleared, later }: Clearing): Promise<void> {
+  const store = await place.open();
+  const created = { sha: "0", branch: "created", originUrl: "https://example.invalid/r.git" };
+  const { id: threadId, writer } = await seedThread(store, undefined, { git: created });
+  const nulls = Object.fromEntries(cleared.map((field) => [field, null]));
+  await store.updateThreadMetadata({ threadId, patch: { git: nulls } });
+  const left = { ...created, ...nulls };
+  let current = writer;
+  for (const step of later) {
+    if (step === "append") await store.appendItems({ writer: current, items: [userMessage("later")] });
+    else if (step === "name") await store.updateThreadMetadata({ threadId, patch: { name: "later" } });
+    else if (step === "resume") current = (await store.resumeThread({ threadId })).writer;
+    else await store.updateThreadMetadata({ threadId, patch: { memoryMode: "disabled" } });
+    deepEqual(gitOf(await store.readThread({ threadId })), left, `after ${step}`);
+  }
+  deepEqual(gitOf(await listed(store, threadId)), left);
+}
+
+function arbPaddedName(): fc.Arbitrary<string> {
+  const padding = fc.constantFrom("", "", " ", "\n", " \t ");
   return fc
-    .record(
-      {
-        name: fc.option(fc.constantFrom("a name", " ein Name ", "ünïcode \u{1f9f5}", "hello")),
-        memoryMode: fc.constantFrom<MemoryMode>("enabled", "disabled", "polluted"),
-        git,
-      },
-      { requiredKeys: [] },
-    )
-    .filter((patch) => Object.keys(patch).length > 0);
+    .tuple(padding, fc.constantFrom("hello", "a name", "A Name", "x", "ünïcode \u{1f9f5}"), padding)
+    .map((parts) => parts.join(""));
 }
 
-const createdGit: GitFields = { sha: "0", branch: "created", originUrl: null };
-const createdModel: MetadataModel = { name: null, memoryMode: "enabled", git: createdGit };
+async function nameIsTrimmedAndCleared(place: LawPlace, names: readonly (string | null)[]): Promise<void> {
+  const store = await place.open();
+  const { id: threadId } = await seedThread(store, [userMessage("hello")]);
+  for (const name of names) {
+    await store.updateThreadMetadata({ threadId, patch: { name } });
+    const { name: shown } = await store.readThread({ threadId });
+    equal(shown, name?.trim() ?? null);
+    equal((await listed(store, threadId)).name, shown, "list and read agree");
+  }
+}
 
-async function patchesFollowTheModel(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, (store) =>
-    fc.assert(
-      fc.asyncProperty(fc.array(anyPatch(), { minLength: 1, maxLength: 8 }), async (patches) => {
-        const { id: threadId, writer } = await seedThread(store, undefined, { git: createdGit });
-        let model = createdModel;
-        for (const patch of patches) {
-          model = modelAfter(model, patch);
-          deepEqual(shownOf(await store.updateThreadMetadata({ threadId, patch })), model);
-          deepEqual(shownOf(await store.readThread({ threadId })), model);
-        }
-        await store.shutdownThread(writer);
-      }),
-      { numRuns: 25 },
-    ),
+/** Each of its members is one that no store takes; beside good ones it must be refused all the same. */
+function arbBadPatch(): fc.Arbitrary<object> {
+  const blank = fc.constantFrom("", " ", " \t\n");
+  const noText = fc.constantFrom<unknown>(7, true, [], {});
+  const tooLong = fc.constant("x".repeat(100_000));
+  const badGit = fc.oneof(
+    fc.constantFrom<unknown>({}, null, "main", [], 7, { other: "x" }),
+    fc
+      .tuple(fc.constantFrom("sha", "branch", "originUrl"), fc.oneof(blank, noText, tooLong))
+      .map(([field, value]) => ({ [field]: value })),
+  );
+  return fc.oneof(
+    fc.oneof(blank, noText, tooLong).map((name) => ({ name })),
+    badGit.map((git) => ({ git })),
+    fc
+      .oneof(fc.constantFrom<unknown>("", "sometimes", "Enabled"), noText, fc.constant(null))
+      .map((memoryMode) => ({ memoryMode })),
+    fc.constantFrom({}, { name: undefined }, { unknown: "x" }),
   );
 }
 
-async function patchesSurviveReopening(fixture: StoreFixture): Promise<void> {
-  await withPlace(fixture, (place) =>
-    fc.assert(
-      fc.asyncProperty(fc.array(anyPatch(), { minLength: 1, maxLength: 5 }), async (patches) => {
-        const threadId = await withOpened(place, async (store) => {
-          const { id } = await seedThread(store, undefined, { git: createdGit });
-          for (const patch of patches) await store.updateThreadMetadata({ threadId: id, patch });
-          return id;
-        });
-        await withOpened(place, async (store) => {
-          const model = patches.reduce(modelAfter, createdModel);
-          deepEqual(shownOf(await store.readThread({ threadId })), model);
-        });
-      }),
-      { numRuns: 10 },
-    ),
+interface BadPatches {
+  readonly before: ThreadMetadataPatch;
+  readonly bad: readonly (readonly [good: ThreadMetadataPatch, bad: object])[];
+}
+
+async function badPatchesChangeNothing(place: LawPlace, { before, bad }: BadPatches): Promise<void> {
+  const store = await place.open();
+  const { id: threadId } = await seedThread(store);
+  await store.updateThreadMetadata({ threadId, patch: before });
+  const unchanged = await readPlace(store);
+  for (const [good, patch] of bad) {
+    // A patch that says nothing says something beside a good one.
+    const says = Object.keys(patch).some((member) => ["name", "memoryMode", "git"].includes(member));
+    const isSaid = says && !Object.values(patch).includes(undefined);
+    const joined = isSaid ? { ...good, ...patch } : patch;
+    await refused(store.updateThreadMetadata({ threadId, patch: joined }), "invalid_argument");
+  }
+  deepEqual(await readPlace(store), unchanged);
+}
+
+interface TwoPatches {
+  readonly first: ThreadMetadataPatch;
+  readonly unloaded: ThreadMetadataPatch;
+}
+
+async function patchMaterialises(place: LawPlace, { first, unloaded }: TwoPatches): Promise<void> {
+  const store = await place.open();
+  const { writer } = await store.createThread({ metadata: plainMetadata });
+  const { threadId } = writer;
+  let model = modelAfter(createdModel, first);
+  deepEqual(shownOf(await store.updateThreadMetadata({ threadId, patch: first })), model);
+  deepEqual(shownOf(await listed(store, threadId)), model);
+  await store.appendItems({ writer, items: [userMessage("hello")] });
+  await store.shutdownThread(writer);
+  model = modelAfter(model, unloaded);
+  deepEqual(shownOf(await store.updateThreadMetadata({ threadId, patch: unloaded })), model);
+  deepEqual(shownOf(await listed(store, threadId)), model);
+}
+
+interface ArchivedPatches {
+  readonly before: ThreadMetadataPatch;
+  readonly archived: ThreadMetadataPatch;
+}
+
+async function patchWorksInTheArchive(place: LawPlace, { before, archived: patch }: ArchivedPatches): Promise<void> {
+  const store = await place.open();
+  const { id: threadId } = await seedThread(store);
+  await store.updateThreadMetadata({ threadId, patch: before });
+  await store.archiveThread(threadId);
+  const model = modelAfter(modelAfter(createdModel, before), patch);
+  const answer = await store.updateThreadMetadata({ threadId, patch });
+  deepEqual(shownOf(answer), model);
+  ok(answer.archived, "a patch moves nothing out of the archive");
+  deepEqual(shownOf(await listed(store, threadId)), model);
+  deepEqual(shownOf(await store.unarchiveThread(threadId)), model);
+}
+
+type Work = { readonly append: readonly AppendableItem[] } | { readonly patch: ThreadMetadataPatch };
+
+function arbWork(): fc.Arbitrary<Work> {
+  return fc.oneof(
+    arbBatch(2).map((append) => ({ append })),
+    arbMetadataPatch().map((patch) => ({ patch })),
   );
 }
 
-async function clearedGitStaysCleared(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id: threadId, writer } = await seedThread(store, undefined, { git: createdGit });
-    await store.updateThreadMetadata({ threadId, patch: { git: { branch: null } } });
-    await store.updateThreadMetadata({ threadId, patch: { memoryMode: "disabled" } });
-    await store.appendItems({ writer, items: [userMessage("later")] });
-    await store.shutdownThread(writer);
-    await store.resumeThread({ threadId });
-    const cleared = { sha: "0", branch: null, originUrl: null };
-    deepEqual(gitOf(await store.readThread({ threadId })), cleared);
-    for (const thread of await readAllThreads(store)) deepEqual(gitOf(thread), cleared);
-    const all = { sha: null, branch: null, originUrl: null };
-    await store.updateThreadMetadata({ threadId, patch: { git: all } });
-    deepEqual(gitOf(await store.readThread({ threadId })), all);
-  });
+async function patchesBesideAppends(place: LawPlace, work: readonly Work[]): Promise<void> {
+  const store = await place.open();
+  const { id: threadId, writer } = await seedThread(store, []);
+  await Promise.all(
+    work.map((one): Promise<unknown> => {
+      if ("append" in one) return store.appendItems({ writer, items: one.append });
+      return store.updateThreadMetadata({ threadId, patch: one.patch });
+    }),
+  );
+  const log = await readLog(store, threadId);
+  deepEqual(
+    log.map((record) => record.ordinal),
+    log.map((_, index) => index),
+  );
+  // What a patch writes is a session_meta of the thread's own; no other item here is.
+  const appended = log
+    .map((record) => record.item)
+    .filter((item) => item.type !== "session_meta" || item.payload.id !== threadId);
+  deepEqual(
+    appended,
+    work.flatMap((one) => ("append" in one ? one.append : [])),
+  );
+  const patches = work.flatMap((one) => ("patch" in one ? [one.patch] : []));
+  deepEqual(shownOf(await store.readThread({ threadId })), patches.reduce(modelAfter, createdModel));
+  const answer = await store.appendItems({ writer, items: [userMessage("end")] });
+  equal(answer.firstOrdinal, log.length);
 }
 
-async function nameIsTrimmedAndCleared(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id: threadId } = await seedThread(store, [userMessage("hello")]);
-    const named = async (name: string | null): Promise<string | null> => {
-      await store.updateThreadMetadata({ threadId, patch: { name } });
-      const listed = (await readAllThreads(store)).find((thread) => thread.id === threadId);
-      const read = await store.readThread({ threadId });
-      equal(listed?.name, read.name, "list and read agree");
-      return read.name;
-    };
-    equal(await named("  around it \n"), "around it");
-    equal(await named("hello"), "hello");
-    equal(await named(null), null);
-    equal(await named("again"), "again");
-  });
-}
-
-async function badPatchesChangeNothing(fixture: StoreFixture): Promise<void> {
-  const bad: readonly object[] = [
-    {},
-    { name: "" },
-    { name: " \t\n" },
-    { name: 7 },
-    { name: "x".repeat(100_000) },
-    { git: {} },
-    { git: { sha: 7 } },
-    { git: { branch: "" } },
-    { memoryMode: "sometimes" },
-    { name: "fine", memoryMode: "sometimes" },
-  ];
-  await withStore(fixture, async (store) => {
-    const { id: threadId } = await seedThread(store);
-    await store.updateThreadMetadata({ threadId, patch: { name: "before" } });
-    const before = await store.readThread({ threadId, includeHistory: true });
-    for (const patch of bad) {
-      await refused(store.updateThreadMetadata({ threadId, patch }), "invalid_argument");
-      deepEqual(await store.readThread({ threadId, includeHistory: true }), before);
-    }
-  });
-}
-
-async function patchWorksInEveryState(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { writer } = await store.createThread({ metadata: plainMetadata });
-    const { threadId } = writer;
-    await store.updateThreadMetadata({ threadId, patch: { name: "before its first turn" } });
-    deepEqual(
-      (await readAllThreads(store)).map(({ id, name }) => [id, name]),
-      [[threadId, "before its first turn"]],
-    );
-    await store.appendItems({ writer, items: [userMessage("hello")] });
-    await store.shutdownThread(writer);
-    const patch: ThreadMetadataPatch = { name: "unloaded", memoryMode: "polluted" };
-    equal((await store.updateThreadMetadata({ threadId, patch })).name, "unloaded");
-    await store.archiveThread(threadId);
-    const cleared: ThreadMetadataPatch = { git: { sha: "f00" }, name: null };
-    const archived = await store.updateThreadMetadata({ threadId, patch: cleared });
-    deepEqual(shownOf(archived), {
-      name: null,
-      memoryMode: "polluted",
-      git: { ...noGit, sha: "f00" },
-    });
-    ok(archived.archived, "a patch moves nothing out of the archive");
-  });
-}
-
-async function patchesBesideAppends(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id: threadId, writer } = await seedThread(store, []);
-    const branches = ["a", "b", "c", "d"];
-    const messages = branches.map((branch) => userMessage(`on ${branch}`));
-    await Promise.all(
-      branches.flatMap((branch, index): Promise<unknown>[] => [
-        store.appendItems({ writer, items: messages.slice(index, index + 1) }),
-        store.updateThreadMetadata({ threadId, patch: { git: { branch } } }),
-      ]),
-    );
-    const log = await readLog(store, threadId);
-    deepEqual(
-      log.map((record) => record.ordinal),
-      log.map((_, index) => index),
-    );
-    deepEqual(
-      log.map((record) => record.item).filter((item) => item.type === "event_msg"),
-      messages,
-    );
-    equal((await store.readThread({ threadId })).git?.branch, "d");
-    const answer = await store.appendItems({ writer, items: [userMessage("end")] });
-    equal(answer.firstOrdinal, log.length);
-  });
-}
-
-async function patchesAreTold(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id: threadId } = await seedThread(store);
-    const told: StoreEvent[] = [];
-    store.subscribe((event) => told.push(event));
-    await store.updateThreadMetadata({ threadId, patch: { name: " new " } });
-    await store.updateThreadMetadata({ threadId, patch: { memoryMode: "disabled" } });
-    const records = await readLog(store, threadId, { from: 2 });
-    equal(records.length, 1, "a memory mode is one record, a name none");
-    deepEqual(told, [
-      { type: "name_updated", threadId, name: "new" },
-      { type: "appended", threadId, records },
-    ]);
-  });
+async function patchesAreTold(place: LawPlace, patches: readonly ThreadMetadataPatch[]): Promise<void> {
+  const store = await place.open();
+  const { id: threadId } = await seedThread(store);
+  const told: StoreEvent[] = [];
+  store.subscribe((event) => told.push(event));
+  for (const patch of patches) await store.updateThreadMetadata({ threadId, patch });
+  const records = await readLog(store, threadId, { from: 2 });
+  const writing = patches.filter(({ git, memoryMode }) => git !== undefined || memoryMode !== undefined);
+  equal(records.length, writing.length, "git and memory mode are one record, a name none");
+  deepEqual(
+    told.flatMap((event) => (event.type === "appended" ? event.records : [])),
+    records,
+  );
+  deepEqual(
+    told.flatMap((event) => (event.type === "name_updated" ? [event.name] : [])),
+    patches.flatMap(({ name }) => (name === undefined ? [] : [name?.trim() ?? null])),
+  );
+  ok(told.every((event) => event.threadId === threadId));
 }
