@@ -18,6 +18,7 @@ import { type ProjectionVerdict, verdict, type VerifyProjectionsProgress } from 
 import { findLeftOvers } from "./row-leftovers.ts";
 import { MIGRATIONS } from "./schema.ts";
 import { ScratchTables } from "./scratch-tables.ts";
+import { sqliteFault } from "./sqlite-fault.ts";
 import { openStateDbFile, STATE_DB_FILE_NAME } from "./state-db-file.ts";
 import { checkStateDbOptions, type StateDbOptions } from "./state-db-options.ts";
 import { CurrentTables, type Tables } from "./tables.ts";
@@ -52,6 +53,9 @@ export async function* verifyProjectionsWith(
   try {
     await stateDb?.sweep();
     yield* verifyRows({ ...options, ...(only === undefined ? {} : { threadId: only }) });
+  } catch (error) {
+    const path = `${resolve(options.home)}/${STATE_DB_FILE_NAME}`;
+    throw sqliteFault(error, { attempted: "read the state DB's rows", path });
   } finally {
     await stateDb?.close();
   }

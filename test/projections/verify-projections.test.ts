@@ -2,7 +2,7 @@
  * Verifying projections: rows that are the fold of their logs are called so, and each kind of row that is not,
  * planted with plain SQL, is found and named. The home is one that Codex wrote.
  */
-import { appendFileSync, cpSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { appendFileSync, cpSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -73,6 +73,23 @@ async function odd(home: string, options: Partial<VerifyProjectionsOptions> = {}
 function age(home: string): void {
   for (const path of [PLAIN_PATH, "sessions/2026/11/22"]) utimesSync(join(home, path), 1, 1);
 }
+
+describe("a file that is damaged where only verifying looks", () => {
+  it("is told by a code", async () => {
+    const home = await filledHome();
+    const path = join(home, "skein.sqlite");
+    const db = openConnection(path, { mode: "read-only" });
+    const page = Number(
+      db.prepare("SELECT rootpage FROM sqlite_schema WHERE name LIKE 'texts\\__' ESCAPE '\\'").pluck().get(),
+    );
+    db.close();
+    const bytes = readFileSync(path);
+    // No kind of page.
+    bytes[(page - 1) * 4_096] = 0xff;
+    writeFileSync(path, bytes);
+    await expect(verify(home, { sweeps: false })).rejects.toMatchObject({ code: "state_db_unusable" });
+  });
+});
 
 describe("a home whose rows are right", () => {
   it("gets one digest a thread, the same from the log and from the rows, and the progress to the end", async () => {
