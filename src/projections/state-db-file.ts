@@ -78,13 +78,13 @@ const ROUNDS_MAX = 10;
 
 /** Opens the state DB's file. Its faults are `state_db_*`, and what the disk says. */
 export async function openStateDbFile(options: StateDbFileOptions): Promise<StateDbFile> {
-  const path = resolveLinks(options.path);
-  const resolved = { waitMaxMs: BUSY_WAIT_MAX_MS, ...options, path };
   try {
+    const path = resolveLinks(options.path);
+    const resolved = { waitMaxMs: BUSY_WAIT_MAX_MS, ...options, path };
     warnOfNetwork(resolved);
     return await (options.mode === "read-only" ? openForReading(resolved) : openForWriting(resolved));
   } catch (error) {
-    throw sqliteFault(error, { attempted: "open the state DB", path });
+    throw sqliteFault(error, { attempted: "open the state DB", path: options.path });
   }
 }
 

@@ -320,6 +320,13 @@ describe("what the disk says", () => {
     expect(statSync(path).isDirectory()).toBe(true);
   });
 
+  test("a link that leads to itself is io_error, and stays", async () => {
+    const path = createPath();
+    symlinkSync(path, path);
+    await expect(openFile(path)).rejects.toMatchObject({ code: "io_error", data: { errno: "ELOOP" } });
+    expect(readdirSync(dirname(path))).toEqual([STATE_DB_FILE_NAME]);
+  });
+
   test("a lock file that is none is named", async () => {
     const path = createPath();
     writeFileSync(`${path}.lock`, "no lock".repeat(1_000));
