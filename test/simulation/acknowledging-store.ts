@@ -51,8 +51,12 @@ export function acknowledgingStore(inner: ThreadStore, truth: Acknowledgements, 
       changing({ fact: truth.thread(threadId).place, value: "archived" }, inner.archiveThread(threadId)),
     unarchiveThread: (threadId) =>
       changing({ fact: truth.thread(threadId).place, value: "live" }, inner.unarchiveThread(threadId)),
-    deleteThread: (threadId) =>
-      changing({ fact: truth.thread(threadId).place, value: "nowhere" }, inner.deleteThread(threadId)),
+    deleteThread: (threadId) => {
+      const { name, place } = truth.thread(threadId);
+      // Its name goes too, and may be gone where the rest of the deletion is not.
+      name.doubt();
+      return changing({ fact: place, value: "nowhere" }, inner.deleteThread(threadId));
+    },
     async updateThreadMetadata(params) {
       const { name } = params.patch;
       const call = inner.updateThreadMetadata(params);

@@ -44,12 +44,16 @@ const HARMLESS: ReadonlySet<string> = new Set([
   "bad_index_line",
 ]);
 
-/** Holds the disk against what was acknowledged. */
-export async function checkDisk(at: LookedAt, forgiven: Forgiven | null = null): Promise<void> {
+/** Holds the disk against what was acknowledged; answers how many records each thread has. */
+export async function checkDisk(at: LookedAt, forgiven: Forgiven | null = null): Promise<ReadonlyMap<string, number>> {
   await checkFiles(at);
   const store = await openLocalThreadStore({ home: at.home, fileSystem: at.files });
   try {
-    for (const thread of at.truth.threads.values()) await checkThread(store, { at, thread, forgiven });
+    const lengths = new Map<string, number>();
+    for (const thread of at.truth.threads.values()) {
+      lengths.set(thread.threadId, await checkThread(store, { at, thread, forgiven }));
+    }
+    return lengths;
   } finally {
     await store.close();
   }
@@ -64,7 +68,7 @@ async function checkFiles({ home, files }: LookedAt): Promise<void> {
 async function checkThread(
   store: ThreadStore,
   { at, thread, forgiven }: { readonly at: LookedAt; readonly thread: ThreadTruth; readonly forgiven: Forgiven | null },
-): Promise<void> {
+): Promise<number> {
   const { threadId, place, name } = thread;
   const found = await readAll(store, threadId);
   if (forgiven?.thread(threadId) === true) at.truth.forgive(threadId, found);
@@ -74,15 +78,16 @@ async function checkThread(
   if (found === undefined) {
     // It is not where it was sure to be, or it may have been deleted.
     if (!place.isSure) thread.records.clear();
-    return;
+    return 0;
   }
   checkRecords(thread, found);
   checkWhole(thread, found);
-  if (!name.isSure) return;
+  if (!name.isSure) return found.length;
   const stored = await store.readThread({ threadId });
   if (stored.name !== name.value) {
     throw new BrokenInvariant("sim.acknowledged", `${threadId} is named ${stored.name}, and was named ${name.value}`);
   }
+  return found.length;
 }
 
 async function readAll(store: ThreadStore, threadId: string): Promise<readonly RolloutRecord[] | undefined> {

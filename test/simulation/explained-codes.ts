@@ -25,6 +25,8 @@ const ALWAYS: ReadonlySet<string> = new Set([
   "turn_not_steerable",
   "thread_owned_elsewhere",
   "mailbox_full",
+  // Of a file that another process is just making, or that a crash left without its first record.
+  "rollout_unreadable",
 ]);
 
 /** The faults that explain a code; any of them is enough. */
@@ -35,7 +37,6 @@ const EXPLAINED_BY: Readonly<Record<string, readonly string[]>> = Object.freeze(
   writer_closed: ["syncError", "writeError", "noSpace", "nameError"],
   thread_failed: ["noSpace", "readError", "writeError", "nameError", "syncError", "noDescriptors", "stop"],
   writer_fenced: ["stop"],
-  rollout_unreadable: ["syncLie"],
 });
 
 /** Whether such an error may come now. */

@@ -97,18 +97,32 @@ function dump({ parts: { home } }: SimulatedRuntime): RowDump {
 }
 
 function compareRows(rows: RowDump, rebuilt: RowDump): void {
-  for (const [name, folded] of Object.entries(rebuilt)) {
-    const kept: unknown = Reflect.get(rows, name);
-    if (JSON.stringify(kept) === JSON.stringify(folded)) continue;
-    const [a, b] = [kept, folded].map((list) => (Array.isArray(list) ? list.map((row) => JSON.stringify(row)) : []));
-    const differing = (a ?? [])
-      .filter((row) => !(b ?? []).includes(row))
-      .concat((b ?? []).filter((row) => !(a ?? []).includes(row)));
-    throw new BrokenInvariant(
-      "sim.rows-are-folds",
-      `${name} differ from what is folded anew: ${differing.slice(0, 2).join(" | ").slice(0, 700)}`,
-    );
+  const [kept, folded] = [new Map(Object.entries(rows)), new Map(Object.entries(rebuilt))];
+  for (const [table, after] of folded) {
+    const before: readonly unknown[] = kept.get(table) ?? [];
+    if (JSON.stringify(before) === JSON.stringify(after)) continue;
+    const at = after.findIndex((row: unknown, index: number) => JSON.stringify(row) !== JSON.stringify(before[index]));
+    const message = `${table} differ from what is folded anew: ${differences(before[Math.max(at, 0)], after[Math.max(at, 0)])}`;
+    throw new BrokenInvariant("sim.rows-are-folds", `${before.length} and ${after.length} ${message}`);
   }
+}
+
+/** The columns of two rows that differ, in few words. */
+function differences(before: unknown, after: unknown): string {
+  if (!isRow(before) || !isRow(after))
+    return `${JSON.stringify(before)?.slice(0, 300)} and ${JSON.stringify(after)?.slice(0, 300)}`;
+  const names = [...new Set([...Object.keys(before), ...Object.keys(after)])];
+  const differing = names.filter((name) => JSON.stringify(before[name]) !== JSON.stringify(after[name]));
+  return differing
+    .map(
+      (name) =>
+        `${name}: ${JSON.stringify(before[name])?.slice(0, 150)} and ${JSON.stringify(after[name])?.slice(0, 150)}`,
+    )
+    .join("; ");
+}
+
+function isRow(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }
 
 /** What a feed told, and what was acknowledged, are the same records. */

@@ -115,7 +115,7 @@ export class SimulatedRuntime implements ConnectionOwner {
   /** What the kernel does for a process that is gone. */
   kill(): void {
     this.parts.scheduled.kill();
-    for (const connection of [...this.connections]) connection.close();
+    for (const connection of this.connections) connection.close();
     this.connections.clear();
   }
 

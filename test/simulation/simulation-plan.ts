@@ -69,7 +69,7 @@ const STEPS = 60;
 /** The plan of a seed. */
 export function planSimulation(seed: number, stepCount: number = STEPS): SimulationPlan {
   const random = createSeededRandom(seed).split("plan");
-  const kinds = Object.entries(STEP_WEIGHTS).flatMap(([kind, weight]) => new Array<string>(weight).fill(kind));
+  const kinds = Object.entries(STEP_WEIGHTS).flatMap(([kind, weight]) => Array.from({ length: weight }, () => kind));
   const steps: PlannedStep[] = [];
   let atMs = 1_000;
   for (let index = 0; index < stepCount; index += 1) {

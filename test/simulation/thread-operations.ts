@@ -31,10 +31,11 @@ export type ThreadStep = Exclude<
 >;
 
 /** A thread of the run; undefined while there is none. */
-function someThread({ random, threadIds }: OperationContext): string | undefined {
-  // Mostly one of the newest: work comes together.
-  const recent = threadIds.slice(-3);
-  const from = random.chance(0.7) ? recent : threadIds;
+function someThread({ runtime, random, threadIds }: OperationContext): string | undefined {
+  // Mostly one that is at work here, or one of the newest: work comes together.
+  const loadedHere = runtime.listLoaded();
+  const near = random.chance(0.6) && loadedHere.length > 0 ? loadedHere : threadIds.slice(-3);
+  const from = random.chance(0.8) ? near : threadIds;
   return from.length === 0 ? undefined : random.pick(from);
 }
 

@@ -181,7 +181,11 @@ export class MemoryDisk {
   }
 }
 
-/** A system error as Node throws it. */
+/** A system error as Node throws it; without a stack, which costs more than the call and names nobody. */
 export function systemError(code: string, about: string): Error {
-  return Object.assign(new Error(`${code}: ${about}`), { code });
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  const error = Object.assign(new Error(`${code}: ${about}`), { code });
+  Error.stackTraceLimit = limit;
+  return error;
 }

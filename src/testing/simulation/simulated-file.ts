@@ -12,6 +12,7 @@ import type { SeededRandom } from "./seeded-random.ts";
 interface Append {
   readonly kind: "append";
   readonly serial: number;
+  readonly atMs: number;
   readonly at: number;
   readonly bytes: Uint8Array;
   /** A sync failed to write it, and no later one will. */
@@ -19,9 +20,15 @@ interface Append {
   isLied: boolean;
 }
 
-type FileChange =
-  | Append
-  | { readonly kind: "truncate"; readonly serial: number; readonly size: number; isLied: boolean };
+interface Truncation {
+  readonly kind: "truncate";
+  readonly serial: number;
+  readonly atMs: number;
+  readonly size: number;
+  isLied: boolean;
+}
+
+type FileChange = Append | Truncation;
 
 /** What a power cut did to one file. */
 export interface FileCut {
@@ -46,10 +53,12 @@ export class SimulatedFile {
   readonly #stored = new GrowingBytes();
   #changes: FileChange[] = [];
   #serial = 0;
+  #storedMs: number;
 
   constructor(inode: string, nowMs: number) {
     this.inode = inode;
     this.modifiedMs = nowMs;
+    this.#storedMs = nowMs;
   }
 
   get size(): number {
@@ -64,7 +73,7 @@ export class SimulatedFile {
     // Copied: the caller may use its buffer again.
     const own = Uint8Array.from(bytes);
     this.#serial += 1;
-    const marks = { serial: this.#serial, isDoomed: false, isLied: false };
+    const marks = { serial: this.#serial, atMs: nowMs, isDoomed: false, isLied: false };
     this.#changes.push({ kind: "append", at: this.#seen.size, bytes: own, ...marks });
     this.#seen.append(own);
     this.modifiedMs = nowMs;
@@ -72,7 +81,7 @@ export class SimulatedFile {
 
   truncate(size: number, nowMs: number): void {
     this.#serial += 1;
-    this.#changes.push({ kind: "truncate", serial: this.#serial, size, isLied: false });
+    this.#changes.push({ kind: "truncate", serial: this.#serial, atMs: nowMs, size, isLied: false });
     this.#seen.resize(size);
     this.modifiedMs = nowMs;
   }
@@ -106,14 +115,19 @@ export class SimulatedFile {
   powerCut(random: SeededRandom): FileCut {
     const before = this.#seen.size;
     const wasLiedAbout = this.#changes.some(({ isLied }) => isLied);
+    if (this.#changes.length > 0) this.modifiedMs = this.#storedMs;
     const kept = random.chance(0.4) ? 0 : random.below(this.#changes.length + 1);
     const changes = this.#changes.slice(0, kept);
     const next = this.#changes[kept];
     const dirty = dirtyPages(changes);
-    for (const change of changes) this.#store(change, dirty);
+    for (const change of changes) {
+      this.#store(change, dirty);
+      this.modifiedMs = change.atMs;
+    }
     let hasZeros = changes.some((change) => change.kind === "append" && change.isDoomed);
     if (next?.kind === "append" && !next.isDoomed && random.chance(0.7)) {
       const torn = random.below(next.bytes.byteLength);
+      this.modifiedMs = next.atMs;
       this.#stored.resize(next.at);
       this.#stored.append(next.bytes.subarray(0, torn));
       if (random.chance(0.3)) {
@@ -122,6 +136,8 @@ export class SimulatedFile {
         hasZeros = true;
       }
     }
+    // Whoever knew the file by length and time alone must see that it is another one.
+    if (hasZeros) this.modifiedMs += 1_000;
     this.#changes = [];
     this.#seen.copyFrom(this.#stored);
     this.openCount = 0;
@@ -129,6 +145,8 @@ export class SimulatedFile {
   }
 
   #store(change: FileChange, dirty: ReadonlySet<number>): void {
+    // A file's time is written with its size.
+    this.#storedMs = change.atMs;
     if (change.kind === "truncate") {
       this.#stored.resize(change.size);
       return;

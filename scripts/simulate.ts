@@ -1,0 +1,138 @@
+/**
+ * `npm run simulate`: the whole runtime, two processes over one home, on a simulated clock and a simulated disk
+ * with faults, one seeded run after another. Prints runs a second and what was met; a failure says its seed,
+ * what does not hold, and which steps are enough to show it.
+ *
+ *   --seeds N     how many runs, default 1000
+ *   --from N      the first seed, default 1
+ *   --seed N      this one alone
+ *   --steps N     steps of each run, default 60
+ *   --without L   leave out these steps of the plan: 3,5,8
+ *   --trace       print what happens
+ *   --json        print the result as JSON
+ *
+ * Exit codes: 0 all held and everything was met, 1 something did not hold or was never met, 2 wrong option. With
+ * fewer than 1000 runs, and with --seed, what was never met is only told.
+ */
+import { parseArgs } from "node:util";
+
+import { coverageOf, type SimulationCoverage } from "../test/simulation/simulation-coverage.ts";
+import { minimise } from "../test/simulation/simulation-minimiser.ts";
+import { planSimulation, type SimulationPlan } from "../test/simulation/simulation-plan.ts";
+import { runSimulation, type SimulationReport } from "../test/simulation/simulation-run.ts";
+
+const options = {
+  seeds: { type: "string" },
+  from: { type: "string" },
+  seed: { type: "string" },
+  steps: { type: "string" },
+  without: { type: "string" },
+  trace: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+} as const;
+
+interface Wish {
+  readonly first: number;
+  readonly count: number;
+  readonly steps: number;
+  readonly without: readonly number[];
+  readonly trace: boolean;
+  readonly json: boolean;
+}
+
+/** Runs from which on everything must have been met. */
+const WHOLE_RUNS = 1_000;
+
+function say(text: string): void {
+  process.stderr.write(`simulate: ${text}\n`);
+}
+
+/** The options, or null after saying what is wrong with them. */
+function parseWish(): Wish | null {
+  try {
+    const { values } = parseArgs({ options });
+    const { seed, trace, json } = values;
+    const first = Number(seed ?? values.from ?? 1);
+    const count = seed === undefined ? Number(values.seeds ?? WHOLE_RUNS) : 1;
+    const steps = Number(values.steps ?? 60);
+    const without = (values.without ?? "")
+      .split(",")
+      .filter((text) => text !== "")
+      .map(Number);
+    const numbers = [first, count, steps, ...without];
+    if (numbers.every((number) => Number.isSafeInteger(number) && number >= 0) && count > 0 && steps > 0) {
+      return { first, count, steps, without, trace, json };
+    }
+    say("--seeds, --from, --seed, --steps and --without take whole numbers");
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error));
+  }
+  return null;
+}
+
+function planOf(seed: number, { steps, without }: Wish): SimulationPlan {
+  const plan = planSimulation(seed, steps);
+  return { ...plan, steps: plan.steps.filter(({ index }) => !without.includes(index)) };
+}
+
+/** Says what does not hold, and the shortest run that shows it. */
+async function tellFailure(plan: SimulationPlan, { broken }: SimulationReport, wish: Wish): Promise<void> {
+  if (broken === null) return;
+  say(`seed ${plan.seed}: ${broken.message}`);
+  const small = wish.trace ? plan : await minimise(plan, broken.invariant);
+  const kept = new Set(small.steps.map(({ index }) => index));
+  const left = planSimulation(plan.seed, wish.steps).steps.filter(({ index }) => !kept.has(index));
+  const without = left.length === 0 ? "" : ` --without ${left.map(({ index }) => index).join(",")}`;
+  say(
+    `${small.steps.length} of its ${plan.steps.length} steps are enough: ${small.steps.map(({ kind }) => kind).join(", ")}`,
+  );
+  const steps = wish.steps === 60 ? "" : ` --steps ${wish.steps}`;
+  say(`to see it: npm run simulate -- --seed ${plan.seed}${steps}${without} --trace`);
+}
+
+function textOf(name: string, counts: Readonly<Record<string, number>>): string {
+  return `${name}: ${Object.entries(counts)
+    .map(([what, times]) => `${what} ${times}`)
+    .join(", ")}`;
+}
+
+function print(coverage: SimulationCoverage, seconds: number, json: boolean): void {
+  const runsPerSecond = Number((coverage.runs / seconds).toFixed(1));
+  if (json) {
+    console.log(JSON.stringify({ ...coverage, seconds: Number(seconds.toFixed(1)), runsPerSecond }));
+    return;
+  }
+  const { runs, events, simulatedMs, acknowledged, steps, faults, states, answers, missing } = coverage;
+  const hours = (simulatedMs / 3_600_000).toFixed(1);
+  console.log(
+    `${runs} runs, ${runsPerSecond} a second: ${events} events in ${hours} simulated hours, ${acknowledged} acknowledged`,
+  );
+  console.log(
+    [textOf("steps", steps), textOf("faults", faults), textOf("states", states), textOf("answers", answers)].join("\n"),
+  );
+  console.log(missing.length === 0 ? "every fault and every state was met" : `never met: ${missing.join(", ")}`);
+}
+
+async function main(): Promise<number> {
+  const wish = parseWish();
+  if (wish === null) return 2;
+  const begun = process.hrtime.bigint();
+  const reports: SimulationReport[] = [];
+  let failures = 0;
+  for (let seed = wish.first; seed < wish.first + wish.count; seed += 1) {
+    const plan = planOf(seed, wish);
+    const report = await runSimulation(plan, wish.trace ? { onTrace: (line) => console.log(line) } : {});
+    reports.push(report);
+    if (report.broken !== null) {
+      failures += 1;
+      await tellFailure(plan, report, wish);
+    }
+    if (reports.length % 100 === 0) say(`${reports.length} runs, ${failures} failed`);
+  }
+  const coverage = coverageOf(reports);
+  print(coverage, Number(process.hrtime.bigint() - begun) / 1e9, wish.json);
+  const isWhole = wish.count >= WHOLE_RUNS && wish.without.length === 0;
+  return failures > 0 || (isWhole && coverage.missing.length > 0) ? 1 : 0;
+}
+
+process.exitCode = await main();
