@@ -1,0 +1,19 @@
+/**
+ * All bugs that are planted from outside, in a memory store's methods. Those that are planted in the code itself
+ * are source-mutants.ts.
+ */
+import type { PlantedBug } from "./planted-bug.ts";
+import { listAndSearchBugs } from "./planted-list-bugs.ts";
+import { readBugs } from "./planted-read-bugs.ts";
+import { threadBugs } from "./planted-thread-bugs.ts";
+import { windowBugs } from "./planted-window-bugs.ts";
+import { writeBugs } from "./planted-write-bugs.ts";
+
+/** Each has a name of its own. */
+export const plantedBugs: readonly PlantedBug[] = Object.freeze([
+  ...writeBugs,
+  ...readBugs,
+  ...listAndSearchBugs,
+  ...threadBugs,
+  ...windowBugs,
+]);
