@@ -39,6 +39,7 @@ export {
 } from "./check-thread-store.ts";
 export { checkLaw, type LawCheckOptions, type LawVerdict } from "./law-check.ts";
 export { LawBrokenError, type LawFailure, lawFailureText } from "./law-failure.ts";
+export { replayLaw, type ReplayLawOptions } from "./replay-law.ts";
 export type { StoreClaims, StoreNeed } from "./store-claims.ts";
 export { type LawPlace, type StoreLaw, storeLaw, type StoreLawOptions } from "./store-law.ts";
 export type { StoreDamage, StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";

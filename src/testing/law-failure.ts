@@ -1,14 +1,15 @@
 /**
  * How a store broke a law: which, with which example, and how to see it again. And its text, which says first
- * what is wrong, then how to repeat it, then the calls that lead there as code to be pasted into a test.
+ * what is wrong, then how to repeat it, then the calls that lead there as a test to be pasted.
  */
+import { failureTestText, replayOptionsText } from "./failure-test.ts";
 
 /** A broken law's failure. */
 export interface LawFailure {
   readonly lawId: string;
   /** The law in words. */
   readonly title: string;
-  /** With `path`, repeats the failure: `checkLaw(law, fixture, { seed, path })`. */
+  /** With `path`, repeats the failure: `replayLaw(lawId, fixture, { seed, path })`. */
   readonly seed: number;
   readonly path: string;
   /** Of laws whose examples are commands: repeats them together with `seed` and `path`. */
@@ -40,9 +41,7 @@ export class LawBrokenError extends Error {
 
 /** The failure in words and code. */
 export function lawFailureText(failure: LawFailure): string {
-  const { lawId, title, seed, path, replayPath, runs, shrinks, example, error, repeats, script } = failure;
-  const replay = [`seed: ${seed}`, `path: ${JSON.stringify(path)}`];
-  if (replayPath !== undefined) replay.push(`replayPath: ${JSON.stringify(replayPath)}`);
+  const { lawId, title, runs, shrinks, example, error, repeats } = failure;
   const again = repeats ? "" : " It did not break the law when it was tried once more: something else decides too.";
   return [
     `${lawId}: not so: ${title}`,
@@ -50,9 +49,9 @@ export function lawFailureText(failure: LawFailure): string {
     "",
     `Found at example ${runs}, made small in ${shrinks} steps.${again}`,
     `Example: ${example}`,
-    `Again:   { ${replay.join(", ")} }`,
+    `Again:   replayLaw(${JSON.stringify(lawId)}, fixture, ${replayOptionsText(failure)})`,
     "",
-    script,
+    failureTestText(failure),
   ].join("\n");
 }
 
