@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { checkLaw, storeLaws } from "../../src/testing/index.ts";
 import { fixtureWithBug } from "./planted-bug.ts";
+import { feedBugs } from "./planted-feed-bugs.ts";
 import { listAndSearchBugs } from "./planted-list-bugs.ts";
 import { readBugs } from "./planted-read-bugs.ts";
 import { threadBugs } from "./planted-thread-bugs.ts";
@@ -22,7 +23,7 @@ const settings = fc.readConfigureGlobal();
 beforeAll(() => fc.configureGlobal({ ...settings, seed: SEED, endOnFailure: true }));
 afterAll(() => fc.configureGlobal(settings));
 
-const bugs = [...writeBugs, ...readBugs, ...listAndSearchBugs, ...threadBugs, ...windowBugs];
+const bugs = [...writeBugs, ...readBugs, ...listAndSearchBugs, ...threadBugs, ...windowBugs, ...feedBugs];
 
 describe("the store laws", () => {
   for (const bug of bugs) {

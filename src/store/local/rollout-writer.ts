@@ -171,6 +171,9 @@ export class RolloutWriter {
     }
     try {
       await drained;
+    } catch (error) {
+      // A discard, or a newer writer, let go what waited. Whose appends those were hears it; the writer is gone as asked.
+      if (error !== this.#refusal) throw error;
     } finally {
       await this.#queue.whenIdle();
       await this.file.close();
