@@ -1,6 +1,6 @@
 /**
- * What this machine can do to a process and its disk: asked once for each row, so that a machine without root, a
- * compiler or loop devices skips what it can't, and says why.
+ * What this machine can do to a process and its disk: asked for each row, so that a machine without root, a compiler
+ * or loop devices skips what it can't, and says why.
  */
 import { spawnSync } from "node:child_process";
 
@@ -15,22 +15,24 @@ export function whyUnable(need: FaultNeed, shim: FaultShim): string | null {
     case "root":
       return process.getuid?.() === 0 ? null : "needs root";
     case "prlimit":
-      return whyNoProgram("prlimit");
+    case "setpriv":
+      return whyNot([need, "--version"]);
     case "tmpfs":
-      return whyUnable("root", shim) ?? whyNoProgram("mount") ?? whyNoMount();
+      return whyUnable("root", shim) ?? whyNot(["mount", "--version"]) ?? whyNoMount();
     case "loop":
-      return whyUnable("tmpfs", shim) ?? whyNoProgram("mkfs.ext4") ?? whyNoProgram("losetup");
+      return whyUnable("tmpfs", shim) ?? whyNot(["mkfs.ext4", "-V"]) ?? whyNot(["losetup", "--find"]);
     case "signals":
       return process.platform === "win32" ? "SIGSTOP needs a Unix" : null;
   }
 }
 
-function whyNoProgram(name: string): string | null {
-  return spawnSync(name, ["--version"]).error === undefined ? null : `there is no ${name}`;
+function whyNot([program, ...args]: readonly [string, ...string[]]): string | null {
+  const { error, status } = spawnSync(program, args);
+  if (error !== undefined) return `there is no ${program}`;
+  return status === 0 ? null : `${program} can't be used here`;
 }
 
-/** A container may have root and still not be let. */
+/** A container may have root and still not be let: asked in a namespace of its own. */
 function whyNoMount(): string | null {
-  const { status } = spawnSync("unshare", ["--mount", "true"]);
-  return status === 0 ? null : "may not mount file systems";
+  return whyNot(["unshare", "--mount", "true"]) === null ? null : "may not mount file systems";
 }

@@ -5,8 +5,8 @@
 import type { FaultBooks } from "./fault-books.ts";
 import type { FaultSession } from "./operation-stage.ts";
 
-/** What a row needs of the machine. `shim`: a C compiler on Linux. `mount`: root, and file systems to mount. */
-export type FaultNeed = "shim" | "prlimit" | "tmpfs" | "loop" | "root" | "signals";
+/** What a row needs of the machine. `shim`: a C compiler on Linux. `tmpfs`, `loop`: root, and file systems to mount. */
+export type FaultNeed = "shim" | "prlimit" | "setpriv" | "tmpfs" | "loop" | "root" | "signals";
 
 /** One row. */
 export interface FaultRow {

@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 
 const SOURCE = fileURLToPath(new URL("fault-shim.c", import.meta.url));
 const COMPILE_MS_MAX = 30_000;
+const COMPILER = process.env["CC"] ?? "cc";
 
 /** The compiled layer, or why there is none. `remove` takes it away again. */
 export type FaultShim =
@@ -27,8 +28,8 @@ export function compileFaultShim(): FaultShim {
   if (process.platform !== "linux") return none("faults of system calls need Linux");
   const path = join(folder, "fault-shim.so");
   const args = ["-shared", "-fPIC", "-O1", "-o", path, SOURCE, "-ldl", "-lpthread"];
-  const { error, stderr } = spawnSync("cc", args, { encoding: "utf8", timeout: COMPILE_MS_MAX });
-  if (error !== undefined) return none("there is no C compiler (cc)");
+  const { error, stderr } = spawnSync(COMPILER, args, { encoding: "utf8", timeout: COMPILE_MS_MAX });
+  if (error !== undefined) return none(`there is no C compiler (${COMPILER})`);
   if (!existsSync(path)) return none(`the C compiler refuses it: ${stderr.slice(0, 300)}`);
   return { path, reason: null, remove };
 }

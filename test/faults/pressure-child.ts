@@ -26,7 +26,7 @@ const { home, name, threads, paddingChars, withRows, durability } = options;
 let stateDb: StateDb | undefined;
 let store: LocalThreadStore | undefined;
 const writers: (ThreadWriter | undefined)[] = [];
-let lastId = 0;
+let lastId = options.firstId ?? 0;
 
 function say(line: PressureLine): void {
   const bytes = Buffer.from(`${JSON.stringify(line)}\n`);

@@ -19,6 +19,8 @@ export interface PressureOptions {
   readonly home: string;
   /** In the names of its batches, so that those of two children differ. */
   readonly name: string;
+  /** Its appends are numbered from here on, so that two children can have one ledger. Default 0. */
+  readonly firstId?: number;
   /** Threads that it appends to, one after another. */
   readonly threads: number;
   /** Characters added to each record. */
@@ -113,9 +115,11 @@ export class PressureProcess {
     return said;
   }
 
+  /** Ends it at once; what it had said before goes into the books. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#ended;
+    for (let line = await this.next(); line !== undefined;) line = await this.next();
     this.ledger.childDied();
   }
 
