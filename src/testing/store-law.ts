@@ -7,13 +7,16 @@
  */
 import fc from "fast-check";
 
+import type { ThreadStore } from "../store/index.ts";
 import type { StoreClaims, StoreNeed } from "./store-claims.ts";
-import type { StoreFixture, StorePlace } from "./store-place.ts";
+import type { StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";
 
 /** What a law is tried on. */
 export interface LawPlace extends StorePlace {
   /** What the store claims: a law that holds in more than one way looks here. */
   readonly claims: StoreClaims;
+  /** As of the place, or else a close and an open. */
+  reopen(handle: ThreadStore, options?: StoreOpenOptions): Promise<ThreadStore>;
 }
 
 /** A sentence that holds for every store that claims what it needs. */

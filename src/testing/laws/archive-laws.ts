@@ -1,257 +1,281 @@
 /**
- * Laws of archiving and deleting: where a thread is listed, what it keeps, and when it is gone. Moving a
- * thread never changes its log; deleting it leaves nothing that any call could still find. Paths may
- * change with a move and are left out of comparisons.
+ * Laws of archiving: where a thread is listed, and what it keeps. Moving a thread never changes its log, nor takes
+ * it from who writes to it. Paths may change with a move to the archive, and are left out of comparisons there;
+ * brought back, a thread is where it was.
  */
 import { deepEqual, equal } from "node:assert/strict";
 
-import {
-  agentMessage,
-  plainMetadata,
-  readAllThreads,
-  readItems,
-  readLog,
-  refused,
-  seedThread,
-  userMessage,
-  withOpened,
-  withPlace,
-  withStore,
-} from "../law-steps.ts";
+import fc from "fast-check";
+
+import type { AppendableItem } from "../../events/index.ts";
 import type { ThreadStore } from "../../store/index.ts";
-import type { PlainLaw } from "../store-law.ts";
-import type { StoreFixture } from "../store-place.ts";
+import { arbBatch } from "../arbitraries/index.ts";
+import { plainMetadata, readItems, refused, seedThread } from "../law-steps.ts";
+import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
 /** The laws of this file. */
-export const archiveLaws: readonly PlainLaw[] = [
-  {
+export const archiveLaws: readonly StoreLaw[] = [
+  storeLaw({
     id: "archive.moves",
     title: "archiving moves a thread from the one list to the other and keeps its log, and back",
-    run: archivingMoves,
-  },
-  {
+    needs: ["archive"],
+    runs: 10,
+    generator: fc.record({
+      threads: fc.array(fc.record({ items: arbBatch(2), isNamed: fc.boolean() }), { minLength: 1, maxLength: 3 }),
+      moved: fc.array(fc.nat(2), { minLength: 1, maxLength: 5 }),
+    }),
+    holds: archivingMoves,
+  }),
+  storeLaw({
     id: "archive.writable",
     title: "an archived thread can be resumed and appended to, and stays archived",
-    run: archivedStaysWritable,
-  },
-  {
+    needs: ["archive"],
+    runs: 10,
+    generator: fc.record({ live: arbBatch(3), archived: fc.array(arbBatch(2), { minLength: 1, maxLength: 3 }) }),
+    holds: archivedStaysWritable,
+  }),
+  storeLaw({
     id: "archive.open-writer",
     title: "an open writer appends on through archive and unarchive",
-    run: openWriterFollows,
-  },
-  {
+    needs: ["archive"],
+    runs: 10,
+    generator: fc.array(
+      fc.oneof({ weight: 3, arbitrary: arbBatch(2) }, { weight: 1, arbitrary: fc.constant("move") }),
+      {
+        minLength: 2,
+        maxLength: 14,
+      },
+    ),
+    holds: openWriterFollows,
+  }),
+  storeLaw({
     id: "archive.wrong-state",
     title: "archiving what is archived, and unarchiving what is not, is refused and changes nothing",
-    run: wrongStateIsRefused,
-  },
-  {
+    needs: ["archive"],
+    runs: 10,
+    generator: fc.record({
+      items: arbBatch(2),
+      isOpen: fc.boolean(),
+      calls: fc.array(fc.constantFrom<Move>("archive", "unarchive"), { minLength: 1, maxLength: 6 }),
+    }),
+    holds: wrongStateIsRefused,
+  }),
+  storeLaw({
     id: "archive.reopened",
-    title: "an archived thread is archived after reopening",
-    needs: ["reopen"],
-    run: archiveSurvivesReopening,
-  },
-  {
+    title: "an archived thread is archived after reopening, whatever is asked of it first",
+    needs: ["archive", "reopen"],
+    runs: 10,
+    generator: fc.record({
+      threads: fc.array(fc.record({ items: arbBatch(2), moves: fc.nat(3) }), { minLength: 1, maxLength: 3 }),
+      first: fc.constantFrom<FirstCall>("list", "read", "history", "resume", "move"),
+    }),
+    holds: archiveSurvivesReopening,
+  }),
+  storeLaw({
     id: "archive.told",
-    title: "subscribers are told of each move and of a deletion",
-    run: movesAreTold,
-  },
-  {
-    id: "delete.gone",
-    title: "a deleted thread is gone from every read and list, archived or not",
-    run: deletedIsGone,
-  },
-  {
-    id: "delete.writer",
-    title: "deleting closes an open writer; nothing it appends brings the thread back",
-    run: deletedClosesWriter,
-  },
-  {
-    id: "delete.forks",
-    title: "a fork keeps its copy when its source is deleted",
-    run: forkOutlivesItsSource,
-  },
-  {
-    id: "delete.reopened",
-    title: "a deleted thread is gone after reopening",
-    needs: ["reopen"],
-    run: deletionSurvivesReopening,
-  },
+    title: "subscribers are told of each move, and of none that was refused",
+    needs: ["archive"],
+    runs: 10,
+    generator: fc.array(fc.constantFrom<Move>("archive", "unarchive"), { minLength: 1, maxLength: 6 }),
+    holds: movesAreTold,
+  }),
 ];
 
+type Items = readonly AppendableItem[];
+type Move = "archive" | "unarchive";
+
+/** The ids of a list, smallest first. */
 async function listedIds(store: ThreadStore, archived: boolean): Promise<readonly string[]> {
-  return (await store.listThreads({ archived, limit: 1_000 })).data.map((thread) => thread.id);
+  return (await store.listThreads({ archived, limit: 100 })).data.map((thread) => thread.id).toSorted();
 }
 
-async function archivingMoves(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const moved = await seedThread(store, [userMessage("a"), agentMessage("b")]);
-    const stays = await seedThread(store);
-    await store.updateThreadMetadata({ threadId: moved.id, patch: { name: "kept" } });
-    const before = await store.readThread({ threadId: moved.id, includeHistory: true });
-
-    await store.archiveThread(moved.id);
-    deepEqual(await listedIds(store, false), [stays.id]);
-    deepEqual(await listedIds(store, true), [moved.id]);
-    const archived = await store.readThread({ threadId: moved.id, includeHistory: true });
-    deepEqual({ ...archived, path: null }, { ...before, path: null, archived: true });
-
-    const back = await store.unarchiveThread(moved.id);
-    equal(back.archived, false);
-    deepEqual((await listedIds(store, false)).toSorted(), [moved.id, stays.id].toSorted());
-    deepEqual(await listedIds(store, true), []);
-    deepEqual(await store.readThread({ threadId: moved.id, includeHistory: true }), before);
-  });
+async function areListed(
+  store: ThreadStore,
+  { live, archived }: { readonly live: readonly string[]; readonly archived: readonly string[] },
+): Promise<void> {
+  deepEqual(await listedIds(store, false), live.toSorted());
+  deepEqual(await listedIds(store, true), archived.toSorted());
 }
 
-async function archivedStaysWritable(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id: threadId, writer } = await seedThread(store, [userMessage("live")]);
-    await store.shutdownThread(writer);
-    await store.archiveThread(threadId);
-    const resumed = await store.resumeThread({ threadId });
-    equal(resumed.nextOrdinal, 2);
-    await store.appendItems({ writer: resumed.writer, items: [userMessage("archived")] });
-    await store.shutdownThread(resumed.writer);
-    deepEqual(await readItems(store, threadId), [userMessage("live"), userMessage("archived")]);
-    deepEqual(await listedIds(store, true), [threadId]);
-    deepEqual(await listedIds(store, false), []);
-    await store.unarchiveThread(threadId);
-    deepEqual(await readItems(store, threadId), [userMessage("live"), userMessage("archived")]);
-  });
+async function move(store: ThreadStore, threadId: string, which: Move): Promise<void> {
+  if (which === "archive") await store.archiveThread(threadId);
+  else equal((await store.unarchiveThread(threadId)).archived, false);
 }
 
-async function openWriterFollows(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id: threadId, writer } = await seedThread(store, [userMessage("0")]);
-    const append = (text: string): Promise<unknown> => store.appendItems({ writer, items: [userMessage(text)] });
-    await append("1");
-    await Promise.all([append("2"), store.archiveThread(threadId), append("3")]);
-    await append("4");
-    await Promise.all([append("5"), store.unarchiveThread(threadId), append("6")]);
-    await append("7");
-    const texts = ["0", "1", "2", "3", "4", "5", "6", "7"];
-    deepEqual(await readItems(store, threadId), texts.map(userMessage));
-    deepEqual(await listedIds(store, false), [threadId]);
-  });
+interface Moves {
+  readonly threads: readonly { readonly items: Items; readonly isNamed: boolean }[];
+  /** Each is moved to the other list. */
+  readonly moved: readonly number[];
 }
 
-async function wrongStateIsRefused(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id } = await seedThread(store);
-    const { writer } = await store.createThread({ metadata: plainMetadata });
-    await refused(store.unarchiveThread(id), "thread_not_archived");
-    deepEqual(await listedIds(store, false), [id]);
-    await store.archiveThread(id);
-    await refused(store.archiveThread(id), "thread_archived");
-    deepEqual(await listedIds(store, true), [id]);
-    await refused(store.archiveThread(writer.threadId), "thread_not_found");
-    await refused(store.unarchiveThread(writer.threadId), "thread_not_found");
-    deepEqual(await listedIds(store, false), [], "a refused archive materialises nothing");
-  });
-}
-
-async function archiveSurvivesReopening(fixture: StoreFixture): Promise<void> {
-  await withPlace(fixture, async (place) => {
-    const ids = await withOpened(place, async (store) => {
-      const [archived, returned] = [await seedThread(store), await seedThread(store)];
-      for (const { id } of [archived, returned]) await store.archiveThread(id);
-      await store.unarchiveThread(returned.id);
-      return { archived: archived.id, returned: returned.id };
-    });
-    await withOpened(place, async (store) => {
-      deepEqual(await listedIds(store, true), [ids.archived]);
-      deepEqual(await listedIds(store, false), [ids.returned]);
-      equal((await store.readThread({ threadId: ids.archived })).archived, true);
-    });
-  });
-}
-
-async function movesAreTold(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const told: (readonly string[])[] = [];
-    store.subscribe((event) => told.push([event.type, event.threadId]));
-    const { id } = await seedThread(store);
-    await store.archiveThread(id);
-    await store.unarchiveThread(id);
-    await store.deleteThread(id);
-    const kinds = ["created", "appended", "archived", "unarchived", "deleted"];
-    deepEqual(
-      told.filter(([type], index) => type !== "appended" || told[index - 1]?.[0] !== "appended"),
-      kinds.map((kind) => [kind, id]),
-    );
-  });
-}
-
-async function refusesEverywhere(store: ThreadStore, threadId: string): Promise<void> {
-  await refused(store.readThread({ threadId }), "thread_not_found");
-  await refused(store.loadHistory({ threadId }), "thread_not_found");
-  await refused(store.listTurns({ threadId }), "thread_not_found");
-  await refused(store.listItems({ threadId }), "thread_not_found");
-  await refused(store.resumeThread({ threadId }), "thread_not_found");
-  await refused(store.archiveThread(threadId), "thread_not_found");
-  await refused(store.unarchiveThread(threadId), "thread_not_found");
-  await refused(store.deleteThread(threadId), "thread_not_found");
-  const patch = { name: "back" };
-  await refused(store.updateThreadMetadata({ threadId, patch }), "thread_not_found");
-  const fork = { threadId, endOrdinal: 1 };
-  await refused(store.createThread({ metadata: plainMetadata, fork }), "thread_not_found");
-  const ids = (await readAllThreads(store)).map((thread) => thread.id);
-  equal(ids.includes(threadId), false);
-}
-
-async function deletedIsGone(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const other = await seedThread(store);
-    for (const archived of [false, true]) {
-      const { id, writer } = await seedThread(store);
-      await store.updateThreadMetadata({ threadId: id, patch: { name: "gone" } });
-      await store.shutdownThread(writer);
-      if (archived) await store.archiveThread(id);
-      await store.deleteThread(id);
-      await refusesEverywhere(store, id);
+async function archivingMoves(place: LawPlace, { threads, moved }: Moves): Promise<void> {
+  const store = await place.open();
+  const ids: string[] = [];
+  for (const { items, isNamed } of threads) {
+    const { id: threadId } = await seedThread(store, items);
+    if (isNamed) await store.updateThreadMetadata({ threadId, patch: { name: `kept ${ids.length}` } });
+    ids.push(threadId);
+  }
+  const read = (threadId: string): ReturnType<ThreadStore["readThread"]> =>
+    store.readThread({ threadId, includeHistory: true });
+  const before = new Map(await Promise.all(ids.map(async (id) => [id, await read(id)] as const)));
+  const archived = new Set<string>();
+  for (const index of moved) {
+    const id = ids[index % ids.length] ?? "";
+    await move(store, id, archived.has(id) ? "unarchive" : "archive");
+    if (!archived.delete(id)) archived.add(id);
+    await areListed(store, { live: ids.filter((each) => !archived.has(each)), archived: [...archived] });
+    for (const each of ids) {
+      const expected = { ...before.get(each), archived: archived.has(each) };
+      const now = await read(each);
+      if (archived.has(each)) deepEqual({ ...now, path: null }, { ...expected, path: null });
+      else deepEqual(now, expected, "brought back it is what it was, its path too");
     }
-    deepEqual(
-      (await readAllThreads(store)).map((thread) => thread.id),
-      [other.id],
-    );
-  });
+  }
 }
 
-async function deletedClosesWriter(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store);
-    await store.deleteThread(id);
-    const append = store.appendItems({ writer, items: [userMessage("ghost")] });
-    await refused(append, "writer_closed", "thread_not_found");
-    await store.shutdownThread(writer);
-    await store.discardThread(writer);
-    await refusesEverywhere(store, id);
-  });
+interface Writable {
+  readonly live: Items;
+  readonly archived: readonly Items[];
 }
 
-async function forkOutlivesItsSource(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id: threadId } = await seedThread(store, [userMessage("a"), agentMessage("b")]);
-    const fork = await store.createThread({
-      metadata: plainMetadata,
-      fork: { threadId, endOrdinal: 3 },
-    });
-    const before = await readLog(store, fork.writer.threadId);
-    await store.deleteThread(threadId);
-    deepEqual(await readLog(store, fork.writer.threadId), before);
-    await store.appendItems({ writer: fork.writer, items: [userMessage("on")] });
-    equal((await store.readThread({ threadId: fork.writer.threadId })).forkedFromId, threadId);
-  });
+async function archivedStaysWritable(place: LawPlace, { live, archived }: Writable): Promise<void> {
+  const store = await place.open();
+  const { id: threadId, writer } = await seedThread(store, live);
+  await store.shutdownThread(writer);
+  await store.archiveThread(threadId);
+  const expected = [...live];
+  for (const items of archived) {
+    const resumed = await store.resumeThread({ threadId });
+    equal(resumed.nextOrdinal, expected.length + 1);
+    await store.appendItems({ writer: resumed.writer, items });
+    await store.shutdownThread(resumed.writer);
+    expected.push(...items);
+    deepEqual(await readItems(store, threadId), expected);
+    await areListed(store, { live: [], archived: [threadId] });
+  }
+  await store.unarchiveThread(threadId);
+  deepEqual(await readItems(store, threadId), expected);
 }
 
-async function deletionSurvivesReopening(fixture: StoreFixture): Promise<void> {
-  await withPlace(fixture, async (place) => {
-    const id = await withOpened(place, async (store) => {
-      const { id } = await seedThread(store);
-      await store.updateThreadMetadata({ threadId: id, patch: { name: "gone" } });
-      await store.deleteThread(id);
-      return id;
-    });
-    await withOpened(place, (store) => refusesEverywhere(store, id));
-  });
+async function openWriterFollows(place: LawPlace, steps: readonly (Items | string)[]): Promise<void> {
+  const store = await place.open();
+  const { id: threadId, writer } = await seedThread(store, []);
+  const calls: Promise<unknown>[] = [];
+  const expected: AppendableItem[] = [];
+  let isArchived = false;
+  let moved: Promise<void> = Promise.resolve();
+  for (const step of steps) {
+    if (typeof step === "string") {
+      // One move at a time; the appends around it are in flight.
+      await moved;
+      moved = move(store, threadId, isArchived ? "unarchive" : "archive");
+      isArchived = !isArchived;
+    } else {
+      calls.push(store.appendItems({ writer, items: step }));
+      expected.push(...step);
+    }
+  }
+  await Promise.all([moved, ...calls]);
+  deepEqual(await readItems(store, threadId), expected);
+  await areListed(store, { live: isArchived ? [] : [threadId], archived: isArchived ? [threadId] : [] });
+  const answer = await store.appendItems({ writer, items: expected.slice(0, 1).concat(sign) });
+  equal(answer.firstOrdinal, expected.length + 1);
+}
+
+const sign: AppendableItem = { type: "event_msg", payload: { type: "agent_message", message: "last" } };
+
+interface WrongState {
+  readonly items: Items;
+  readonly isOpen: boolean;
+  readonly calls: readonly Move[];
+}
+
+async function wrongStateIsRefused(place: LawPlace, { items, isOpen, calls }: WrongState): Promise<void> {
+  const store = await place.open();
+  const { id, writer } = await seedThread(store, items);
+  if (!isOpen) await store.shutdownThread(writer);
+  const created = await store.createThread({ metadata: plainMetadata });
+  let isArchived = false;
+  for (const call of calls) {
+    if (call === "archive" && isArchived) await refused(store.archiveThread(id), "thread_archived");
+    else if (call === "unarchive" && !isArchived) await refused(store.unarchiveThread(id), "thread_not_archived");
+    else {
+      await move(store, id, call);
+      isArchived = !isArchived;
+    }
+    await areListed(store, { live: isArchived ? [] : [id], archived: isArchived ? [id] : [] });
+  }
+  await refused(store.archiveThread(created.writer.threadId), "thread_not_found");
+  await refused(store.unarchiveThread(created.writer.threadId), "thread_not_found");
+  equal(
+    (await listedIds(store, false)).includes(created.writer.threadId),
+    false,
+    "a refused move materialises nothing",
+  );
+  deepEqual(await readItems(store, id), items);
+}
+
+type FirstCall = "list" | "read" | "history" | "resume" | "move";
+
+interface ArchiveReopened {
+  readonly threads: readonly { readonly items: Items; readonly moves: number }[];
+  /** What is asked of a thread before anything else may tell the store where it is. */
+  readonly first: FirstCall;
+}
+
+async function archiveSurvivesReopening(place: LawPlace, { threads, first }: ArchiveReopened): Promise<void> {
+  const store = await place.open();
+  const made: { readonly id: string; readonly items: Items; readonly archived: boolean }[] = [];
+  for (const { items, moves } of threads) {
+    const { id } = await seedThread(store, items);
+    for (let nth = 0; nth < moves; nth += 1) await move(store, id, nth % 2 === 0 ? "archive" : "unarchive");
+    made.push({ id, items, archived: moves % 2 === 1 });
+  }
+  const reopened = await place.reopen(store);
+  const archived: string[] = [];
+  const live: string[] = [];
+  for (const thread of made) {
+    const isArchived = await askFirst(reopened, thread, first);
+    (isArchived ? archived : live).push(thread.id);
+  }
+  await areListed(reopened, { live, archived });
+  for (const { id, items } of made) deepEqual(await readItems(reopened, id), items);
+}
+
+/** Asks, and says whether the thread is archived then. */
+async function askFirst(
+  store: ThreadStore,
+  { id: threadId, items, archived }: { readonly id: string; readonly items: Items; readonly archived: boolean },
+  first: FirstCall,
+): Promise<boolean> {
+  if (first === "list") equal((await listedIds(store, archived)).includes(threadId), true);
+  if (first === "history") deepEqual(await readItems(store, threadId), items);
+  if (first === "resume") equal((await store.resumeThread({ threadId })).nextOrdinal, items.length + 1);
+  if (first === "move") await move(store, threadId, archived ? "unarchive" : "archive");
+  const isArchived = first === "move" ? !archived : archived;
+  equal((await store.readThread({ threadId })).archived, isArchived);
+  return isArchived;
+}
+
+async function movesAreTold(place: LawPlace, calls: readonly Move[]): Promise<void> {
+  const store = await place.open();
+  const told: (readonly string[])[] = [];
+  const { id } = await seedThread(store);
+  store.subscribe((event) => told.push([event.type, event.threadId]));
+  const expected: (readonly string[])[] = [];
+  let isArchived = false;
+  for (const call of calls) {
+    if ((call === "archive") === isArchived) {
+      await refused(
+        call === "archive" ? store.archiveThread(id) : store.unarchiveThread(id),
+        call === "archive" ? "thread_archived" : "thread_not_archived",
+      );
+    } else {
+      await move(store, id, call);
+      isArchived = !isArchived;
+      expected.push([`${call}d`, id]);
+    }
+  }
+  deepEqual(told, expected);
 }

@@ -8,193 +8,260 @@ import { deepEqual, equal } from "node:assert/strict";
 import fc from "fast-check";
 
 import { LIMITS } from "../../base/index.ts";
-import type { AppendResult } from "../../store/index.ts";
+import type { AppendableItem } from "../../events/index.ts";
+import type { AppendResult, ThreadStore, ThreadWriter } from "../../store/index.ts";
 import { arbBatch, arbBatches } from "../arbitraries/index.ts";
-import { readItems, readLog, seedThread, userMessage, withOpened, withPlace, withStore } from "../law-steps.ts";
-import type { PlainLaw } from "../store-law.ts";
-import type { StoreFixture } from "../store-place.ts";
+import { readItems, readLog, seedThread, userMessage } from "../law-steps.ts";
+import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
-const RUNS = 20;
+const arbKey = fc.oneof(fc.constantFrom("once", " ", "0", "__proto__"), fc.string({ minLength: 1, maxLength: 12 }));
+
+/** Appends of which some repeat the key of an earlier one. */
+const arbKeyed = fc.record({ before: arbBatches(2), keyed: arbBatch(), others: arbBatches(3), key: arbKey });
 
 /** The laws of this file. */
-export const idempotencyLaws: readonly PlainLaw[] = [
-  {
+export const idempotencyLaws: readonly StoreLaw[] = [
+  storeLaw({
     id: "append.idempotent",
     title: "an idempotency key that was applied is answered again and not written again",
-    run: knownKeyIsAnswered,
-  },
-  {
+    runs: 12,
+    generator: arbKeyed,
+    holds: knownKeyIsAnswered,
+  }),
+  storeLaw({
     id: "append.idempotent-in-flight",
     title: "two appends with one key in flight write once and agree on the answer",
-    run: keyInFlightIsAnswered,
-  },
-  {
+    runs: 12,
+    generator: fc.record({
+      items: arbBatch(),
+      keys: fc.array(fc.constantFrom("a", "b", "c"), { minLength: 2, maxLength: 12 }),
+    }),
+    holds: keyInFlightIsAnswered,
+  }),
+  storeLaw({
     id: "append.idempotent-per-thread",
     title: "a key says nothing about other threads",
-    run: keyIsPerThread,
-  },
-  {
+    runs: 10,
+    generator: fc.record({ items: arbBatch(), key: arbKey, threads: fc.integer({ min: 2, max: 4 }) }),
+    holds: keyIsPerThread,
+  }),
+  storeLaw({
     id: "append.idempotent-resumed",
     title: "an idempotency key is known to the thread's later writers",
-    run: keyOutlivesItsWriter,
-  },
-  {
+    runs: 12,
+    generator: fc.record({
+      keyed: arbKeyed,
+      releases: fc.array(fc.constantFrom<Release>("shutdown", "discard", "replace"), { minLength: 1, maxLength: 3 }),
+    }),
+    holds: keyOutlivesItsWriter,
+  }),
+  storeLaw({
     id: "append.idempotent-reopened",
     title: "an idempotency key is known after reopening",
     needs: ["reopen"],
-    run: keySurvivesReopening,
-  },
-  {
+    runs: 10,
+    generator: arbKeyed,
+    holds: keySurvivesReopening,
+  }),
+  storeLaw({
     id: "append.idempotent-long",
     title: "an append longer than the tail that is read for keys is answered with its own ordinals when resumed",
-    run: longAppendIsAnsweredWhole,
-  },
-  {
+    runs: 2,
+    generator: fc.record({ items: fc.integer({ min: 400, max: 600 }), times: fc.constantFrom(1.2, 2) }),
+    holds: longAppendIsAnsweredWhole,
+  }),
+  storeLaw({
     id: "append.idempotent-bounds",
     title: "the newest keys, as many as the port promises, are known to the writer and to the one after it",
-    run: promisedKeysAreKnown,
-  },
-  {
+    runs: 1,
+    generator: fc.string({ maxLength: 4 }),
+    holds: promisedKeysAreKnown,
+  }),
+  storeLaw({
     id: "append.idempotent-other-items",
     title: "a known key is answered whatever items come with it, and they are not written",
-    run: otherItemsAreNotWritten,
-  },
+    runs: 10,
+    generator: fc.record({ keyed: arbKeyed, other: arbBatch() }),
+    holds: otherItemsAreNotWritten,
+  }),
 ];
 
-async function knownKeyIsAnswered(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, (store) =>
-    fc.assert(
-      fc.asyncProperty(arbBatch(), arbBatches(3), async (keyed, others) => {
-        const { id, writer } = await seedThread(store, []);
-        const request = { writer, items: keyed, idempotencyKey: "once", expectedOrdinal: 1 };
-        const first = await store.appendItems(request);
-        equal(first.duplicate, false);
-        deepEqual(repeated(await store.appendItems(request)), repeated(first));
-        for (const items of others) await store.appendItems({ writer, items });
-        const again = await store.appendItems(request);
-        equal(again.duplicate, true, "a known key comes before an ordinal that has passed");
-        deepEqual(repeated(again), repeated(first));
-        deepEqual(await readItems(store, id), [...keyed, ...others.flat()]);
-        await store.shutdownThread(writer);
-      }),
-      { numRuns: RUNS },
-    ),
-  );
+type Items = readonly AppendableItem[];
+
+interface Keyed {
+  readonly before: readonly Items[];
+  readonly keyed: Items;
+  readonly others: readonly Items[];
+  readonly key: string;
 }
 
-async function keyInFlightIsAnswered(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store, []);
-    const request = { writer, items: [userMessage("one"), userMessage("two")], idempotencyKey: "k" };
-    const answers = await Promise.all([1, 2, 3].map(() => store.appendItems(request)));
-    deepEqual(
-      answers.map((answer) => answer.duplicate),
-      [false, true, true],
-    );
-    for (const answer of answers) deepEqual([answer.firstOrdinal, answer.nextOrdinal], [1, 3]);
-    deepEqual(await readItems(store, id), request.items);
-  });
+interface KeyApplied {
+  readonly id: string;
+  readonly writer: ThreadWriter;
+  readonly first: AppendResult;
+  /** What the log then holds. */
+  readonly items: Items;
 }
 
-async function keyIsPerThread(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const [a, b] = [await seedThread(store, []), await seedThread(store, [])];
-    const items = [userMessage("mine")];
-    await store.appendItems({ writer: a.writer, items, idempotencyKey: "shared" });
-    const answer = await store.appendItems({ writer: b.writer, items, idempotencyKey: "shared" });
-    equal(answer.duplicate, false);
-    deepEqual(await readItems(store, b.id), items);
-  });
-}
-
-async function keyOutlivesItsWriter(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store, []);
-    const items = [userMessage("one"), userMessage("two")];
-    const first = await store.appendItems({ writer, items, idempotencyKey: "once" });
-    await store.shutdownThread(writer);
-    const resumed = await store.resumeThread({ threadId: id });
-    const again = await store.appendItems({ writer: resumed.writer, items, idempotencyKey: "once" });
-    equal(again.duplicate, true);
-    deepEqual(repeated(again), repeated(first));
-    deepEqual(await readItems(store, id), items);
-  });
-}
-
-async function keySurvivesReopening(fixture: StoreFixture): Promise<void> {
-  await withPlace(fixture, (place) =>
-    fc.assert(
-      fc.asyncProperty(arbBatch(), arbBatches(3), async (keyed, others) => {
-        const { id, first } = await withOpened(place, async (store) => {
-          const { id, writer } = await seedThread(store, [userMessage("before")]);
-          const first = await store.appendItems({ writer, items: keyed, idempotencyKey: "once" });
-          for (const items of others) await store.appendItems({ writer, items });
-          return { id, first };
-        });
-        await withOpened(place, async (store) => {
-          const { writer, nextOrdinal } = await store.resumeThread({ threadId: id });
-          const again = await store.appendItems({ writer, items: keyed, idempotencyKey: "once" });
-          equal(again.duplicate, true);
-          deepEqual(repeated(again), repeated(first));
-          const other = await store.appendItems({ writer, items: keyed, idempotencyKey: "other" });
-          equal(other.firstOrdinal, nextOrdinal, "the repeated append took no ordinals");
-          equal(other.duplicate, false);
-        });
-      }),
-      { numRuns: 10 },
-    ),
-  );
-}
-
-function repeated(answer: AppendResult): readonly unknown[] {
+function ordinalsOf(answer: AppendResult): readonly number[] {
   return [answer.firstOrdinal, answer.nextOrdinal];
 }
 
-async function longAppendIsAnsweredWhole(fixture: StoreFixture): Promise<void> {
-  const itemsMax = 500;
-  const charsEach = Math.ceil((2 * LIMITS.idempotencyTailBytesMax) / itemsMax);
-  const items = Array.from({ length: itemsMax }, (_, n) => userMessage(`${n} ${"x".repeat(charsEach)}`));
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store, [userMessage("before")]);
-    await store.appendItems({ writer, items: items.slice(0, 3), idempotencyKey: "short" });
-    const request = { items, idempotencyKey: "long" };
-    const first = await store.appendItems({ writer, ...request });
-    deepEqual(repeated(first), [5, 5 + itemsMax]);
-    await store.shutdownThread(writer);
-    const resumed = await store.resumeThread({ threadId: id });
-    const again = await store.appendItems({ writer: resumed.writer, ...request });
+/** Appends what comes before, the keyed one, and what comes behind. */
+async function applyKey(store: ThreadStore, { before, keyed, others, key }: Keyed): Promise<KeyApplied> {
+  const { id, writer } = await seedThread(store, []);
+  for (const items of before) await store.appendItems({ writer, items });
+  const first = await store.appendItems({ writer, items: keyed, idempotencyKey: key });
+  equal(first.duplicate, false);
+  for (const items of others) await store.appendItems({ writer, items });
+  return { id, writer, first, items: [...before.flat(), ...keyed, ...others.flat()] };
+}
+
+/** The key's append, asked for again, is answered as it was. */
+async function isAnswered(
+  store: ThreadStore,
+  writer: ThreadWriter,
+  { applied, items, key }: { readonly applied: KeyApplied; readonly items: Items; readonly key: string },
+): Promise<void> {
+  // The ordinal that was expected then has passed: a known key comes before it.
+  const expectedOrdinal = applied.first.firstOrdinal;
+  for (const expected of [{}, { expectedOrdinal }]) {
+    const again = await store.appendItems({ writer, items, idempotencyKey: key, ...expected });
     equal(again.duplicate, true);
-    deepEqual(repeated(again), repeated(first));
-    equal((await readLog(store, id)).length, 5 + itemsMax);
-  });
+    deepEqual(ordinalsOf(again), ordinalsOf(applied.first));
+  }
+  deepEqual(await readItems(store, applied.id), applied.items);
 }
 
-async function promisedKeysAreKnown(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store, []);
-    const keys = Array.from({ length: LIMITS.idempotencyKeysMax }, (_, n) => `key ${n}`);
-    const requests = keys.map((idempotencyKey) => ({ items: [userMessage(idempotencyKey)], idempotencyKey }));
-    const firsts = await Promise.all(requests.map((request) => store.appendItems({ writer, ...request })));
-    const again = await Promise.all(requests.map((request) => store.appendItems({ writer, ...request })));
-    deepEqual(again.map(repeated), firsts.map(repeated));
-    const resumed = await store.resumeThread({ threadId: id });
-    for (const [index, request] of requests.entries()) {
-      const answer = await store.appendItems({ writer: resumed.writer, ...request });
-      equal(answer.duplicate, true);
-      deepEqual(repeated(answer), repeated(firsts[index] ?? answer));
-    }
-    equal((await readLog(store, id)).length, 1 + keys.length);
-  });
+async function knownKeyIsAnswered(place: LawPlace, keyed: Keyed): Promise<void> {
+  const store = await place.open();
+  const nothingBehind = await applyKey(store, { ...keyed, others: [] });
+  await isAnswered(store, nothingBehind.writer, { applied: nothingBehind, items: keyed.keyed, key: keyed.key });
+  const applied = await applyKey(store, keyed);
+  await isAnswered(store, applied.writer, { applied, items: keyed.keyed, key: keyed.key });
 }
 
-async function otherItemsAreNotWritten(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
+interface InFlight {
+  readonly items: Items;
+  readonly keys: readonly string[];
+}
+
+async function keyInFlightIsAnswered(place: LawPlace, { items, keys }: InFlight): Promise<void> {
+  const store = await place.open();
+  const { id, writer } = await seedThread(store, []);
+  const answers = await Promise.all(keys.map((idempotencyKey) => store.appendItems({ writer, items, idempotencyKey })));
+  const firsts = keys.map((key) => keys.indexOf(key));
+  deepEqual(
+    answers.map((answer) => answer.duplicate),
+    firsts.map((first, call) => first !== call),
+  );
+  const written = [...new Set(keys)];
+  deepEqual(
+    answers.map((answer) => ordinalsOf(answer)),
+    keys.map((key) => {
+      const firstOrdinal = 1 + written.indexOf(key) * items.length;
+      return [firstOrdinal, firstOrdinal + items.length];
+    }),
+  );
+  deepEqual(
+    await readItems(store, id),
+    written.flatMap(() => items),
+  );
+}
+
+interface PerThread {
+  readonly items: Items;
+  readonly key: string;
+  readonly threads: number;
+}
+
+async function keyIsPerThread(place: LawPlace, { items, key, threads }: PerThread): Promise<void> {
+  const store = await place.open();
+  for (let thread = 0; thread < threads; thread += 1) {
     const { id, writer } = await seedThread(store, []);
-    const items = [userMessage("one"), userMessage("two")];
-    const first = await store.appendItems({ writer, items, idempotencyKey: "once" });
-    const other = await store.appendItems({ writer, items: [userMessage("other")], idempotencyKey: "once" });
-    equal(other.duplicate, true);
-    deepEqual(repeated(other), repeated(first));
+    const answer = await store.appendItems({ writer, items, idempotencyKey: key });
+    equal(answer.duplicate, false);
     deepEqual(await readItems(store, id), items);
-  });
+  }
+}
+
+type Release = "shutdown" | "discard" | "replace";
+
+interface Resumed {
+  readonly keyed: Keyed;
+  readonly releases: readonly Release[];
+}
+
+async function keyOutlivesItsWriter(place: LawPlace, { keyed, releases }: Resumed): Promise<void> {
+  const store = await place.open();
+  const applied = await applyKey(store, keyed);
+  let { writer } = applied;
+  for (const release of releases) {
+    if (release === "shutdown") await store.shutdownThread(writer);
+    if (release === "discard") await store.discardThread(writer);
+    ({ writer } = await store.resumeThread({ threadId: applied.id }));
+    await isAnswered(store, writer, { applied, items: keyed.keyed, key: keyed.key });
+  }
+}
+
+async function keySurvivesReopening(place: LawPlace, keyed: Keyed): Promise<void> {
+  const store = await place.open();
+  const applied = await applyKey(store, keyed);
+  const reopened = await place.reopen(store);
+  const { writer, nextOrdinal } = await reopened.resumeThread({ threadId: applied.id });
+  await isAnswered(reopened, writer, { applied, items: keyed.keyed, key: keyed.key });
+  const other = await reopened.appendItems({ writer, items: keyed.keyed, idempotencyKey: `${keyed.key} other` });
+  equal(other.firstOrdinal, nextOrdinal, "the repeated append took no ordinals");
+  equal(other.duplicate, false);
+}
+
+interface LongAppend {
+  readonly items: number;
+  /** As long as the tail that is read for keys, so many times. */
+  readonly times: number;
+}
+
+async function longAppendIsAnsweredWhole(place: LawPlace, { items: count, times }: LongAppend): Promise<void> {
+  const charsEach = Math.ceil((times * LIMITS.idempotencyTailBytesMax) / count);
+  const items = Array.from({ length: count }, (_, n) => userMessage(`${n} ${"x".repeat(charsEach)}`));
+  const store = await place.open();
+  const { id, writer } = await seedThread(store, [userMessage("before")]);
+  await store.appendItems({ writer, items: items.slice(0, 3), idempotencyKey: "short" });
+  const request = { items, idempotencyKey: "long" };
+  const first = await store.appendItems({ writer, ...request });
+  deepEqual(ordinalsOf(first), [5, 5 + count]);
+  await store.shutdownThread(writer);
+  const resumed = await store.resumeThread({ threadId: id });
+  const again = await store.appendItems({ writer: resumed.writer, ...request });
+  equal(again.duplicate, true);
+  deepEqual(ordinalsOf(again), ordinalsOf(first));
+  equal((await readLog(store, id)).length, 5 + count);
+}
+
+async function promisedKeysAreKnown(place: LawPlace, prefix: string): Promise<void> {
+  const store = await place.open();
+  const { id, writer } = await seedThread(store, []);
+  const keys = Array.from({ length: LIMITS.idempotencyKeysMax }, (_, n) => `${prefix} ${n}`);
+  const requests = keys.map((idempotencyKey) => ({ items: [userMessage(idempotencyKey)], idempotencyKey }));
+  const firsts = await Promise.all(requests.map((request) => store.appendItems({ writer, ...request })));
+  const again = await Promise.all(requests.map((request) => store.appendItems({ writer, ...request })));
+  deepEqual(again.map(ordinalsOf), firsts.map(ordinalsOf));
+  const resumed = await store.resumeThread({ threadId: id });
+  for (const [index, request] of requests.entries()) {
+    const answer = await store.appendItems({ writer: resumed.writer, ...request });
+    equal(answer.duplicate, true);
+    deepEqual(ordinalsOf(answer), ordinalsOf(firsts[index] ?? answer));
+  }
+  equal((await readLog(store, id)).length, 1 + keys.length);
+}
+
+interface OtherItems {
+  readonly keyed: Keyed;
+  readonly other: Items;
+}
+
+async function otherItemsAreNotWritten(place: LawPlace, { keyed, other }: OtherItems): Promise<void> {
+  const store = await place.open();
+  const applied = await applyKey(store, keyed);
+  await isAnswered(store, applied.writer, { applied, items: other, key: keyed.key });
 }

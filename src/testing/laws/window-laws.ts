@@ -20,34 +20,60 @@ import {
 } from "../../events/index.ts";
 import type { ThreadStore, ThreadWindow } from "../../store/index.ts";
 import { arbCompactedLog } from "../arbitraries/index.ts";
-import { agentMessage, plainMetadata, readLog, seedThread, userMessage, withStore } from "../law-steps.ts";
-import type { PlainLaw } from "../store-law.ts";
-import type { StoreFixture } from "../store-place.ts";
+import { agentMessage, plainMetadata, readLog, seedThread, userMessage } from "../law-steps.ts";
+import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
-const RUNS = 30;
+/** What happens to a thread: a turn, a compaction, or a rollback of so many turns. */
+interface Step {
+  readonly kind: "turn" | "compaction" | "rollback";
+  readonly count: number;
+}
+const arbStep: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom<Step["kind"]>("turn", "turn", "compaction", "rollback"),
+  count: fc.integer({ min: 1, max: 3 }),
+});
+
+const arbLog = arbCompactedLog().map(([, ...items]) => items);
 
 /** The laws of this file. */
-export const windowLaws: readonly PlainLaw[] = [
-  {
+export const windowLaws: readonly StoreLaw[] = [
+  storeLaw({
     id: "window.outline",
     title: "a window tells of what stands before it what the folds of the whole log tell, as the log grows",
-    run: windowsTellWhatFoldsTell,
-  },
-  {
+    generator: fc.record({ items: arbLog, cuts: fc.array(fc.nat(100), { minLength: 1, maxLength: 3 }) }),
+    holds: windowsTellWhatFoldsTell,
+  }),
+  storeLaw({
     id: "window.compaction",
     title: "a window begins at the newest compaction that stands, and there is none without one",
-    run: windowsBeginAtCompactions,
-  },
-  {
+    runs: 12,
+    generator: fc.array(arbStep, { minLength: 1, maxLength: 8 }),
+    holds: windowsBeginAtCompactions,
+  }),
+  storeLaw({
     id: "window.fork",
     title: "a fork's window is one of its own log",
-    run: forksHaveWindowsOfTheirOwn,
-  },
-  {
+    needs: ["fork"],
+    runs: 12,
+    generator: fc.record({ items: arbLog, cut: fc.nat(100), isReopened: fc.boolean() }),
+    holds: forksHaveWindowsOfTheirOwn,
+  }),
+  storeLaw({
     id: "window.archived",
     title: "a thread that was archived and brought back has the window it had, if any",
-    run: archivedThreadsKeepTheirWindow,
-  },
+    needs: ["archive"],
+    runs: 10,
+    generator: fc.record({ items: arbLog, isOpen: fc.boolean() }),
+    holds: archivedThreadsKeepTheirWindow,
+  }),
+  storeLaw({
+    id: "window.reopened",
+    title: "the window of a reopened store is one of its log",
+    needs: ["reopen"],
+    runs: 10,
+    generator: fc.record({ items: arbLog, later: arbLog }),
+    holds: reopenedWindowsAreRight,
+  }),
 ];
 
 function isWhole({ item }: RolloutRecord): boolean {
@@ -90,21 +116,23 @@ async function checkWindowOf(store: ThreadStore, threadId: string): Promise<void
   if (window !== null) await checkWindow(store, threadId, window);
 }
 
-async function windowsTellWhatFoldsTell(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, (store) =>
-    fc.assert(
-      fc.asyncProperty(arbCompactedLog(), fc.nat(), async ([, ...items], cut) => {
-        const at = 1 + (cut % items.length);
-        const { id, writer } = await seedThread(store, items.slice(0, at));
-        await checkWindowOf(store, id);
-        if (at < items.length) await store.appendItems({ writer, items: items.slice(at) });
-        await checkWindowOf(store, id);
-        await store.shutdownThread(writer);
-        await checkWindowOf(store, id);
-      }),
-      { numRuns: RUNS },
-    ),
-  );
+interface Growing {
+  readonly items: readonly AppendableItem[];
+  readonly cuts: readonly number[];
+}
+
+async function windowsTellWhatFoldsTell(place: LawPlace, { items, cuts }: Growing): Promise<void> {
+  const store = await place.open();
+  const { id, writer } = await seedThread(store, []);
+  const ends = [...cuts.map((cut) => 1 + (cut % items.length)), items.length].toSorted((a, b) => a - b);
+  let from = 0;
+  for (const end of ends) {
+    if (end > from) await store.appendItems({ writer, items: items.slice(from, end) });
+    from = end;
+    await checkWindowOf(store, id);
+  }
+  await store.shutdownThread(writer);
+  await checkWindowOf(store, id);
 }
 
 function event(type: string, members: object): AppendableItem {
@@ -141,52 +169,82 @@ async function beginsBehind(store: ThreadStore, threadId: string, ids: readonly 
   if (before !== null) deepEqual(before, ids);
 }
 
-async function windowsBeginAtCompactions(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store, [...turn("t1"), ...turn("t2")]);
-    equal(await store.loadWindow(id), null);
-    await store.appendItems({ writer, items: [...compaction("c1"), ...turn("t3")] });
-    await beginsBehind(store, id, ["t1", "t2"]);
-    await store.appendItems({ writer, items: [...compaction("c2"), ...turn("t4")] });
-    await beginsBehind(store, id, ["t1", "t2", "c1", "t3"]);
-    await store.appendItems({ writer, items: [event("thread_rolled_back", { num_turns: 2 })] });
-    await beginsBehind(store, id, ["t1", "t2"]);
-    await store.appendItems({ writer, items: [event("thread_rolled_back", { num_turns: 2 })] });
-    equal(await store.loadWindow(id), null);
-    await store.appendItems({ writer, items: compaction("c3") });
-    await beginsBehind(store, id, ["t1", "t2"]);
+/** Where a window begins by a plain model: the turns that stand, and the newest of them that is a compaction. */
+async function windowsBeginAtCompactions(place: LawPlace, steps: readonly Step[]): Promise<void> {
+  const store = await place.open();
+  const { id, writer } = await seedThread(store, turn("t0"));
+  const standing = [{ id: "t0", isCompaction: false }];
+  for (const [nth, { kind, count }] of steps.entries()) {
+    const turnId = `${kind} ${nth}`;
+    if (kind === "rollback") {
+      await store.appendItems({ writer, items: [event("thread_rolled_back", { num_turns: count })] });
+      standing.splice(Math.max(0, standing.length - count));
+    } else {
+      const isCompaction = kind === "compaction";
+      await store.appendItems({ writer, items: isCompaction ? compaction(turnId) : turn(turnId) });
+      standing.push({ id: turnId, isCompaction });
+    }
+    const newest = standing.findLastIndex(({ isCompaction }) => isCompaction);
+    if (newest < 0) equal(await store.loadWindow(id), null);
+    else
+      await beginsBehind(
+        store,
+        id,
+        standing.slice(0, newest).map((each) => each.id),
+      );
     await checkWindowOf(store, id);
-  });
+  }
 }
 
-async function forksHaveWindowsOfTheirOwn(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, (store) =>
-    fc.assert(
-      fc.asyncProperty(arbCompactedLog(), fc.nat(), async ([, ...items], cut) => {
-        const { id: threadId, writer } = await seedThread(store, items);
-        const fork = { threadId, endOrdinal: 1 + (cut % (items.length + 1)) };
-        const forked = await store.createThread({ metadata: plainMetadata, fork });
-        await checkWindowOf(store, forked.writer.threadId);
-        await store.appendItems({ writer: forked.writer, items: [...compaction("own"), ...turn("later")] });
-        await checkWindowOf(store, forked.writer.threadId);
-        await checkWindowOf(store, threadId);
-        await store.shutdownThread(forked.writer);
-        await store.shutdownThread(writer);
-      }),
-      { numRuns: RUNS },
-    ),
-  );
+interface Forked {
+  readonly items: readonly AppendableItem[];
+  readonly cut: number;
+  readonly isReopened: boolean;
 }
 
-async function archivedThreadsKeepTheirWindow(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store, [...turn("t1"), ...compaction("c1")]);
-    await store.shutdownThread(writer);
-    await store.archiveThread(id);
+async function forksHaveWindowsOfTheirOwn(place: LawPlace, { items, cut, isReopened }: Forked): Promise<void> {
+  let store = await place.open();
+  const { id: threadId } = await seedThread(store, items);
+  const fork = { threadId, endOrdinal: 1 + (cut % (items.length + 1)) };
+  const forked = await store.createThread({ metadata: plainMetadata, fork });
+  const forkId = forked.writer.threadId;
+  await checkWindowOf(store, forkId);
+  if (isReopened && place.claims.reopen) store = await place.reopen(store);
+  const { writer } = await store.resumeThread({ threadId: forkId });
+  await checkWindowOf(store, forkId);
+  await store.appendItems({ writer, items: [...compaction("own"), ...turn("later")] });
+  await checkWindowOf(store, forkId);
+  await checkWindowOf(store, threadId);
+}
+
+interface Archived {
+  readonly items: readonly AppendableItem[];
+  readonly isOpen: boolean;
+}
+
+async function archivedThreadsKeepTheirWindow(place: LawPlace, { items, isOpen }: Archived): Promise<void> {
+  const store = await place.open();
+  const { id, writer } = await seedThread(store, [...turn("t1"), ...compaction("c1"), ...items]);
+  if (!isOpen) await store.shutdownThread(writer);
+  const before = await idsBefore(store, id);
+  for (const move of ["archiveThread", "unarchiveThread"] as const) {
+    await store[move](id);
     await checkWindowOf(store, id);
-    await beginsBehind(store, id, ["t1"]);
-    await store.unarchiveThread(id);
-    await checkWindowOf(store, id);
-    await beginsBehind(store, id, ["t1"]);
-  });
+    if (before !== null) await beginsBehind(store, id, before);
+  }
+}
+
+interface Reopened {
+  readonly items: readonly AppendableItem[];
+  readonly later: readonly AppendableItem[];
+}
+
+async function reopenedWindowsAreRight(place: LawPlace, { items, later }: Reopened): Promise<void> {
+  const store = await place.open();
+  const { id: threadId } = await seedThread(store, items);
+  const reopened = await place.reopen(store);
+  await checkWindowOf(reopened, threadId);
+  const { writer } = await reopened.resumeThread({ threadId });
+  await reopened.appendItems({ writer, items: later });
+  await checkWindowOf(reopened, threadId);
 }
