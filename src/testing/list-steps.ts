@@ -8,10 +8,11 @@ import fc from "fast-check";
 
 import type { ListThreadsParams, SortDirection, SortKey, StoredThread, ThreadStore } from "../store/index.ts";
 import { seedThread, userMessage } from "./law-steps.ts";
-import type { SettableClock } from "./settable-clock.ts";
+import { createSettableClock, type SettableClock } from "./settable-clock.ts";
+import type { LawPlace } from "./store-law.ts";
 
 /** Every key a list can be sorted by. */
-export const sortKeys: readonly SortKey[] = ["created_at", "updated_at", "recency_at"];
+const sortKeys: readonly SortKey[] = ["created_at", "updated_at", "recency_at"];
 /** Both directions. */
 export const directions: readonly SortDirection[] = ["asc", "desc"];
 
@@ -25,13 +26,52 @@ export interface Population {
 export function anyPopulation(threadsMax = 9): fc.Arbitrary<Population> {
   const wait = fc.constantFrom(0, 0, 0, 1, 7);
   return fc.record({
-    made: fc.array(wait, { minLength: 1, maxLength: threadsMax }),
+    made: fc.array(wait, { minLength: 1, maxLength: threadsMax, size: "max" }),
     touched: fc.array(fc.tuple(fc.nat(threadsMax - 1), wait), { maxLength: 5 }),
   });
 }
 
+/** A population, the size of pages it is walked in, and the size for a walk back. */
+export interface Walked {
+  readonly population: Population;
+  readonly limit: number;
+  readonly limitBack: number;
+}
+
+/** Pages shorter and longer than the list. */
+export function anyWalked(): fc.Arbitrary<Walked> {
+  const limit = fc.integer({ min: 1, max: 5 });
+  return fc.record({ population: anyPopulation(), limit, limitBack: limit });
+}
+
+/** Every way a list can be sorted. */
+export const orders: readonly ListOrder[] = sortKeys.flatMap((sortKey) =>
+  directions.map((sortDirection) => ({ sortKey, sortDirection })),
+);
+
+/** One of them. */
+export interface ListOrder {
+  readonly sortKey: SortKey;
+  readonly sortDirection: SortDirection;
+}
+
+/** A store whose clock stands unless it is moved, with the population in it. */
+export interface Populated {
+  readonly store: ThreadStore;
+  readonly clock: SettableClock;
+  /** In the order they were made. */
+  readonly ids: readonly string[];
+}
+
+/** Opens the place and populates it. */
+export async function openPopulated(place: LawPlace, population: Population): Promise<Populated> {
+  const clock = createSettableClock();
+  const store = await place.open({ clock });
+  return { store, clock, ids: await populate(store, clock, population) };
+}
+
 /** Makes the threads, writes to them again, and gives their ids. */
-export async function populate(
+async function populate(
   store: ThreadStore,
   clock: SettableClock,
   { made, touched }: Population,
@@ -78,15 +118,14 @@ export async function walk(
 }
 
 /** The ids in the order of a list: by (key, id). */
-export function inOrder(
-  threads: readonly StoredThread[],
-  sortKey: SortKey,
-  direction: SortDirection,
-): readonly string[] {
-  const sign = direction === "asc" ? 1 : -1;
+export function inOrder(threads: readonly StoredThread[], { sortKey, sortDirection }: ListOrder): readonly string[] {
+  const sign = sortDirection === "asc" ? 1 : -1;
   const key = (thread: StoredThread): number => timesOf(thread)[sortKey];
   return threads.toSorted((a, b) => sign * (key(a) - key(b) || (a.id < b.id ? -1 : 1))).map((thread) => thread.id);
 }
+
+/** The order of a list that names none. */
+export const defaultOrder: ListOrder = Object.freeze({ sortKey: "created_at", sortDirection: "desc" });
 
 function timesOf({ createdAtMs, updatedAtMs, recencyAtMs }: StoredThread): Readonly<Record<SortKey, number>> {
   return { created_at: createdAtMs, updated_at: updatedAtMs, recency_at: recencyAtMs };

@@ -76,6 +76,7 @@ describe("the script of", () => {
   for (const bug of plantedBugs) {
     const law = storeLaws.find(({ id }) => id === bug.caughtBy[0]);
     if (law === undefined || law.plain !== undefined || CHANGING.has(law.id)) continue;
+    if (bug.claims !== undefined) continue;
     it(`${bug.name} (${law.id}) does what the law did`, async () => {
       const { script, repeats } = await failureOf(law.id, fixtureWithBug(bug), false);
       expect(repeats).toBe(true);

@@ -44,7 +44,8 @@ export async function tryPlanted(name: string, seed: number): Promise<readonly L
   const findings: LawFinding[] = [];
   for (const id of bug?.caughtBy ?? []) {
     const law = storeLaws.find((candidate) => candidate.id === id);
-    const verdict = law && (await checkLaw(law, fixtureWithBug(bug), { seed, shrinks: false }));
+    const options = { seed, shrinks: false, capabilities: bug?.claims ?? {} };
+    const verdict = law && (await checkLaw(law, fixtureWithBug(bug), options));
     if (verdict?.status === "broken") {
       findings.push({ id, status: "broken", runs: verdict.failure.runs, message: String(verdict.failure.error) });
     }

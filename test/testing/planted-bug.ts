@@ -5,13 +5,15 @@
 import { fault } from "../../src/base/index.ts";
 import { createMemoryThreadStore } from "../../src/store/memory/index.ts";
 import type { OpenedThread, ThreadStore, ThreadWriter } from "../../src/store/index.ts";
-import type { StoreFixture } from "../../src/testing/index.ts";
+import type { StoreClaims, StoreFixture } from "../../src/testing/index.ts";
 
 /** One bug. */
 export interface PlantedBug {
   readonly name: string;
   /** Laws that must fail. */
   readonly caughtBy: readonly string[];
+  /** What the store with the bug claims, beyond or less than what its handle says. */
+  readonly claims?: Partial<StoreClaims>;
   /** The methods that go wrong, over a store that doesn't. `isReopened`: not the place's first handle. */
   plant(store: ThreadStore, isReopened: boolean): Partial<ThreadStore>;
 }

@@ -101,7 +101,44 @@ const listBugs: readonly PlantedBug[] = [
   },
 ];
 
+/** Of places that outlive their handles. */
+const laterHandleBugs: readonly PlantedBug[] = [
+  {
+    name: "after reopening, a list by the newest write is by creation",
+    caughtBy: ["list.reopened"],
+    plant: (store, isReopened) => ({
+      listThreads: (params = {}) =>
+        store.listThreads(
+          isReopened && params.sortKey === "updated_at" ? { ...params, sortKey: "created_at" } : params,
+        ),
+    }),
+  },
+  {
+    name: "a second handle believes the pages that it has read",
+    caughtBy: ["list.two-handles"],
+    claims: { multiProcess: true },
+    plant: (store, isReopened) => {
+      const listThreads = remembering(store.listThreads.bind(store));
+      return isReopened ? { listThreads } : {};
+    },
+  },
+  {
+    name: "a second handle believes what it has found",
+    caughtBy: ["search.two-handles"],
+    claims: { multiProcess: true },
+    plant: (store, isReopened) => {
+      const searchThreads = remembering(store.searchThreads.bind(store));
+      return isReopened ? { searchThreads } : {};
+    },
+  },
+];
+
 const searchBugs: readonly PlantedBug[] = [
+  {
+    name: "what was found once is found again",
+    caughtBy: ["search.deleted"],
+    plant: (store) => ({ searchThreads: remembering(store.searchThreads.bind(store)) }),
+  },
   {
     name: "a search drops the signs that mean something to FTS",
     caughtBy: ["search.literal"],
@@ -184,7 +221,7 @@ const searchBugs: readonly PlantedBug[] = [
   },
   {
     name: "a search looks at live threads unless it is told otherwise",
-    caughtBy: ["search.archived", "search.finds"],
+    caughtBy: ["search.archived"],
     plant: (store) => ({
       searchThreads: (params) => store.searchThreads({ ...params, archived: params.archived ?? false }),
     }),
@@ -192,7 +229,18 @@ const searchBugs: readonly PlantedBug[] = [
 ];
 
 /** The bugs. */
-export const listAndSearchBugs: readonly PlantedBug[] = [...listBugs, ...searchBugs];
+export const listAndSearchBugs: readonly PlantedBug[] = [...listBugs, ...laterHandleBugs, ...searchBugs];
+
+/** Answers what it answered before to the same parameters. */
+function remembering<Params, Answer>(call: (params: Params) => Promise<Answer>): (params: Params) => Promise<Answer> {
+  const answers = new Map<string, Promise<Answer>>();
+  return (params) => {
+    const key = JSON.stringify(params);
+    const answer = answers.get(key) ?? call(params);
+    answers.set(key, answer);
+    return answer;
+  };
+}
 
 /** The cursor without the moment its walk began at. */
 function unfrozen(cursor: string): string {

@@ -30,7 +30,8 @@ describe("the store laws", () => {
     it.each(bug.caughtBy)(`catch by %s that ${bug.name}`, async (id) => {
       const law = storeLaws.find((candidate) => candidate.id === id);
       expect(law, id).toBeDefined();
-      const verdict = law && (await checkLaw(law, fixtureWithBug(bug), { seed: SEED, shrinks: false }));
+      const options = { seed: SEED, shrinks: false, capabilities: bug.claims ?? {} };
+      const verdict = law && (await checkLaw(law, fixtureWithBug(bug), options));
       expect(verdict).toMatchObject({ status: "broken" });
     });
   }
