@@ -39,13 +39,21 @@ export interface LocalContext {
   readonly index: SessionIndex;
   /** What the state DB's rows say; null where the store has none. */
   readonly rows: ThreadIndex | null;
-  /** Windows of forks whose own rows are still being folded; each is asked for once. */
-  readonly forkWindows: Map<string, ThreadWindow>;
+  /** Windows of forks whose own rows are still being folded; each is asked for once, if at all. */
+  readonly forkWindows: Map<string, MadeWindow>;
   readonly fileContext: RolloutFileContext;
   /** Told how many writers are open. */
   hintPool(openWriters: number): void;
   /** Held while a thread is opened, moved, deleted or patched. */
   readonly lock: KeyedLock;
+}
+
+/** The window of a fork as it was made. */
+export interface MadeWindow {
+  readonly window: ThreadWindow;
+  /** The fork's file and where it ended: what was written since is not in the window. */
+  readonly inode: string;
+  readonly end: number;
 }
 
 /** Makes the parts; touches no disk. */

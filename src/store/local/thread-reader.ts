@@ -127,17 +127,17 @@ async function requireHead(files: FileSystem, rollout: ReadableRollout): Promise
 export async function readWindow(context: LocalContext, threadId: string): Promise<ThreadWindow | null> {
   const made = context.forkWindows.get(threadId);
   context.forkWindows.delete(threadId);
-  if (made !== undefined) return made;
-  return withThread(context, threadId, async (rollout, entry) =>
-    byRowsElseByFile(
+  return withThread(context, threadId, async (rollout, entry) => {
+    if (made !== undefined && made.inode === rollout.stat.inode && made.end === rollout.end) return made.window;
+    return byRowsElseByFile(
       context,
       { rollout, ...entry },
       {
         byRows: async (indexed) => windowOf(rollout, indexed),
         byFile: async () => null,
       },
-    ),
-  );
+    );
+  });
 }
 
 /** The window by rows, with the hint for its first record. */
@@ -166,6 +166,8 @@ export async function keepForkWindow(
     readonly meta: SessionMeta;
     readonly endOrdinal: number;
     readonly inode: string;
+    /** Its length. */
+    readonly end: number;
     readonly shiftBytes: number;
   },
 ): Promise<void> {
@@ -178,7 +180,8 @@ export async function keepForkWindow(
   const place = { ordinal: begin.ordinal + 1, offset: begin.offset + fork.shiftBytes };
   const hint = historyHint({ stat: { inode: fork.inode } }, place);
   if (context.forkWindows.size >= FORK_WINDOWS_MAX) context.forkWindows.clear();
-  context.forkWindows.set(fork.meta.id, { ...shifted, hint });
+  const { inode, end } = fork;
+  context.forkWindows.set(fork.meta.id, { window: { ...shifted, hint }, inode, end });
 }
 
 /** Two ways to the same answer. */

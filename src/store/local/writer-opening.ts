@@ -73,7 +73,7 @@ export async function openFork(
       const file = { threadId: sourceId, path: sourcePath, archived, inode: sourceInode, end, modifiedNs };
       // The rows may know that this is the whole log: then nothing has to be counted.
       const known = context.rows?.nextOrdinalOf(file) === endOrdinal ? { endOffset: end } : {};
-      const { inode } = await copyFork(files, logger, {
+      const { inode, size } = await copyFork(files, logger, {
         directories,
         source,
         endOrdinal,
@@ -82,7 +82,7 @@ export async function openFork(
         isSynced,
         ...known,
       });
-      const own = { meta, endOrdinal, inode, shiftBytes: Buffer.byteLength(metaLine) };
+      const own = { meta, endOrdinal, inode, end: size, shiftBytes: Buffer.byteLength(metaLine) };
       await keepForkWindow(context, { ...entry, rollout: source }, own);
     }),
   );
