@@ -4,6 +4,7 @@
  * is about; what it was told is put into the books, and what it finds wrong is kept for the report.
  */
 import { sleep } from "../../src/base/index.ts";
+import type { RolloutItem } from "../../src/events/index.ts";
 import type { ListThreadsParams } from "../../src/store/index.ts";
 import type { Runtime, RuntimeThread } from "../../src/runtime/index.ts";
 import type { TurnKind } from "./soak-agent.ts";
@@ -269,11 +270,25 @@ async function read({ runtime, random, problems }: SoakStage, book: ExpectedThre
     const ids = wanted.map(({ id }) => id).join();
     if (data.map(({ id }) => id).join() !== ids) problems.push(`${threadId}: its newest turns are not ${ids}`);
   } else {
+    const wasLoaded = runtime.thread(threadId) !== undefined;
     const { turns } = await runtime.readThread(threadId, { includeTurns: true });
-    if (turns.length !== book.turns.length) {
-      problems.push(`${threadId}: ${turns.length} turns are read, and ${book.turns.length} were acknowledged`);
-    }
+    const ids = new Set(turns.map(({ id }) => id));
+    const missing = book.turns.filter(({ id }) => !ids.has(id));
+    if (turns.length === book.turns.length && missing.length === 0) return;
+    const again = await runtime.readThread(threadId, { includeTurns: true });
+    const { records } = await runtime.store.loadHistory({ threadId });
+    problems.push(
+      `${threadId} (${wasLoaded ? "loaded" : "not loaded"}): ${turns.length} turns are read, ${again.turns.length} when ` +
+        `read again, and ${book.turns.length} were acknowledged; missing ${JSON.stringify(missing)}; its log: ` +
+        records.map(({ ordinal, timestamp, item }) => `${ordinal} ${timestamp} ${kindOf(item)}`).join(", "),
+    );
   }
+}
+
+function kindOf(item: RolloutItem): string {
+  if (item.type !== "event_msg") return item.type;
+  const { type, turn_id: turnId, num_turns: turns, before_turn_id: before } = item.payload;
+  return [type, turnId, turns, before].filter((part) => part !== undefined).join(" ");
 }
 
 /** What was just said is found. */
