@@ -229,6 +229,21 @@ export const readBugs: readonly PlantedBug[] = [
     }),
   },
   {
+    name: "a cursor of items whose turn is gone begins again",
+    caughtBy: ["items.rolled-back-cursor", "bad-input.shapes"],
+    plant: (store) => ({
+      listItems: async (params) => {
+        try {
+          return await store.listItems(params);
+        } catch (error) {
+          const { cursor, ...rest } = params;
+          if (cursor === undefined) throw error;
+          return store.listItems(rest);
+        }
+      },
+    }),
+  },
+  {
     name: "an id that is none is not found",
     caughtBy: ["bad-input.thread-ids"],
     plant: (store) => ({

@@ -138,8 +138,12 @@ function arbHay(): fc.Arbitrary<Hay> {
   const text = fc.constantFrom("where is the needle", "a NEEDLE lies here", "only hay", "Needlework", "question");
   const straw = fc.record({ user: text, agent: text, names: fc.array(fc.option(text), { maxLength: 2 }) });
   return fc.record({
-    straws: fc.array(straw, { minLength: 1, maxLength: 6 }),
-    queries: fc.array(fc.constantFrom("needle", "hay", "Work", "question", "no such text"), { minLength: 1 }),
+    straws: fc.array(straw, { minLength: 1, maxLength: 6, size: "max" }),
+    queries: fc.array(fc.constantFrom("needle", "hay", "Work", "question", "no such text"), {
+      minLength: 1,
+      maxLength: 6,
+      size: "max",
+    }),
     limit: fc.integer({ min: 1, max: 3 }),
   });
 }

@@ -3,7 +3,7 @@
  * or a double in both directions. A cursor names a turn; when that turn is gone the cursor is refused, and
  * nothing is guessed.
  */
-import { deepEqual, equal, ok } from "node:assert/strict";
+import { deepEqual, equal, fail, ok } from "node:assert/strict";
 
 import fc from "fast-check";
 
@@ -17,48 +17,100 @@ import {
 } from "../../events/index.ts";
 import type { SortDirection, ThreadStore } from "../../store/index.ts";
 import { arbTurnEvents } from "../arbitraries/index.ts";
-import { agentMessage, readLog, refused, seedThread, userMessage, withStore } from "../law-steps.ts";
-import type { PlainLaw } from "../store-law.ts";
-import type { StoreFixture } from "../store-place.ts";
+import { agentMessage, readLog, refused, seedThread, userMessage } from "../law-steps.ts";
+import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
+
+const views: readonly ItemsView[] = ["notLoaded", "summary", "full"];
+const directions: readonly SortDirection[] = ["asc", "desc"];
 
 const RUNS = 15;
 
 /** The laws of this file. */
-export const turnPageLaws: readonly PlainLaw[] = [
-  {
+export const turnPageLaws: readonly StoreLaw[] = [
+  storeLaw({
     id: "turns.fold",
     title: "pages of turns joined are the turns fold of the log, for any page size, view and direction",
-    run: turnPagesAreTheFold,
-  },
-  {
+    runs: RUNS,
+    generator: anyPaged(),
+    holds: turnPagesAreTheFold,
+  }),
+  storeLaw({
     id: "turns.backwards",
     title: "the backwards cursor of a page lists its first turn and all before it",
-    run: turnCursorsMeet,
-  },
-  {
+    runs: RUNS,
+    generator: anyPaged(),
+    holds: turnCursorsMeet,
+  }),
+  storeLaw({
     id: "turns.under-writes",
     title: "newest-first pages are not moved by turns that are added meanwhile",
-    run: addedTurnsMoveNothing,
-  },
-  {
+    runs: RUNS,
+    generator: fc.record({ turns: fc.integer({ min: 1, max: 8 }), limit: anyLimit(), added: fc.array(fc.nat(3)) }),
+    holds: addedTurnsMoveNothing,
+  }),
+  storeLaw({
     id: "turns.rolled-back-cursor",
     title: "a cursor whose turn was rolled back is refused",
-    run: rolledBackCursorIsRefused,
-  },
-  {
+    runs: RUNS,
+    generator: anyRolledBack(),
+    holds: rolledBackCursorIsRefused,
+  }),
+  storeLaw({
     id: "turns.open-turn",
     title: "a turn that did not end is shown as interrupted",
-    run: openTurnIsInterrupted,
-  },
-  {
+    runs: RUNS,
+    generator: fc.record({ ended: fc.nat(3), said: fc.integer({ min: 1, max: 3 }) }),
+    holds: openTurnIsInterrupted,
+  }),
+  storeLaw({
     id: "items.pages",
     title: "pages of items joined are the items of the turns, of all or of one, in both directions",
-    run: itemPagesAreTheItems,
-  },
+    needs: ["itemLists"],
+    runs: RUNS,
+    generator: anyPaged(),
+    holds: itemPagesAreTheItems,
+  }),
+  storeLaw({
+    id: "items.rolled-back-cursor",
+    title: "a cursor of items whose turn was rolled back is refused",
+    needs: ["itemLists"],
+    runs: RUNS,
+    generator: anyRolledBack(),
+    holds: rolledBackItemCursorIsRefused,
+  }),
 ];
 
-const views: readonly ItemsView[] = ["notLoaded", "summary", "full"];
-const directions: readonly SortDirection[] = ["asc", "desc"];
+/** What is appended in how many batches, and how long pages are. */
+interface Paged {
+  readonly batches: readonly (readonly AppendableItem[])[];
+  readonly limit: number;
+}
+
+function anyPaged(): fc.Arbitrary<Paged> {
+  return fc.record({
+    batches: fc.array(arbTurnEvents(12), { minLength: 1, maxLength: 3 }),
+    limit: anyLimit(),
+  });
+}
+
+function anyLimit(): fc.Arbitrary<number> {
+  return fc.integer({ min: 1, max: 4 });
+}
+
+/** So many turns, of which the newest are rolled back, and a page of them read before. */
+interface RolledBack {
+  readonly turns: number;
+  readonly rolledBack: number;
+  readonly limit: number;
+}
+
+function anyRolledBack(): fc.Arbitrary<RolledBack> {
+  return fc.record({
+    turns: fc.integer({ min: 2, max: 6 }),
+    rolledBack: fc.integer({ min: 1, max: 6 }),
+    limit: fc.integer({ min: 1, max: 5 }),
+  });
+}
 
 async function foldedTurns(store: ThreadStore, threadId: string): Promise<readonly Turn[]> {
   let state = turnsFold.initial();
@@ -99,164 +151,177 @@ function withCursor(cursor: string | undefined): { readonly cursor?: string } {
   return cursor === undefined ? {} : { cursor };
 }
 
-async function turnPagesAreTheFold(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, (store) =>
-    fc.assert(
-      fc.asyncProperty(arbTurnEvents(), fc.integer({ min: 1, max: 4 }), async (items, limit) => {
-        const { id: threadId, writer } = await seedThread(store, items);
-        const turns = await foldedTurns(store, threadId);
-        for (const sortDirection of directions) {
-          for (const itemsView of views) {
-            const query = { threadId, limit, sortDirection, itemsView };
-            const listed = await joined(limit, (cursor) => store.listTurns({ ...query, ...withCursor(cursor) }));
-            const expected = inDirection(turns, sortDirection);
-            deepEqual(
-              listed,
-              expected.map((turn) => applyItemsView(turn, itemsView)),
-            );
-          }
-        }
-        await store.shutdownThread(writer);
-      }),
-      { numRuns: RUNS },
-    ),
-  );
+async function threadOf(store: ThreadStore, { batches }: Paged): Promise<string> {
+  const { id, writer } = await seedThread(store, []);
+  for (const items of batches) await store.appendItems({ writer, items });
+  return id;
 }
 
-async function turnCursorsMeet(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, (store) =>
-    fc.assert(
-      fc.asyncProperty(arbTurnEvents(), fc.integer({ min: 1, max: 4 }), async (items, limit) => {
-        const { id: threadId, writer } = await seedThread(store, items);
-        const view = { threadId, limit, itemsView: "full" as const };
-        for (const sortDirection of directions) {
-          const before: Turn[] = [];
-          const back: SortDirection = sortDirection === "asc" ? "desc" : "asc";
-          await joined(limit, async (cursor) => {
-            const page = await store.listTurns({ ...view, sortDirection, ...withCursor(cursor) });
-            const backwards = page.backwardsCursor;
-            if (backwards !== null) {
-              const seen = await joined(
-                limit,
-                (at) => store.listTurns({ ...view, sortDirection: back, ...withCursor(at) }),
-                backwards,
-              );
-              deepEqual(seen, [...before, ...page.data.slice(0, 1)].toReversed());
-            }
-            before.push(...page.data);
-            return page;
-          });
-        }
-        await store.shutdownThread(writer);
-      }),
-      { numRuns: RUNS },
-    ),
-  );
+async function turnPagesAreTheFold(place: LawPlace, paged: Paged): Promise<void> {
+  const store = await place.open();
+  const threadId = await threadOf(store, paged);
+  const { limit } = paged;
+  const turns = await foldedTurns(store, threadId);
+  for (const sortDirection of directions) {
+    for (const itemsView of views) {
+      const query = { threadId, limit, sortDirection, itemsView };
+      const listed = await joined(limit, (cursor) => store.listTurns({ ...query, ...withCursor(cursor) }));
+      const expected = inDirection(turns, sortDirection).map((turn) => applyItemsView(turn, itemsView));
+      deepEqual(listed, expected, `${itemsView}, ${sortDirection}`);
+    }
+  }
 }
 
-function turn(id: string, text: string): readonly AppendableItem[] {
+async function turnCursorsMeet(place: LawPlace, paged: Paged): Promise<void> {
+  const store = await place.open();
+  const threadId = await threadOf(store, paged);
+  const { limit } = paged;
+  const view = { threadId, limit, itemsView: "full" as const };
+  for (const sortDirection of directions) {
+    const before: Turn[] = [];
+    const back: SortDirection = sortDirection === "asc" ? "desc" : "asc";
+    await joined(limit, async (cursor) => {
+      const page = await store.listTurns({ ...view, sortDirection, ...withCursor(cursor) });
+      const backwards = page.backwardsCursor;
+      if (backwards !== null) {
+        const seen = await joined(
+          limit,
+          (at) => store.listTurns({ ...view, sortDirection: back, ...withCursor(at) }),
+          backwards,
+        );
+        deepEqual(seen, [...before, ...page.data.slice(0, 1)].toReversed());
+      }
+      before.push(...page.data);
+      return page;
+    });
+  }
+}
+
+const ENDED_AT = 1_767_000_009;
+
+function turn(id: string): readonly AppendableItem[] {
   return [
     { type: "event_msg", payload: { type: "task_started", turn_id: id, started_at: 1_767_000_000 } },
-    userMessage(text),
-    agentMessage(`answer to ${text}`),
-    {
-      type: "event_msg",
-      payload: { type: "task_complete", turn_id: id, completed_at: 1_767_000_009, duration_ms: 9 },
-    },
+    userMessage(`question of ${id}`),
+    agentMessage(`answer of ${id}`),
+    { type: "event_msg", payload: { type: "task_complete", turn_id: id, completed_at: ENDED_AT, duration_ms: 9 } },
   ];
+}
+
+/** `t1`, `t2`, … */
+function turnIds(count: number): readonly string[] {
+  return Array.from({ length: count }, (_, n) => `t${n + 1}`);
+}
+
+function idsOf(turns: readonly Turn[]): readonly string[] {
+  return turns.map(({ id }) => id);
 }
 
 function rollback(turns: number): AppendableItem {
   return { type: "event_msg", payload: { type: "thread_rolled_back", num_turns: turns } };
 }
 
-async function addedTurnsMoveNothing(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const ids = ["t1", "t2", "t3", "t4", "t5"];
-    const { id: threadId, writer } = await seedThread(
-      store,
-      ids.flatMap((id) => turn(id, id)),
-    );
-    let added = 0;
-    const listed = await joined(2, async (cursor) => {
-      const page = await store.listTurns({ threadId, limit: 2, ...withCursor(cursor) });
-      added += 1;
-      await store.appendItems({ writer, items: turn(`later-${added}`, "later") });
-      return page;
-    });
-    deepEqual(
-      listed.map((listedTurn) => listedTurn.id),
-      ids.toReversed(),
-    );
-  });
+interface AddedTurns {
+  readonly turns: number;
+  readonly limit: number;
+  /** Behind each page. */
+  readonly added: readonly number[];
 }
 
-async function rolledBackCursorIsRefused(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const ids = ["t1", "t2", "t3", "t4"];
-    const { id: threadId, writer } = await seedThread(
-      store,
-      ids.flatMap((id) => turn(id, id)),
-    );
-    const cursorsAt = async (skip: number): Promise<readonly string[]> => {
-      const { nextCursor, backwardsCursor } = await store.listTurns({ threadId, limit: skip });
-      return [nextCursor ?? "", backwardsCursor ?? ""];
-    };
-    // Newest first: the next cursor of a page of one names t4, of a page of three t2.
-    const [onT4 = ""] = await cursorsAt(1);
-    const [onT2 = "", backOnT4 = ""] = await cursorsAt(3);
-    await store.appendItems({ writer, items: [rollback(2)] });
-    for (const cursor of [onT4, backOnT4]) {
-      await refused(store.listTurns({ threadId, cursor }), "invalid_cursor");
+async function addedTurnsMoveNothing(place: LawPlace, { turns, limit, added }: AddedTurns): Promise<void> {
+  const store = await place.open();
+  const ids = turnIds(turns);
+  const { id: threadId, writer } = await seedThread(store, ids.flatMap(turn));
+  let page = 0;
+  const listed = await joined(limit, async (cursor) => {
+    const answer = await store.listTurns({ threadId, limit, ...withCursor(cursor) });
+    const count = added[page] ?? 1;
+    for (let n = 0; n < count; n += 1) await store.appendItems({ writer, items: turn(`later-${page}-${n}`) });
+    page += 1;
+    return answer;
+  });
+  deepEqual(idsOf(listed), ids.toReversed());
+}
+
+/** Goes on by a cursor: refused when its turn is gone, else what stands behind that turn. */
+async function rolledBackCursorIsRefused(place: LawPlace, example: RolledBack): Promise<void> {
+  const { turns, rolledBack, limit } = example;
+  const store = await place.open();
+  const ids = turnIds(turns);
+  const { id: threadId, writer } = await seedThread(store, ids.flatMap(turn));
+  const newestFirst = ids.toReversed();
+  const page = await store.listTurns({ threadId, limit });
+  await store.appendItems({ writer, items: [rollback(rolledBack)] });
+  const standing = newestFirst.slice(rolledBack);
+  // The next cursor names the page's last turn, the backwards cursor its first, which is the newest.
+  const back = page.backwardsCursor ?? fail("a page of turns leads back");
+  await refused(store.listTurns({ threadId, cursor: back }), "invalid_cursor");
+  if (page.nextCursor === null) return;
+  const next = store.listTurns({ threadId, cursor: page.nextCursor });
+  const last = newestFirst[limit - 1] ?? fail("a page that is not the last is full");
+  if (standing.includes(last)) deepEqual(idsOf((await next).data), newestFirst.slice(limit));
+  else await refused(next, "invalid_cursor");
+}
+
+async function rolledBackItemCursorIsRefused(place: LawPlace, example: RolledBack): Promise<void> {
+  const { turns, rolledBack, limit } = example;
+  const store = await place.open();
+  const ids = turnIds(turns);
+  const { id: threadId, writer } = await seedThread(store, ids.flatMap(turn));
+  const page = await store.listItems({ threadId, limit });
+  const all = await store.listItems({ threadId });
+  await store.appendItems({ writer, items: [rollback(rolledBack)] });
+  const standing = ids.slice(0, Math.max(0, turns - rolledBack));
+  const back = page.backwardsCursor ?? fail("a page of items leads back");
+  for (const [cursor, anchor, rest] of [
+    [page.nextCursor, page.data.at(-1), all.data.slice(limit)],
+    [back, page.data[0], all.data],
+  ] as const) {
+    if (cursor === null) continue;
+    const next = store.listItems({ threadId, cursor });
+    if (anchor === undefined || !standing.includes(anchor.turnId)) await refused(next, "invalid_cursor");
+    else {
+      deepEqual(
+        (await next).data,
+        rest.filter(({ turnId }) => standing.includes(turnId)),
+      );
     }
-    const page = await store.listTurns({ threadId, cursor: onT2 });
-    deepEqual(
-      page.data.map((listedTurn) => listedTurn.id),
-      ["t1"],
-    );
-    const items = await store.listItems({ threadId, limit: 3 });
-    await store.appendItems({ writer, items: [rollback(1)] });
-    const cursor = items.nextCursor ?? "";
-    await refused(store.listItems({ threadId, cursor }), "invalid_cursor");
-  });
+  }
 }
 
-async function openTurnIsInterrupted(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id: threadId } = await seedThread(store, [...turn("t1", "a"), ...turn("t2", "b").slice(0, 2)]);
-    const { data } = await store.listTurns({ threadId, itemsView: "full" });
-    deepEqual(
-      data.map(({ id, status, completedAt }) => [id, status, completedAt]),
-      [
-        ["t2", "interrupted", null],
-        ["t1", "completed", 1_767_000_009],
-      ],
-    );
-  });
+interface OpenTurn {
+  /** Turns before it. */
+  readonly ended: number;
+  /** Of its own records, from its start. */
+  readonly said: number;
 }
 
-async function itemPagesAreTheItems(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, (store) =>
-    fc.assert(
-      fc.asyncProperty(arbTurnEvents(), fc.integer({ min: 1, max: 4 }), async (events, limit) => {
-        const { id: threadId, writer } = await seedThread(store, events);
-        const turns = await foldedTurns(store, threadId);
-        const wanted = [undefined, ...new Set(turns.map((listedTurn) => listedTurn.id))];
-        for (const turnId of wanted) {
-          const expected = turns
-            .filter((listedTurn) => turnId === undefined || listedTurn.id === turnId)
-            .flatMap(({ id, items }) => items.map((item) => ({ turnId: id, item })));
-          for (const sortDirection of directions) {
-            const only = turnId === undefined ? {} : { turnId };
-            const listed = await joined(limit, (cursor) =>
-              store.listItems({ threadId, limit, sortDirection, ...only, ...withCursor(cursor) }),
-            );
-            deepEqual(listed, inDirection(expected, sortDirection));
-          }
-        }
-        await store.shutdownThread(writer);
-      }),
-      { numRuns: RUNS },
-    ),
+async function openTurnIsInterrupted(place: LawPlace, { ended, said }: OpenTurn): Promise<void> {
+  const store = await place.open();
+  const ids = turnIds(ended);
+  const { id: threadId } = await seedThread(store, [...ids.flatMap(turn), ...turn("open").slice(0, said)]);
+  const { data } = await store.listTurns({ threadId, itemsView: "full" });
+  deepEqual(
+    data.map(({ id, status, completedAt }) => [id, status, completedAt]),
+    [["open", "interrupted", null], ...ids.toReversed().map((id) => [id, "completed", ENDED_AT])],
   );
+}
+
+async function itemPagesAreTheItems(place: LawPlace, paged: Paged): Promise<void> {
+  const store = await place.open();
+  const threadId = await threadOf(store, paged);
+  const { limit } = paged;
+  const turns = await foldedTurns(store, threadId);
+  for (const turnId of [undefined, ...new Set(idsOf(turns))]) {
+    const expected = turns
+      .filter(({ id }) => turnId === undefined || id === turnId)
+      .flatMap(({ id, items }) => items.map((item) => ({ turnId: id, item })));
+    for (const sortDirection of directions) {
+      const only = turnId === undefined ? {} : { turnId };
+      const listed = await joined(limit, (cursor) =>
+        store.listItems({ threadId, limit, sortDirection, ...only, ...withCursor(cursor) }),
+      );
+      deepEqual(listed, inDirection(expected, sortDirection));
+    }
+  }
 }
