@@ -288,7 +288,8 @@ async function read({ runtime, random, problems }: SoakStage, book: ExpectedThre
 function kindOf(item: RolloutItem): string {
   if (item.type !== "event_msg") return item.type;
   const { type, turn_id: turnId, num_turns: turns, before_turn_id: before } = item.payload;
-  return [type, turnId, turns, before].filter((part) => part !== undefined).join(" ");
+  const names = [turnId, turns, before].filter((part) => part !== undefined);
+  return names.length === 0 ? type : `${type} ${JSON.stringify(names)}`;
 }
 
 /** What was just said is found. */
