@@ -3,6 +3,7 @@
  * are source-mutants.ts.
  */
 import type { PlantedBug } from "./planted-bug.ts";
+import { historyBugs } from "./planted-history-bugs.ts";
 import { listAndSearchBugs } from "./planted-list-bugs.ts";
 import { readBugs } from "./planted-read-bugs.ts";
 import { threadBugs } from "./planted-thread-bugs.ts";
@@ -16,4 +17,5 @@ export const plantedBugs: readonly PlantedBug[] = Object.freeze([
   ...listAndSearchBugs,
   ...threadBugs,
   ...windowBugs,
+  ...historyBugs,
 ]);

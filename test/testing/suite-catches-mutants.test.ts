@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkLaw, storeLaws } from "../../src/testing/index.ts";
 import { fixtureWithBug } from "./planted-bug.ts";
 import { feedBugs } from "./planted-feed-bugs.ts";
+import { historyBugs } from "./planted-history-bugs.ts";
 import { listAndSearchBugs } from "./planted-list-bugs.ts";
 import { readBugs } from "./planted-read-bugs.ts";
 import { threadBugs } from "./planted-thread-bugs.ts";
@@ -23,7 +24,15 @@ const settings = fc.readConfigureGlobal();
 beforeAll(() => fc.configureGlobal({ ...settings, seed: SEED, endOnFailure: true }));
 afterAll(() => fc.configureGlobal(settings));
 
-const bugs = [...writeBugs, ...readBugs, ...listAndSearchBugs, ...threadBugs, ...windowBugs, ...feedBugs];
+const bugs = [
+  ...writeBugs,
+  ...readBugs,
+  ...listAndSearchBugs,
+  ...threadBugs,
+  ...windowBugs,
+  ...historyBugs,
+  ...feedBugs,
+];
 
 describe("the store laws", () => {
   for (const bug of bugs) {
