@@ -4,6 +4,7 @@
  * here; unknown kinds, further members and unknown words are never looked at. Hand-written rows, because
  * every replayed line passes through.
  */
+import { canonicalThreadId } from "../base/index.ts";
 
 /** A kind of value: whether a value is of it, and how messages call it. */
 interface Kind {
@@ -23,6 +24,10 @@ const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
 
 const U32_MAX = 0xffff_ffff;
 
+const threadId: Kind = {
+  word: "a UUID",
+  fits: (value) => typeof value === "string" && canonicalThreadId(value) !== undefined,
+};
 const text: Kind = { word: "a string", fits: (value) => typeof value === "string" };
 const whole: Kind = { word: "a whole number", fits: (value) => Number.isInteger(value) };
 const number: Kind = { word: "a number", fits: (value) => typeof value === "number" };
@@ -55,7 +60,8 @@ function objectOf(members: Readonly<Record<string, Kind>>): Kind {
 }
 
 const SESSION_META = shape({
-  id: text,
+  // A thread that was listed under another id could never be opened.
+  id: threadId,
   timestamp: text,
   cwd: text,
   originator: text,

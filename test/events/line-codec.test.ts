@@ -15,6 +15,7 @@ import {
 import { event } from "./item-builders.ts";
 
 const TIME = "2026-05-05T10:00:00.000Z";
+const UUID = "01900000-0000-7000-8000-00000000000a";
 
 function line(type: string, payload: unknown, more: object = {}): string {
   return JSON.stringify({ timestamp: TIME, type, payload, ...more });
@@ -87,7 +88,8 @@ describe("a line that is read", () => {
     [line("event_msg", { type: "thread_rolled_back", num_turns: 1.5 }), "num_turns"],
     [line("event_msg", { type: "token_count", info: [] }), "info is missing or not whole"],
     [line("compacted", {}), "message is missing"],
-    [line("session_meta", { id: "x", timestamp: TIME }), "cwd is missing"],
+    [line("session_meta", { id: UUID, timestamp: TIME }), "cwd is missing"],
+    [line("session_meta", { id: UUID.replace("0", "p"), timestamp: TIME }), "id is missing or not a UUID"],
     [line("turn_context", { cwd: "/w" }), "model is missing"],
     [line("response_item", { type: "message", role: "user" }), "content is missing or not an array"],
   ])("is unreadable, with the reason: %j", (text, reason) => {

@@ -91,7 +91,7 @@ describe("the line of a patch", () => {
 });
 
 describe("a new thread's first line", () => {
-  const identity = { threadId: "t", createdAtMs: 0, forkedFromId: null };
+  const identity = { threadId: "01900000-0000-7000-8000-00000000000a", createdAtMs: 0, forkedFromId: null };
 
   it("has what Codex needs, and of the rest only what is said", () => {
     expect(Object.keys(newSessionMeta(identity, { cwd: "/w" }))).toEqual([
