@@ -32,6 +32,8 @@ export interface FaultContext {
   readonly folder: string;
   /** A bounded part of all there is to inject, as in `npm test`. */
   readonly isSmoke: boolean;
+  /** Every call on the state DB too, where else some are drawn: an hour instead of minutes. */
+  readonly isEvery: boolean;
   /** Cases side by side. */
   readonly lanes: number;
   /** Numbers in [0, 1) that follow from the seed. */
@@ -42,10 +44,36 @@ export interface FaultContext {
 
 /** All of the cases, or in a smoke run so many of them, drawn by the seed. */
 export function drawCases<Case>(context: FaultContext, cases: readonly Case[], smokeMax: number): readonly Case[] {
-  if (!context.isSmoke || cases.length <= smokeMax) return cases;
-  // One of each stretch, so that they lie apart.
-  const stretch = cases.length / smokeMax;
-  return Array.from({ length: smokeMax }, (_, n) => cases[Math.floor((n + context.random()) * stretch)]).filter(
+  return context.isSmoke ? draw(context, cases, smokeMax) : cases;
+}
+
+/** How many cases are drawn: in a smoke run of all, else of those on the state DB's files. */
+interface CallBounds {
+  readonly smokeMax: number;
+  readonly rowsMax: number;
+}
+
+/**
+ * The calls that are hit: all on logs and folders, and some of those on the state DB, of which there are hundreds in
+ * an operation and which SQLite answers for.
+ */
+export function drawCalls<Case extends { readonly path: string }>(
+  context: FaultContext,
+  cases: readonly Case[],
+  { smokeMax, rowsMax }: CallBounds,
+): readonly Case[] {
+  if (context.isSmoke) return draw(context, cases, smokeMax);
+  if (context.isEvery) return cases;
+  const isOnRows = ({ path }: Case): boolean => path.startsWith("skein.sqlite");
+  const onRows = draw(context, cases.filter(isOnRows), rowsMax);
+  return [...cases.filter((one) => !isOnRows(one)), ...onRows];
+}
+
+/** So many of them, one of each stretch, so that they lie apart. */
+function draw<Case>(context: FaultContext, cases: readonly Case[], max: number): readonly Case[] {
+  if (cases.length <= max) return cases;
+  const stretch = cases.length / max;
+  return Array.from({ length: max }, (_, n) => cases[Math.floor((n + context.random()) * stretch)]).filter(
     (drawn) => drawn !== undefined,
   );
 }

@@ -17,6 +17,7 @@ export interface FaultRunOptions {
   /** All that is random follows from it, and from the row's id. */
   readonly seed: number;
   readonly isSmoke: boolean;
+  readonly isEvery: boolean;
   /** Cases side by side. */
   readonly lanes: number;
   readonly session: FaultSession;
@@ -25,14 +26,14 @@ export interface FaultRunOptions {
 
 /** Runs one row. Never rejects: what goes wrong is in the result. */
 export async function runFaultRow(row: FaultRow, options: FaultRunOptions): Promise<FaultResult> {
-  const { seed, isSmoke, lanes, session } = options;
+  const { seed, isSmoke, isEvery, lanes, session } = options;
   const reason = row.needs.map((need) => whyUnable(need, session.shim)).find((why) => why !== null);
   if (reason !== undefined && reason !== null) return skippedResult(row.id, reason);
   const books = new FaultBooks();
   const folder = mkdtempSync(join(tmpdir(), "skein-faults-"));
   const random = createRandom(seed + hashOf(row.id));
   const onCase = options.onCase ?? ((): void => {});
-  const context: FaultContext = { books, session, folder, isSmoke, lanes, random, onCase };
+  const context: FaultContext = { books, session, folder, isSmoke, isEvery, lanes, random, onCase };
   try {
     await row.run(context);
     books.expect(books.result(row.id).injected > 0, "nothing was injected");

@@ -14,7 +14,13 @@ afterAll(() => session.close());
 
 describe(`with SKEIN_FAULTS_SEED=${seed}`, () => {
   test.for(FAULT_ROWS)("$id: $what loses nothing", { timeout: 60_000 }, async (row, { skip }) => {
-    const { broken, lost, harmed, skipped } = await runFaultRow(row, { seed, isSmoke: true, lanes: 2, session });
+    const { broken, lost, harmed, skipped } = await runFaultRow(row, {
+      seed,
+      isSmoke: true,
+      isEvery: false,
+      lanes: 2,
+      session,
+    });
     if (skipped !== null) skip(skipped);
     expect(broken).toEqual([]);
     expect({ lost, harmed }).toEqual({ lost: 0, harmed: 0 });

@@ -3,7 +3,7 @@
  * write by half. The process goes on: the caller must hear of it by a code, and the same operation must succeed
  * afterwards in the same process.
  */
-import { type FaultContext, type FaultRow, drawCases, runCases } from "../fault-row.ts";
+import { type FaultContext, type FaultRow, drawCalls, drawCases, runCases } from "../fault-row.ts";
 import { judgeHome } from "../fault-judge.ts";
 import { OPERATIONS } from "../fault-operations.ts";
 import type { FaultReport } from "../fault-process.ts";
@@ -59,24 +59,27 @@ const CALL_ERRORS: readonly CallError[] = [
   },
 ];
 
-/** Cases of a class of errors in a smoke run. */
-const SMOKE_CASES = 2;
+/** Operations of a class of errors in a smoke run. */
+const SMOKE_OPERATIONS = 2;
+/** Cases of one class of errors and one operation. */
+const CASES = { smokeMax: 1, rowsMax: 4 } as const;
 
 interface ErrorCase {
   readonly stage: OperationStage;
+  readonly path: string;
   readonly at: number;
 }
 
 async function failEverywhere(context: FaultContext, error: CallError): Promise<void> {
-  const operations = drawCases(context, OPERATIONS, SMOKE_CASES);
+  const operations = drawCases(context, OPERATIONS, SMOKE_OPERATIONS);
   const stages: OperationStage[] = [];
   for (const operation of operations) stages.push(await context.session.stage(operation, context));
   const cases = stages.flatMap((stage) => {
     const hits = stage.calls.filter(({ kind }) => error.kinds.includes(kind));
-    return drawCases(
+    return drawCalls(
       context,
-      hits.map((_call, index): ErrorCase => ({ stage, at: index + 1 })),
-      1,
+      hits.map(({ path }, index): ErrorCase => ({ stage, path, at: index + 1 })),
+      CASES,
     );
   });
   await runCases(context, cases, (one, lane) => failOnce(context, error, { ...one, lane }));
@@ -122,7 +125,7 @@ function isDoneAlready({ what, error }: FaultReport, refusedAgain: string | unde
 export const CALL_ERROR_ROWS: readonly FaultRow[] = CALL_ERRORS.map((error) => ({
   id: `fault.${error.id}`,
   what: `${error.what}, in every operation`,
-  how: "each such call of each operation fails once",
+  how: "each such call of each operation fails; of the calls on the state DB some are drawn",
   holds: "the caller is given a code, and the same operation succeeds afterwards",
   needs: ["shim"],
   run: (context) => failEverywhere(context, error),

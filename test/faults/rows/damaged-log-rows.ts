@@ -33,6 +33,11 @@ async function appendOnce(home: string, key: string): Promise<number> {
   }
 }
 
+/** The rows are asked for one byte in so many: that takes longer than all the rest. */
+const ROWS_EVERY = 8;
+/** Bytes that are flipped, one of each stretch; every one where all is asked for. */
+const FLIPS_MAX = 400;
+
 async function tearEverywhere(context: FaultContext): Promise<void> {
   const { folder, books } = context;
   const start = join(folder, "start");
@@ -58,8 +63,10 @@ async function tearEverywhere(context: FaultContext): Promise<void> {
     const [first, last] = [before.get(THREADS.subject), after.get(THREADS.subject)];
     books.acknowledge(first?.log.length ?? 0);
     if (!isSameThread(own, first) && !isSameThread(own, last)) books.lose(`${place}: half of the append is there`);
-    const rows = await checkRowsLikeFiles(damaged, found);
-    books.expect(rows === null, `${place}: rows: ${rows}`);
+    if (cut % ROWS_EVERY === 0) {
+      const rows = await checkRowsLikeFiles(damaged, found);
+      books.expect(rows === null, `${place}: rows: ${rows}`);
+    }
     const ordinal = await appendOnce(home, "next");
     books.expect(ordinal === own?.log.length, `${place}: the next append is at ${ordinal}`);
     books.code("acknowledged");
@@ -86,7 +93,8 @@ async function flipBits(context: FaultContext): Promise<void> {
   const [before, path] = [await readHomeFacts(start), await subjectFile(start)];
   const bytes = readFileSync(path);
   const wanted = before.get(THREADS.subject)?.log ?? [];
-  const flips: Flip[] = Array.from(bytes, (_byte, at) => ({ at, bit: Math.floor(context.random() * 8) }));
+  const every: Flip[] = Array.from(bytes, (_byte, at) => ({ at, bit: Math.floor(context.random() * 8) }));
+  const flips = context.isEvery || every.length <= FLIPS_MAX ? every : every.filter(isDrawn(every.length));
   await runCases(context, drawCases(context, flips, 6), async ({ at, bit }, lane) => {
     books.inject();
     const home = join(folder, `home-${lane}`);
@@ -106,8 +114,10 @@ async function flipBits(context: FaultContext): Promise<void> {
       books.name("not named: another value in one record");
     }
     checkLines({ damaged, wanted, log, hurt, isTailHeld: codes.has("incomplete_batch") || codes.has("torn_tail") });
-    const rows = await checkRowsLikeFiles(damaged, found);
-    books.expect(rows === null, `${place}: rows: ${rows}`);
+    if (context.isSmoke || at % ROWS_EVERY === 0) {
+      const rows = await checkRowsLikeFiles(damaged, found);
+      books.expect(rows === null, `${place}: rows: ${rows}`);
+    }
     try {
       await appendOnce(home, "next");
       books.code("acknowledged");
@@ -115,6 +125,11 @@ async function flipBits(context: FaultContext): Promise<void> {
       books.code(codeOf(error, place, books));
     }
   });
+}
+
+/** Lets through so many of them, evenly. */
+function isDrawn(all: number): (flip: Flip) => boolean {
+  return ({ at }) => Math.floor((at * FLIPS_MAX) / all) !== Math.floor(((at - 1) * FLIPS_MAX) / all);
 }
 
 interface LineCheck {
@@ -165,7 +180,7 @@ export const DAMAGED_LOG_ROWS: readonly FaultRow[] = [
   {
     id: "fault.bit-flip.log",
     what: "a flipped bit in a log",
-    how: "one in each byte",
+    how: "one in each of 400 bytes of its 1,700",
     holds: "all other records are read. A flip that makes other words of a text is not noticed: lines have no checksum",
     needs: [],
     run: flipBits,

@@ -17,15 +17,15 @@ import { copyHome } from "../operation-stage.ts";
 import { checkByLedger, codesIn, PressureProcess } from "../pressure-process.ts";
 
 /** Removed when the disk is full: room to go on with, for rows that were kept waiting as well. */
-const BALLAST_KIB = { logs: 128, rows: 512 };
+const BALLAST_KIB = 6_000;
 const APPENDS_MAX = 4_000;
 
 /** Appends until the disk is full, again when there is room, and looks. */
 async function fillDisk(context: FaultContext, kib: number, withRows: boolean): Promise<void> {
   const { books, folder } = context;
-  await withSmallDisk(folder, kib, async (disk) => {
+  await withSmallDisk(folder, kib + BALLAST_KIB, async (disk) => {
     const home = join(disk, "home");
-    const ballast = fillWithBallast(disk, withRows ? BALLAST_KIB.rows : BALLAST_KIB.logs);
+    const ballast = fillWithBallast(disk, BALLAST_KIB);
     const options = {
       home,
       name: `full${kib}`,
@@ -163,7 +163,7 @@ export const FULL_DISK_ROWS: readonly FaultRow[] = [
     holds: "disk_full, nothing of a refused append stays, and the same process goes on",
     needs: ["tmpfs"],
     run: async (context) => {
-      for (const kib of drawCases(context, sizes(300, 1_000, 50), 1)) await fillDisk(context, kib, false);
+      for (const kib of drawCases(context, sizes(200, 900, 50), 1)) await fillDisk(context, kib, false);
     },
   },
   {
@@ -173,7 +173,7 @@ export const FULL_DISK_ROWS: readonly FaultRow[] = [
     holds: "the same, and rows are late, never wrong",
     needs: ["tmpfs"],
     run: async (context) => {
-      for (const kib of drawCases(context, sizes(1_400, 2_900, 100), 1)) await fillDisk(context, kib, true);
+      for (const kib of drawCases(context, sizes(900, 2_400, 100), 1)) await fillDisk(context, kib, true);
     },
   },
   {

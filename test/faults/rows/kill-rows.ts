@@ -2,15 +2,16 @@
  * SIGKILL at each call by which an operation changes its home: before the Nth, and in the middle of it where it
  * writes to a log. Every multi-step operation has a row of its own.
  */
-import { type FaultContext, type FaultRow, drawCases, runCases } from "../fault-row.ts";
+import { type FaultContext, type FaultRow, drawCalls, runCases } from "../fault-row.ts";
 import { judgeHome } from "../fault-judge.ts";
 import { type FaultOperation, OPERATIONS } from "../fault-operations.ts";
 import { placeOf } from "../operation-stage.ts";
 
-/** Kills of an operation in a smoke run. */
-const SMOKE_KILLS = 1;
+/** Kills of one operation; where it is about rows alone, more of them among its calls on the state DB. */
+const KILLS = { ofThreads: { smokeMax: 1, rowsMax: 12 }, ofRows: { smokeMax: 1, rowsMax: 50 } } as const;
 
 interface Kill {
+  readonly path: string;
   readonly at: number;
   readonly isHalf: boolean;
 }
@@ -19,11 +20,14 @@ async function killEverywhere(context: FaultContext, operation: FaultOperation):
   const { books } = context;
   const { facts, calls, hit } = await context.session.stage(operation, context);
   // In front of each call, and behind the last one.
-  const kills: Kill[] = [...calls.keys(), calls.length].map((index) => ({ at: index + 1, isHalf: false }));
+  const kills: Kill[] = [...calls.keys(), calls.length].map((index) => {
+    return { path: calls[index]?.path ?? "", at: index + 1, isHalf: false };
+  });
   for (const { number, kind, bytes, path } of calls) {
-    if (kind === "w" && bytes > 1 && !/-(wal|shm)$/.test(path)) kills.push({ at: number, isHalf: true });
+    if (kind === "w" && bytes > 1 && !/-(wal|shm)$/.test(path)) kills.push({ path, at: number, isHalf: true });
   }
-  await runCases(context, drawCases(context, kills, SMOKE_KILLS), async ({ at, isHalf }, lane) => {
+  const drawn = drawCalls(context, kills, operation.threadId === null ? KILLS.ofRows : KILLS.ofThreads);
+  await runCases(context, drawn, async ({ at, isHalf }, lane) => {
     const place = `killed ${isHalf ? "in the middle of" : "before"} ${placeOf(operation, at, calls[at - 1])}`;
     const { home, end } = await hit(lane, { at, does: "kill", isHalf });
     if (end.signal === "SIGKILL") books.inject();
@@ -41,7 +45,7 @@ async function killEverywhere(context: FaultContext, operation: FaultOperation):
 export const KILL_ROWS: readonly FaultRow[] = OPERATIONS.map((operation) => ({
   id: `fault.kill.${operation.id}`,
   what: `SIGKILL in ${operation.title}`,
-  how: "before each call that changes the home, and half-way through each write (but for the WAL, whose frames have checksums)",
+  how: "before each call that changes the home, and half-way through each write; of the calls on the state DB some are drawn",
   needs: ["shim"],
   run: (context) => killEverywhere(context, operation),
 }));
