@@ -27,6 +27,7 @@ const singles: readonly ListThreadsParams[] = [
   { cwds: [] },
   { modelProviders: [] },
   { sources: [] },
+  ...["hello", "HELLO", "ärger", "%", "A NAME"].map((searchTerm) => ({ searchTerm })),
   ...[["/a", "/b"], ["/a", "/a"], ["/c", "/b/"], cwds, manyFolders].map((some) => ({ cwds: some })),
 ];
 

@@ -16,7 +16,7 @@ import {
   turnsOf,
 } from "../../events/index.ts";
 import type { SortDirection, ThreadStore } from "../../store/index.ts";
-import { arbTurnEvents } from "../arbitraries/index.ts";
+import { arbCompactedLog, arbTurnEvents } from "../arbitraries/index.ts";
 import { agentMessage, readLog, refused, seedThread, userMessage } from "../law-steps.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
@@ -87,10 +87,14 @@ interface Paged {
 }
 
 function anyPaged(): fc.Arbitrary<Paged> {
-  return fc.record({
-    batches: fc.array(arbTurnEvents(12), { minLength: 1, maxLength: 3 }),
-    limit: anyLimit(),
-  });
+  const logs = fc.oneof(
+    fc.array(arbTurnEvents(12), { minLength: 1, maxLength: 3 }),
+    // Turns that a compaction or a rollback cuts, and records of turns that are over.
+    fc
+      .tuple(arbCompactedLog(), fc.integer({ min: 1, max: 9 }))
+      .map(([items, at]) => [items.slice(0, at), items.slice(at)].filter((batch) => batch.length > 0)),
+  );
+  return fc.record({ batches: logs, limit: anyLimit() });
 }
 
 function anyLimit(): fc.Arbitrary<number> {
@@ -271,7 +275,7 @@ async function rolledBackItemCursorIsRefused(place: LawPlace, example: RolledBac
   const page = await store.listItems({ threadId, limit });
   const all = await store.listItems({ threadId });
   await store.appendItems({ writer, items: [rollback(rolledBack)] });
-  const standing = ids.slice(0, Math.max(0, turns - rolledBack));
+  const standing = new Set(ids.slice(0, Math.max(0, turns - rolledBack)));
   const back = page.backwardsCursor ?? fail("a page of items leads back");
   for (const [cursor, anchor, rest] of [
     [page.nextCursor, page.data.at(-1), all.data.slice(limit)],
@@ -279,11 +283,11 @@ async function rolledBackItemCursorIsRefused(place: LawPlace, example: RolledBac
   ] as const) {
     if (cursor === null) continue;
     const next = store.listItems({ threadId, cursor });
-    if (anchor === undefined || !standing.includes(anchor.turnId)) await refused(next, "invalid_cursor");
+    if (anchor === undefined || !standing.has(anchor.turnId)) await refused(next, "invalid_cursor");
     else {
       deepEqual(
         (await next).data,
-        rest.filter(({ turnId }) => standing.includes(turnId)),
+        rest.filter(({ turnId }) => standing.has(turnId)),
       );
     }
   }
