@@ -45,6 +45,12 @@ export class Acknowledgements {
   readonly threads = new Map<string, ThreadTruth>();
   /** Things that were acknowledged. */
   count = 0;
+  readonly #broken: (failure: BrokenInvariant) => void;
+
+  /** `broken` is told what does not hold: thrown, it would be taken for an error of the store. */
+  constructor(broken: (failure: BrokenInvariant) => void) {
+    this.#broken = broken;
+  }
 
   thread(threadId: string): ThreadTruth {
     const known = this.threads.get(threadId);
@@ -58,6 +64,11 @@ export class Acknowledgements {
     };
     this.threads.set(threadId, truth);
     return truth;
+  }
+
+  /** Threads that are stored, as far as anybody was told. */
+  stored(): readonly string[] {
+    return [...this.threads.values()].filter(({ place }) => place.value !== "nowhere").map(({ threadId }) => threadId);
   }
 
   asked(process: string, threadId: string, items: readonly RolloutItem[]): AskedBatch {
@@ -76,7 +87,7 @@ export class Acknowledgements {
       const before = records.get(ordinal);
       if (before !== undefined) {
         const message = `record ${ordinal} of ${threadId} was acknowledged twice: ${short(before)} and ${short(line)}`;
-        throw new BrokenInvariant("sim.fenced", message);
+        this.#broken(new BrokenInvariant("sim.fenced", message));
       }
       records.set(ordinal, line);
     }

@@ -3,9 +3,10 @@
  * something was injected that explains them.
  */
 
-/** What was injected so far. */
-export interface Injected {
-  readonly faults: Readonly<Record<string, number>>;
+/** What happened so far. */
+export interface Happened {
+  /** Faults and steps, by their names. */
+  readonly happened: Readonly<Record<string, number>>;
   /** The process that gave the error is ending. */
   readonly isClosing: boolean;
 }
@@ -29,7 +30,7 @@ const ALWAYS: ReadonlySet<string> = new Set([
   "rollout_unreadable",
 ]);
 
-/** The faults that explain a code; any of them is enough. */
+/** What explains a code; any of it is enough. */
 const EXPLAINED_BY: Readonly<Record<string, readonly string[]>> = Object.freeze({
   disk_full: ["noSpace"],
   io_error: ["readError", "writeError", "nameError", "syncError"],
@@ -37,11 +38,15 @@ const EXPLAINED_BY: Readonly<Record<string, readonly string[]>> = Object.freeze(
   writer_closed: ["syncError", "writeError", "noSpace", "nameError"],
   thread_failed: ["noSpace", "readError", "writeError", "nameError", "syncError", "noDescriptors", "stop"],
   writer_fenced: ["stop"],
+  // While rows are folded anew, the file is locked for the last of them.
+  state_db_busy: ["rebuild", "oldStateDb"],
+  backfill_running: ["rebuild", "oldStateDb"],
+  lease_lost: ["stop"],
 });
 
 /** Whether such an error may come now. */
-export function explainsCode(code: string, { faults, isClosing }: Injected): boolean {
+export function explainsCode(code: string, { happened, isClosing }: Happened): boolean {
   if (ALWAYS.has(code)) return true;
   if (code === "runtime_closed") return isClosing;
-  return (EXPLAINED_BY[code] ?? []).some((fault) => (faults[fault] ?? 0) > 0);
+  return (EXPLAINED_BY[code] ?? []).some((what) => (happened[what] ?? 0) > 0);
 }

@@ -46,6 +46,10 @@ export async function checkRows(look: RowLook): Promise<void> {
   if (JSON.stringify(listed) !== JSON.stringify(stored)) {
     throw new BrokenInvariant("sim.rows-are-folds", `lists name ${listed.join()} and the files are ${stored.join()}`);
   }
+  for (const { threadId, place } of truth.threads.values()) {
+    if (!place.isSure || place.value === "nowhere" || listed.includes(threadId)) continue;
+    throw new BrokenInvariant("sim.rows-are-folds", `no list names ${threadId}, which is ${place.value}`);
+  }
   const rows = dump(process);
   await inProcess(look, () => rebuildStateDbWith(process.stateDbOptions(), process.pool));
   compareRows(rows, dump(process));

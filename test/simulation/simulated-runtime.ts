@@ -31,7 +31,7 @@ export interface ProcessParts {
 }
 
 /** Milliseconds an idle thread stays loaded: short enough to happen in a run. */
-const IDLE_UNLOAD_MS = 6_000;
+const IDLE_UNLOAD_MS = 3_000;
 
 /** See the file's head. */
 export class SimulatedRuntime implements ConnectionOwner {

@@ -8,7 +8,7 @@ import { BrokenInvariant, short } from "./acknowledgements.ts";
 import type { SimulatedRuntime } from "./simulated-runtime.ts";
 
 /** A call under way. */
-interface OpenCall {
+export interface OpenCall {
   readonly name: string;
   readonly process: SimulatedRuntime;
   readonly sinceMs: number;

@@ -2,6 +2,8 @@
  * What a number of simulated runs have been through: every fault that can be injected, and every state that a
  * loaded thread can be in. A simulation that never meets one of them proves nothing about it.
  */
+import { createHash } from "node:crypto";
+
 import type { SimulationReport } from "./simulation-run.ts";
 
 /** What can go wrong, as reports count it. */
@@ -44,6 +46,8 @@ const STATES: readonly string[] = [
 /** Sums over runs. */
 export interface SimulationCoverage {
   readonly runs: number;
+  /** Of all their traces: the same seeds give the same, anywhere. */
+  readonly traceHash: string;
   readonly events: number;
   readonly simulatedMs: number;
   readonly acknowledged: number;
@@ -59,9 +63,12 @@ export interface SimulationCoverage {
 export function coverageOf(reports: readonly SimulationReport[]): SimulationCoverage {
   const total = (amount: (report: SimulationReport) => number): number =>
     reports.reduce((sum, report) => sum + amount(report), 0);
+  const hash = createHash("sha256");
+  for (const { traceHash } of reports) hash.update(traceHash);
   const [faults, states] = [sums(reports.map((report) => report.faults)), sums(reports.map((report) => report.states))];
   return {
     runs: reports.length,
+    traceHash: hash.digest("hex"),
     events: total(({ events }) => events),
     simulatedMs: total(({ simulatedMs }) => simulatedMs),
     acknowledged: total(({ acknowledged }) => acknowledged),

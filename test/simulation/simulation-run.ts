@@ -31,7 +31,7 @@ import { checkRows } from "./row-checks.ts";
 import { makeSimulationHome, type SimulationHome } from "./simulation-home.ts";
 import { createTurnWriter, type TurnWriter } from "./scripted-turns.ts";
 import { SimulatedRuntime } from "./simulated-runtime.ts";
-import { SimulationCalls } from "./simulation-calls.ts";
+import { type OpenCall, SimulationCalls } from "./simulation-calls.ts";
 import type { PlannedStep, SimulationPlan } from "./simulation-plan.ts";
 import type { ToldRecord } from "./followed-feed.ts";
 import { operate } from "./thread-operations.ts";
@@ -88,7 +88,7 @@ class SimulationRun {
   readonly #director: ScheduledProcess;
   readonly #disk: SimulatedDisk;
   readonly #home: SimulationHome;
-  readonly #truth = new Acknowledgements();
+  readonly #truth = new Acknowledgements((failure) => this.broken(failure));
   readonly #calls: SimulationCalls;
   readonly #writer: TurnWriter;
   readonly #processes: SimulatedRuntime[] = [];
@@ -116,7 +116,11 @@ class SimulationRun {
       nowMs: () => this.#scheduler.nowMs,
       trace: (line) => this.#trace(line),
       broken: (failure) => this.broken(failure),
-      explains: (code, process) => explainsCode(code, { faults: this.#faultCounts(), isClosing: process.isClosing }),
+      explains: (code, process) =>
+        explainsCode(code, {
+          happened: { ...Object.fromEntries(this.#counts.steps), ...this.#faultCounts() },
+          isClosing: process.isClosing,
+        }),
     });
     countConnections(() => this.#processes.find(({ parts }) => parts.scheduled === this.#scheduler.current));
   }
@@ -269,6 +273,7 @@ class SimulationRun {
           runtime,
           writer: this.#writer,
           threadIds: this.#threadIds,
+          storedIds: this.#truth.stored(),
           told: (record: ToldRecord) => this.#tell(process, record),
         };
         this.#calls.make(`${step.index} ${kind}`, process, () => operate(kind, context, choice));
@@ -365,18 +370,26 @@ class SimulationRun {
     this.#disk.setFaults({});
     this.#disk.setFull(false);
     for (const { parts } of this.#processes) parts.scheduled.resume();
-    const untilMs = this.#scheduler.nowMs + SETTLE_MS;
+    // Followers read on until their runtime is closed; everything else is answered without that.
+    await this.#settle(({ name }) => !name.endsWith("follow"));
+    if (this.#broken !== null) return;
     for (const process of this.#processes) this.#calls.make("close", process, () => process.close(CLOSE_MS));
-    if (!(await this.#scheduler.runUntil(() => this.#broken !== null || this.#calls.open.length === 0, untilMs))) {
-      const open = this.#calls.open.map(({ name, process, sinceMs }) => `${process.name} ${name} since ${sinceMs}`);
-      throw new BrokenInvariant("sim.no-hang", `not answered after ${SETTLE_MS} simulated ms: ${open.join(", ")}`);
-    }
+    await this.#settle(() => true);
     if (this.#broken !== null) return;
     for (const process of this.#processes) process.kill();
     await this.#check(null);
     const last = await this.#openLast();
     await checkRows({ process: last, scheduler: this.#scheduler, truth: this.#truth, told: this.#told });
     await this.#check(null);
+  }
+
+  /** Lets these calls be answered. */
+  async #settle(isMeant: (call: OpenCall) => boolean): Promise<void> {
+    const open = (): readonly OpenCall[] => this.#calls.open.filter(isMeant);
+    const isDone = (): boolean => this.#broken !== null || open().length === 0;
+    if (await this.#scheduler.runUntil(isDone, this.#scheduler.nowMs + SETTLE_MS)) return;
+    const calls = open().map(({ name, process, sinceMs }) => `${process.name} ${name} since ${sinceMs.toFixed(0)}`);
+    throw new BrokenInvariant("sim.no-hang", `not answered after ${SETTLE_MS} simulated ms: ${calls.join(", ")}`);
   }
 
   /** One more process, on a disk that does what it is asked. */

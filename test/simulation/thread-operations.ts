@@ -19,6 +19,8 @@ export interface OperationContext {
   readonly random: SeededRandom;
   /** All threads of the run so far, oldest first. */
   readonly threadIds: string[];
+  /** Those that are stored, as far as anybody was told. */
+  readonly storedIds: readonly string[];
   told(record: ToldRecord): void;
 }
 
@@ -31,12 +33,11 @@ export type ThreadStep = Exclude<
 >;
 
 /** A thread of the run; undefined while there is none. */
-function someThread({ runtime, random, threadIds }: OperationContext): string | undefined {
-  // Mostly one that is at work here, or one of the newest: work comes together.
-  const loadedHere = runtime.listLoaded();
-  const near = random.chance(0.6) && loadedHere.length > 0 ? loadedHere : threadIds.slice(-3);
-  const from = random.chance(0.8) ? near : threadIds;
-  return from.length === 0 ? undefined : random.pick(from);
+function someThread({ runtime, random, threadIds, storedIds }: OperationContext): string | undefined {
+  // Mostly one that is at work here, or one of the newest that are stored: work comes together.
+  const ways = [runtime.listLoaded(), storedIds.slice(-3), storedIds, threadIds].filter((ids) => ids.length > 0);
+  const way = ways[random.chance(0.6) ? 0 : random.below(ways.length)];
+  return way === undefined ? undefined : random.pick(way);
 }
 
 async function loaded(context: OperationContext, threadId: string): Promise<RuntimeThread> {
@@ -93,7 +94,7 @@ export const THREAD_OPERATIONS: Readonly<Record<ThreadStep, Operation>> = Object
   start: async (context: OperationContext) => {
     const thread = await context.runtime.startThread();
     remember(context, thread);
-    if (context.random.chance(0.5)) await thread.startTurn(context.writer.text());
+    if (context.random.chance(0.8)) await thread.startTurn(context.writer.text());
     return thread.id;
   },
   turn: onLoaded(async ({ writer }, thread) => (await thread.startTurn(writer.text())).turnId),

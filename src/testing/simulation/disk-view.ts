@@ -6,7 +6,7 @@
 import { systemCode } from "../../base/index.ts";
 import type { DirectoryEntry, FileStat, FileSystem, OpenMode } from "../../store/local/index.ts";
 import type { DiskFault } from "./disk-faults.ts";
-import { type MemoryDisk, systemError } from "./memory-disk.ts";
+import { type MemoryDisk, systemError, type WriteFailure } from "./memory-disk.ts";
 import type { ScheduledProcess } from "./seeded-scheduler.ts";
 import type { SimulatedFile } from "./simulated-file.ts";
 import type { SimulatedFolder } from "./simulated-folders.ts";
@@ -87,13 +87,22 @@ export class DiskView {
     const disk = this.#disk;
     const { file, appends } = disk.openedAt(fd);
     if (!appends) throw systemError("EBADF", String(fd));
-    if (this.#meets("writeError")) throw systemError("EIO", String(fd));
-    const isOut = this.#meets("noSpace");
-    if (isOut && (disk.isFull() || disk.random.chance(0.5))) throw systemError("ENOSPC", String(fd));
-    const isShort = bytes.byteLength > 1 && (isOut || this.#meets("shortWrite"));
+    const failure = disk.takeDue(fd) ?? this.#writeFailure();
+    const isHalf = failure?.isHalf === true && bytes.byteLength > 1;
+    if (failure !== undefined && !isHalf) throw systemError(failure.code, String(fd));
+    // What stops half-way is told by the next write.
+    if (failure !== undefined) disk.setDue(fd, { ...failure, isHalf: false });
+    const isShort = isHalf || (bytes.byteLength > 1 && this.#meets("shortWrite"));
     const taken = isShort ? bytes.subarray(0, 1 + disk.random.below(bytes.byteLength - 1)) : bytes;
     file.append(taken, disk.fileTimeMs());
     return taken.byteLength;
+  }
+
+  #writeFailure(): WriteFailure | undefined {
+    const { random } = this.#disk;
+    const code = this.#meets("writeError") ? "EIO" : this.#meets("noSpace") ? "ENOSPC" : undefined;
+    if (code === undefined) return undefined;
+    return { code, isHalf: !this.#disk.isFull() && random.chance(0.5) };
   }
 
   #truncate(fd: number, size: number): void {

@@ -34,6 +34,13 @@ export interface PowerCut {
 /** File systems tell times in steps; two writes in one step have the same. */
 const TIME_STEP_MS = 4;
 
+/** Why a write fails. */
+export interface WriteFailure {
+  readonly code: string;
+  /** Some of it is written before. */
+  readonly isHalf: boolean;
+}
+
 /** A file that somebody has open. */
 interface Opened {
   readonly file: SimulatedFile;
@@ -52,6 +59,8 @@ export class MemoryDisk {
   readonly #nowMs: () => number;
   readonly #freeInodes: string[] = [];
   #rates: DiskFaultRates = NO_FAULTS;
+  /** Failures that the next write of a file will tell, as the last one stopped half-way. */
+  readonly #due = new Map<number, WriteFailure>();
   #isFull = false;
   #inodes = 0;
   #descriptors = 0;
@@ -95,6 +104,16 @@ export class MemoryDisk {
   meets(fault: DiskFault): boolean {
     if (fault === "noSpace" && this.#isFull) return this.#count(fault);
     return this.random.chance(this.#rates[fault]) && this.#count(fault);
+  }
+
+  setDue(fd: number, failure: WriteFailure): void {
+    this.#due.set(fd, failure);
+  }
+
+  takeDue(fd: number): WriteFailure | undefined {
+    const failure = this.#due.get(fd);
+    this.#due.delete(fd);
+    return failure;
   }
 
   isFull(): boolean {

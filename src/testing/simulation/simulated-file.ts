@@ -131,8 +131,8 @@ export class SimulatedFile {
       this.#stored.resize(next.at);
       this.#stored.append(next.bytes.subarray(0, torn));
       if (random.chance(0.3)) {
-        // The size was written before the bytes.
-        this.#stored.append(new Uint8Array(1 + random.below(next.bytes.byteLength - torn)));
+        // The size was written before the bytes. Not the whole of it: then nothing but the bytes would tell.
+        this.#stored.append(new Uint8Array(random.below(next.bytes.byteLength - torn)));
         hasZeros = true;
       }
     }

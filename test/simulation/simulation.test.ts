@@ -1,0 +1,81 @@
+/**
+ * The simulation itself: fifty seeds hold every invariant, a seed replays its run to the letter, a failing run is
+ * made small, and bugs that are put in are found.
+ */
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { describe, expect, it } from "vitest";
+
+import { nodeTypeFlags } from "../support/node-flags.ts";
+import { PLANTED_BUGS } from "./planted-simulation-bugs.ts";
+import { coverageOf } from "./simulation-coverage.ts";
+import { minimise } from "./simulation-minimiser.ts";
+import { planSimulation } from "./simulation-plan.ts";
+import { runSimulation, type SimulationOptions, type SimulationReport } from "./simulation-run.ts";
+
+const SEEDS = Array.from({ length: 50 }, (_, at) => at + 1);
+const SCRIPT = fileURLToPath(new URL("../../scripts/simulate.ts", import.meta.url));
+/** Runs within which a planted bug must be noticed. */
+const BUG_RUNS_MAX = 60;
+const LONG_MS = 240_000;
+
+async function firstBroken(options: SimulationOptions): Promise<SimulationReport | undefined> {
+  for (let seed = 1; seed <= BUG_RUNS_MAX; seed += 1) {
+    const report = await runSimulation(planSimulation(seed), options);
+    if (report.broken !== null) return report;
+  }
+  return undefined;
+}
+
+describe("a simulated home with two processes", () => {
+  it(
+    "holds every invariant through fifty seeds, and meets every fault and every state of a thread",
+    { timeout: LONG_MS },
+    async () => {
+      const reports: SimulationReport[] = [];
+      for (const seed of SEEDS) reports.push(await runSimulation(planSimulation(seed)));
+      const broken = reports.flatMap(({ seed, broken: failure }) => (failure === null ? [] : [{ seed, ...failure }]));
+      expect(broken, "to see one: npm run simulate -- --seed N --trace").toEqual([]);
+      expect(coverageOf(reports).missing).toEqual([]);
+    },
+  );
+
+  it("replays a seed event for event, whatever ran before", { timeout: LONG_MS }, async () => {
+    const seen: string[][] = [[], []];
+    for (const [round, lines] of seen.entries()) {
+      if (round === 1) await runSimulation(planSimulation(8));
+      await runSimulation(planSimulation(7), { onTrace: (line) => lines.push(line) });
+    }
+    expect(seen[1]).toEqual(seen[0]);
+    expect(seen[0]?.length).toBeGreaterThan(50);
+  });
+
+  it("replays a seed in another process and another time zone", { timeout: LONG_MS }, async () => {
+    const run = promisify(execFile);
+    const args = [...nodeTypeFlags(), SCRIPT, "--seeds", "3", "--json"];
+    const { stdout } = await run(process.execPath, args, { env: { ...process.env, TZ: "Asia/Tokyo" } });
+    const reports = [1, 2, 3].map((seed) => runSimulation(planSimulation(seed)));
+    const { traceHash } = coverageOf(
+      [await reports[0], await reports[1], await reports[2]].filter((r) => r !== undefined),
+    );
+    expect(JSON.parse(stdout)).toMatchObject({ traceHash, runs: 3 });
+  });
+
+  it("makes a failing run small, and the small one fails alike", { timeout: LONG_MS }, async () => {
+    const bug = { wrapStore: PLANTED_BUGS.at(-1)?.options.wrapStore };
+    const options = bug.wrapStore === undefined ? {} : { wrapStore: bug.wrapStore };
+    const plan = planSimulation((await firstBroken(options))?.seed ?? 0);
+    const small = await minimise(plan, "sim.errors-have-codes", options);
+    expect(small.steps.length).toBeLessThan(5);
+    expect((await runSimulation(small, options)).broken).toMatchObject({ invariant: "sim.errors-have-codes" });
+  });
+});
+
+describe("a bug that is put in is noticed", () => {
+  it.each(PLANTED_BUGS)("$title", { timeout: LONG_MS }, async ({ options, invariants }) => {
+    const found = await firstBroken(options);
+    expect(invariants).toContain(found?.broken?.invariant);
+  });
+});
