@@ -14,7 +14,7 @@
  * published (`publishedEnd`). A page that is the log's end and reaches that count has joined; from then on
  * published records are taken, and those the log already gave are known by their ordinals.
  */
-import { assert, type Clock, isSkeinError, type Timer } from "../base/index.ts";
+import { assert, type Clock, fault, isSkeinError, type Timer } from "../base/index.ts";
 import type { RolloutRecord } from "../events/index.ts";
 import type { HistoryPage, LoadHistoryParams } from "../store/index.ts";
 import { createBoundedQueue } from "./bounded-queue.ts";
@@ -217,6 +217,7 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
   async #readOn(): Promise<void> {
     assert(this.#records.size === 0, "the log is read when nothing is held");
     const hadSeen = this.#hasSeen;
+    const published = this.#publishedEnd;
     const from = this.#searchFrom ?? this.#tail ?? 0;
     let page: HistoryPage | null;
     try {
@@ -231,6 +232,16 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
     if (page.hint !== undefined) this.#hint = { ordinal: page.nextOrdinal, text: page.hint };
     if (this.#searchFrom !== null) this.#searchOn(page);
     else this.#accept(page, from);
+    // Asked for again, the same end would come again, for ever.
+    if (page.isEnd && (this.#tail ?? published) < published) this.#failure = { error: this.#missing(published) };
+  }
+
+  /** The log ends before what was published when it was asked. */
+  #missing(publishedEnd: number): Error {
+    const { threadId } = this.#context;
+    const nextOrdinal = this.#tail;
+    const text = `records of thread ${threadId} that were told are missing behind ordinal ${nextOrdinal}`;
+    return fault("rollout_unreadable", text, { data: { threadId, nextOrdinal, publishedEnd } });
   }
 
   /**

@@ -163,6 +163,27 @@ describe("when a feed ends", () => {
   });
 });
 
+describe("a log that lost what was told", () => {
+  it("fails the feed behind the last record there is, instead of being read for ever", async () => {
+    const { store, threadId, say } = await createFeedWorld("a", "b");
+    const loadHistory: typeof store.loadHistory = async (params) => {
+      const page = await store.loadHistory(params);
+      const records = page.records.filter(({ ordinal }) => ordinal < 3);
+      const nextOrdinal = (params.from ?? 0) + records.length;
+      return { ...page, records, nextOrdinal, isEnd: nextOrdinal >= 3 };
+    };
+    const hub = createFeedHub<never>({ store: troubled(store, { loadHistory }) });
+    const iterator = hub.openFeed({ threadId, bufferRecordsMax: 1 })[Symbol.asyncIterator]();
+    await say("c", "d");
+    expect((await take(iterator, 3)).map(short)).toEqual([0, 1, 2]);
+    await expect(iterator.next()).rejects.toMatchObject({
+      code: "rollout_unreadable",
+      data: { threadId, nextOrdinal: 3, publishedEnd: 5 },
+    });
+    expect(hub.stats()).toEqual(idle);
+  });
+});
+
 describe("a slow subscriber", () => {
   it("never holds more than its bound and still gets every record", async () => {
     const { store, threadId, say } = await createFeedWorld("start");
