@@ -386,7 +386,7 @@ export interface ThreadStore {
   /** Removes the log for good; an open writer is closed. Forks keep their own copy. `thread_not_found`. */
   deleteThread(threadId: string): Promise<void>;
 
-  /** Tells what happens through this handle from now on. The listener must not throw. Returns the unsubscribe. */
+  /** Tells what happens through this handle from now on. A listener must not throw; one that does harms neither the call nor the others. Returns the unsubscribe. */
   subscribe(listener: (event: StoreEvent) => void): () => void;
   /** Shuts every writer down and releases everything. Idempotent. */
   close(): Promise<void>;

@@ -6,13 +6,21 @@ import { appendLaws } from "./laws/append-laws.ts";
 import { archiveLaws } from "./laws/archive-laws.ts";
 import { badCallLaws } from "./laws/bad-call-laws.ts";
 import { badInputLaws } from "./laws/bad-input-laws.ts";
+import { deleteLaws } from "./laws/delete-laws.ts";
+import { feedConsumerLaws } from "./laws/feed-consumer-laws.ts";
+import { feedEndLaws } from "./laws/feed-end-laws.ts";
+import { feedLaws } from "./laws/feed-laws.ts";
+import { feedSubscriberLaws } from "./laws/feed-subscriber-laws.ts";
 import { forkLaws } from "./laws/fork-laws.ts";
+import { forkedThreadLaws } from "./laws/forked-thread-laws.ts";
 import { historyLaws } from "./laws/history-laws.ts";
 import { idempotencyLaws } from "./laws/idempotency-laws.ts";
 import { lifecycleLaws } from "./laws/lifecycle-laws.ts";
 import { listFilterLaws } from "./laws/list-filter-laws.ts";
 import { listLaws } from "./laws/list-laws.ts";
 import { metadataLaws } from "./laws/metadata-laws.ts";
+import { releaseLaws } from "./laws/release-laws.ts";
+import { rollbackLaws } from "./laws/rollback-laws.ts";
 import { searchLaws } from "./laws/search-laws.ts";
 import { turnPageLaws } from "./laws/turn-page-laws.ts";
 import { windowLaws } from "./laws/window-laws.ts";
@@ -21,6 +29,7 @@ import { type PlainLaw, plainLaw, type StoreLaw } from "./store-law.ts";
 const laws: readonly (PlainLaw | StoreLaw)[] = [
   ...appendLaws,
   ...lifecycleLaws,
+  ...releaseLaws,
   ...idempotencyLaws,
   ...historyLaws,
   ...metadataLaws,
@@ -29,10 +38,17 @@ const laws: readonly (PlainLaw | StoreLaw)[] = [
   ...searchLaws,
   ...turnPageLaws,
   ...windowLaws,
+  ...rollbackLaws,
   ...forkLaws,
+  ...forkedThreadLaws,
   ...archiveLaws,
+  ...deleteLaws,
   ...badInputLaws,
   ...badCallLaws,
+  ...feedLaws,
+  ...feedSubscriberLaws,
+  ...feedEndLaws,
+  ...feedConsumerLaws,
 ];
 
 /** All laws, in the order they are best read. */

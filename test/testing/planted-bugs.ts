@@ -4,6 +4,7 @@
  */
 import type { PlantedBug } from "./planted-bug.ts";
 import { historyBugs } from "./planted-history-bugs.ts";
+import { feedBugs } from "./planted-feed-bugs.ts";
 import { listAndSearchBugs } from "./planted-list-bugs.ts";
 import { readBugs } from "./planted-read-bugs.ts";
 import { threadBugs } from "./planted-thread-bugs.ts";
@@ -17,5 +18,6 @@ export const plantedBugs: readonly PlantedBug[] = Object.freeze([
   ...listAndSearchBugs,
   ...threadBugs,
   ...windowBugs,
+  ...feedBugs,
   ...historyBugs,
 ]);
