@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { checkCommand, checkModules, checkTypes } from "./consumer-checks.ts";
+import { checkCommand, checkModules, checkStoreCheck, checkTypes } from "./consumer-checks.ts";
 import { installConsumer, packPackage, requireCommand } from "./packed-package.ts";
 import { projectRoot } from "./source-files.ts";
 
@@ -24,6 +24,8 @@ try {
   console.log("ok types");
   checkCommand(folder);
   console.log("ok command");
+  checkStoreCheck(folder);
+  console.log("ok check-store");
   requireCommand(join(folder, "node_modules", ".bin", "skein"), ["demo", "--home", join(folder, "demo-home")], folder);
   console.log("ok demo");
 } finally {

@@ -317,6 +317,31 @@ function addCareCommands(program: Command, ask: Ask): void {
     ask,
     async () => (await import("./commands/doctor-command.ts")).runDoctor,
   );
+  addStoreCheck(program, ask);
+}
+
+const CHECK_STORE_HELP = `
+The module exports (default or \`fixture\`, or what --export names) a fixture, or \`{ name, fixture, capabilities }\`, or a
+function that makes that: see docs/TESTING.md. A law is named by its id (append.atomic) or its group (append).`;
+
+function addStoreCheck(program: Command, ask: Ask): void {
+  on(
+    program
+      .command("check-store")
+      .description("hold a thread store of your own to the laws that every store keeps (needs fast-check)")
+      .argument("[module]", "the file or package that exports its fixture")
+      .option("--export <name>", "which of its exports")
+      .option("--law <name>", "only this law, or the laws of this group (may be repeated)", collect)
+      .option("--seed <n>", "what all examples follow from (default: drawn anew)", parseInteger)
+      .option("--runs <n>", "examples a law (default: each law's own number)", parseCount)
+      .option("--path <text>", "only this example of one law, as a failure tells it")
+      .option("--replay-path <text>", "with --path: the commands of a failure of commands")
+      .option("--fail-fast", "end at the first law that is broken")
+      .option("--list", "list the laws, and check nothing")
+      .addHelpText("after", CHECK_STORE_HELP),
+    ask,
+    async () => (await import("./commands/check-store-command.ts")).runCheckStore,
+  );
 }
 
 /** Makes the command ask for its runner, with its arguments under their names among the options. */
@@ -336,6 +361,11 @@ function on<Options>(command: Command, ask: Ask, load: () => Promise<CommandRunn
 
 function parseCount(text: string): number {
   if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number, 0 or more.");
+  return Number(text);
+}
+
+function parseInteger(text: string): number {
+  if (!/^-?\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
   return Number(text);
 }
 

@@ -12,13 +12,15 @@ import { storeLaws } from "./store-laws.ts";
 import type { StoreFixture } from "./store-place.ts";
 
 /** What to check, and how hard. */
-export interface CheckThreadStoreOptions extends Omit<LawCheckOptions, "path" | "replayPath"> {
+export interface CheckThreadStoreOptions extends LawCheckOptions {
   /** Shown in the report: "memory". */
   readonly name: string;
   /** Makes an isolated place for each example. */
   readonly fixture: StoreFixture;
   /** Default: all of `storeLaws`. */
   readonly laws?: readonly StoreLaw[];
+  /** Whether the check ends at the first law that is broken. Default false. */
+  readonly failFast?: boolean;
   /** Told before each law that is tried. */
   readonly onLaw?: (law: StoreLaw, index: number, count: number) => void;
   /** Told behind each law. */
@@ -41,13 +43,21 @@ export interface StoreReport {
   readonly kept: number;
   readonly broken: number;
   readonly notChecked: number;
+  /** Laws behind the one that ended the check (`failFast`). */
+  readonly notReached: number;
   readonly durationMs: number;
 }
 
-/** Checks the store. Rejects only when no place can be made, or the signal aborts. `invalid_argument` without laws. */
+/**
+ * Checks the store. Rejects only when no place can be made, or the signal aborts. `invalid_argument` without laws, and
+ * for a `path` with more than one: it is of one law's failure.
+ */
 export async function checkThreadStore(options: CheckThreadStoreOptions): Promise<StoreReport> {
-  const { name, fixture, laws = storeLaws, onLaw, onVerdict, signal, ...checking } = options;
+  const { name, fixture, laws = storeLaws, failFast = false, onLaw, onVerdict, signal, ...checking } = options;
   if (laws.length === 0) throw rejection("invalid_argument", "there is no law to check: laws is empty");
+  if (checking.path !== undefined && laws.length > 1) {
+    throw rejection("invalid_argument", "a path leads to an example of one law: name that law", { laws: laws.length });
+  }
   const claims = await readClaims(fixture, checking.capabilities);
   const seed = checking.seed ?? chooseSeed();
   const outcomes: LawOutcome[] = [];
@@ -58,9 +68,15 @@ export async function checkThreadStore(options: CheckThreadStoreOptions): Promis
     const outcome = { id: law.id, title: law.title, ...verdict };
     outcomes.push(outcome);
     onVerdict?.(outcome);
+    if (failFast && outcome.status === "broken") break;
   }
   const count = (status: LawVerdict["status"]): number => outcomes.filter((law) => law.status === status).length;
   const durationMs = outcomes.reduce((sum, law) => sum + (law.status === "not-checked" ? 0 : law.durationMs), 0);
-  const counts = { kept: count("kept"), broken: count("broken"), notChecked: count("not-checked") };
+  const counts = {
+    kept: count("kept"),
+    broken: count("broken"),
+    notChecked: count("not-checked"),
+    notReached: laws.length - outcomes.length,
+  };
   return { name, claims, seed, laws: outcomes, ...counts, durationMs };
 }

@@ -38,10 +38,18 @@ export {
   type StoreReport,
 } from "./check-thread-store.ts";
 export { checkLaw, type LawCheckOptions, type LawVerdict } from "./law-check.ts";
+export { failureTestText } from "./failure-test.ts";
 export { LawBrokenError, type LawFailure, lawFailureText } from "./law-failure.ts";
 export { replayLaw, type ReplayLawOptions } from "./replay-law.ts";
 export type { StoreClaims, StoreNeed } from "./store-claims.ts";
 export { type LawPlace, type StoreLaw, storeLaw, type StoreLawOptions } from "./store-law.ts";
+export {
+  type ErrorJson,
+  type LawOutcomeJson,
+  storeReportJson,
+  type StoreReportJson,
+  storeReportText,
+} from "./store-report.ts";
 export type { StoreDamage, StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";
 export type { TestContext, TestRunner } from "./test-runner.ts";
 export { storeLaws } from "./store-laws.ts";

@@ -39,6 +39,8 @@ export class LawBrokenError extends Error {
   }
 }
 
+const MESSAGE_LINES_MAX = 40;
+
 /** The failure in words and code. */
 export function lawFailureText(failure: LawFailure): string {
   const { lawId, title, runs, shrinks, example, error, repeats } = failure;
@@ -55,6 +57,9 @@ export function lawFailureText(failure: LawFailure): string {
   ].join("\n");
 }
 
+/** A difference of a thousand records is told by its beginning; the script's end has the values. */
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  const lines = (error instanceof Error ? error.message : String(error)).trimEnd().split("\n");
+  if (lines.length <= MESSAGE_LINES_MAX) return lines.join("\n");
+  return [...lines.slice(0, MESSAGE_LINES_MAX), `… and ${lines.length - MESSAGE_LINES_MAX} lines more`].join("\n");
 }

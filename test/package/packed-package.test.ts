@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { ensureBuilt } from "../../scripts/build.ts";
-import { checkCommand, checkModules, checkTypes } from "../../scripts/consumer-checks.ts";
+import { checkCommand, checkModules, checkStoreCheck, checkTypes } from "../../scripts/consumer-checks.ts";
 import { linkConsumer, packPackage } from "../../scripts/packed-package.ts";
 import { projectRoot } from "../../scripts/source-files.ts";
 
@@ -41,3 +41,11 @@ test("a strict TypeScript program type-checks against its declarations", { timeo
 test("the skein command says its version and lists an empty home as JSON", { timeout: 60_000 }, () => {
   checkCommand(folder);
 });
+
+test(
+  "check-store checks a store of the project, and says what to install where fast-check is missing",
+  { timeout: 60_000 },
+  () => {
+    checkStoreCheck(folder);
+  },
+);

@@ -19,6 +19,14 @@ test("nobody imports what they may not", () => {
   expect(checkImports(projectRoot).map(formatFinding)).toEqual([]);
 });
 
+test("one command sees the kit, by its door", () => {
+  const path = "src/cli/commands/check-store-command.ts";
+  expect(findingsFor({ [path]: 'await import("../../testing/index.ts");' })).toEqual([]);
+  expect(findingsFor({ [path]: 'await import("../../testing/store-laws.ts");' })).toEqual([
+    `${path}:1 imports src/testing/store-laws.ts, which is not a door: use src/testing/index.ts`,
+  ]);
+});
+
 describe("refuses", () => {
   test.each([
     ["a room that sees a room above it", "src/base/a.ts", 'import "../events/index.ts";', "base does not see events"],
