@@ -54,8 +54,8 @@ export function acknowledgingStore(inner: ThreadStore, truth: Acknowledgements, 
     deleteThread: (threadId) => {
       const { name, place } = truth.thread(threadId);
       // Its name goes too, and may be gone where the rest of the deletion is not.
-      name.doubt();
-      return changing({ fact: place, value: "nowhere" }, inner.deleteThread(threadId));
+      const unnamed = changing({ fact: name, value: null }, inner.deleteThread(threadId));
+      return changing({ fact: place, value: "nowhere" }, unnamed);
     },
     async updateThreadMetadata(params) {
       const { name } = params.patch;

@@ -56,10 +56,9 @@ describe("a simulated home with two processes", () => {
     const run = promisify(execFile);
     const args = [...nodeTypeFlags(), SCRIPT, "--seeds", "3", "--json"];
     const { stdout } = await run(process.execPath, args, { env: { ...process.env, TZ: "Asia/Tokyo" } });
-    const reports = [1, 2, 3].map((seed) => runSimulation(planSimulation(seed)));
-    const { traceHash } = coverageOf(
-      [await reports[0], await reports[1], await reports[2]].filter((r) => r !== undefined),
-    );
+    const reports: SimulationReport[] = [];
+    for (const seed of [1, 2, 3]) reports.push(await runSimulation(planSimulation(seed)));
+    const { traceHash } = coverageOf(reports);
     expect(JSON.parse(stdout)).toMatchObject({ traceHash, runs: 3 });
   });
 
