@@ -5,6 +5,7 @@
  *
  * A term that is rare is looked up at once and its threads are sorted; one that is common is looked for
  * thread after thread, in the order of the answer, until a page is full. Nothing is ranked.
+ * (search.finds, search.short, search.pages)
  */
 import { createSnippetFinder, pageThreads, type SearchThreadsParams, type StoredThread } from "../store/index.ts";
 import { type RolloutStore, textIdsOf } from "./rollout-store.ts";

@@ -1,6 +1,7 @@
 /**
  * What an append must be before any adapter looks at it: 1 to LIMITS.appendItemsMax items that can be
  * written and read back, a whole expected ordinal, a key of bounded length.
+ * (bad-input.items, append.bounds)
  */
 import { LIMITS, rejection } from "../base/index.ts";
 import { type AppendableItem, validateAppendable } from "../events/index.ts";

@@ -1,6 +1,7 @@
 /**
  * Which idempotency keys a thread's log has already taken, and what their appends were answered. Keeps
  * LIMITS.idempotencyKeysMax of them; the oldest is forgotten first.
+ * (append.idempotent-bounds, append.idempotent-other-items)
  */
 import { LIMITS } from "../base/index.ts";
 

@@ -4,11 +4,15 @@
  *
  * Invariants
  *   L1  Order is total: (key in ms, id), both in the direction asked for.
+ *       (list.complete)
  *   L2  A cursor is a position, exclusive: a page begins strictly behind it, so rows that come or go
  *       never make another row double or missing.
+ *       (list.under-writes)
  *   L3  Sorted by updated_at or recency_at, a walk sees the keys as they were when it began (`asOfMs`, in the
  *       cursor from the second page on): a thread that is written to meanwhile keeps its place in this walk.
+ *       (list.recency)
  *   L4  `backwardsCursor` starts a walk of its own the other way: what has come or changed since is in it.
+ *       (list.backwards, list.walks-meet)
  */
 import { rejection } from "../base/index.ts";
 import type { SessionSource } from "../events/index.ts";

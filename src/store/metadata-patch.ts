@@ -2,6 +2,7 @@
  * The one metadata write, as values: what a patch may say, and the session_meta line it becomes.
  * Names go to the adapter's name index; git and memory mode are lines of the log, so that they survive
  * reopening and travel with the file.
+ * (metadata.patches, metadata.git-stays-cleared)
  *
  * A git line copies the thread's first session_meta whole (members we don't know too) and carries the
  * resolved triple; cleared fields are absent in `git`, and stay cleared. A line that only changes the

@@ -2,6 +2,7 @@
  * Snippets: the text around a search's first match. What is looked for is literal, whatever signs it
  * holds, and upper and lower case are the same. Every adapter finds by this, so that they agree on what a
  * match is.
+ * (search.literal, search.unicode, search.snippet)
  */
 import { rejection } from "../base/index.ts";
 

@@ -1,6 +1,7 @@
 /**
  * Which threads descend from one: the chain of `parentThreadId`, at any depth. It takes every row of a store to
  * tell, whatever the other filters say: a chain goes through archived threads, and ends at one that is gone.
+ * (list.lineage)
  */
 import type { ThreadRow } from "./list-page.ts";
 import type { ListThreadsParams } from "./thread-store.ts";

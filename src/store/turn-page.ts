@@ -6,6 +6,7 @@
  * `itemIndex` where it names an item. A turn that was rolled back is no anchor any more:
  * `invalid_cursor`. `nextCursor` goes on behind the page; `backwardsCursor` names the page's first
  * entry and includes it again, so that who goes back sees it as it is by then.
+ * (turns.backwards, turns.rolled-back-cursor, rollback.cursors)
  */
 import { rejection, type SkeinError } from "../base/index.ts";
 import { applyItemsView, type ItemsView, type ThreadItem, type Turn } from "../events/index.ts";

@@ -4,9 +4,11 @@
  *
  * Invariants
  *   T1  Records come in ordinal order, each once, without a gap, from `from` on.
+ *       (feed.complete, feed.from-end)
  *   T2  Never more than `bufferRecordsMax` records are held, a page of the log included. At the bound
  *       what is held stays, what is published is passed over (`lagging`), and when the buffer has run
  *       empty the log is read from there on.
+ *       (feed.slow)
  *   T3  A signal comes after every record that was published before it. Signals are dropped: the oldest at
  *       `bufferSignalsMax`, and all of them for a subscriber that fell behind, until it has caught up.
  *

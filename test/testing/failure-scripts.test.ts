@@ -164,7 +164,7 @@ describe("a failure's test", () => {
   });
 
   it("refuses a law that is none, and one that says nothing of the store", async () => {
-    await expect(replayLaw("append.none", fixtureWithBug())).rejects.toMatchObject({ code: "invalid_argument" });
+    await expect(replayLaw("no.such-law", fixtureWithBug())).rejects.toMatchObject({ code: "invalid_argument" });
     const replayed = replayLaw("append.idempotent-reopened", fixtureWithBug(), { capabilities: { reopen: false } });
     await expect(replayed).rejects.toMatchObject({ code: "unsupported" });
   });

@@ -3,6 +3,7 @@
  * leaves the thread in one of the two, never in both or in none. (A link and an unlink would refuse a name
  * that another process takes in the same moment, and leave two names where it is killed in between; only
  * a move of the same thread can want that name.) The folders are synced, the new name's first.
+ * (archive.moves, archive.open-writer)
  */
 import { dirname, join } from "node:path";
 

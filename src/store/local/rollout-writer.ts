@@ -4,11 +4,14 @@
  *
  * Invariants
  *   W1  Ordinals are given at commit, in the order of arrival, and only to what is written.
+ *       (append.ordinals, append.concurrent)
  *   W2  An append is answered after its bytes are as durable as the answer says.
+ *       (append.durability)
  *   W3  When a commit fails, all that waits behind it fails with it: nothing is written that was asked
  *       for after something that is missing.
  *   W4  Once refused, always refused: a writer that was let go or fenced never writes again.
  *   W5  Before the first append there is no file; it begins with the session_meta, in the same write.
+ *       (lifecycle.lazy)
  */
 import { fault, faultFromSystem, LIMITS, SkeinError } from "../../base/index.ts";
 import { type AppendableItem, encodeLine, type RolloutRecord, type SessionMeta } from "../../events/index.ts";
