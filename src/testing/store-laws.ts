@@ -6,6 +6,8 @@ import { appendLaws } from "./laws/append-laws.ts";
 import { archiveLaws } from "./laws/archive-laws.ts";
 import { badCallLaws } from "./laws/bad-call-laws.ts";
 import { badInputLaws } from "./laws/bad-input-laws.ts";
+import { crashLaws } from "./laws/crash-laws.ts";
+import { damageLaws } from "./laws/damage-laws.ts";
 import { deleteLaws } from "./laws/delete-laws.ts";
 import { feedConsumerLaws } from "./laws/feed-consumer-laws.ts";
 import { feedEndLaws } from "./laws/feed-end-laws.ts";
@@ -43,6 +45,8 @@ const laws: readonly (PlainLaw | StoreLaw)[] = [
   ...forkedThreadLaws,
   ...archiveLaws,
   ...deleteLaws,
+  ...crashLaws,
+  ...damageLaws,
   ...badInputLaws,
   ...badCallLaws,
   ...feedLaws,

@@ -1,22 +1,12 @@
 /**
  * The laws of every ThreadStore, over rollout files with a state DB beside them: lists, search, pages and
- * reads by rows must be what they are by files.
+ * reads by rows must be what they are by files, for one process and for several.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
 import { threadStoreSuite } from "../../src/testing/thread-store-suite.ts";
-import { openIndexedStore } from "./indexed-store.ts";
+import { indexedFixture } from "./indexed-place.ts";
 
 threadStoreSuite({
   name: "local with a state DB",
-  fixture: async () => {
-    const home = await mkdtemp(join(tmpdir(), "skein-indexed-suite-"));
-    return {
-      place: home,
-      open: async (options = {}) => (await openIndexedStore({ home, ...options })).store,
-      dispose: () => rm(home, { recursive: true, force: true }),
-    };
-  },
+  fixture: indexedFixture(),
+  capabilities: { multiProcess: true },
 });

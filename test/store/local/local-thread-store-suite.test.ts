@@ -1,22 +1,9 @@
 /**
- * The laws of every ThreadStore, over rollout files. Each law has a folder of its own, removed when it
- * is done.
+ * The laws of every ThreadStore, over rollout files: in folders on the real disk, and on simulated disks, whose power
+ * can be cut. Each example has a folder, or a disk, of its own, removed when it is done.
  */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
-import { openLocalThreadStore } from "../../../src/store/local/index.ts";
 import { threadStoreSuite } from "../../../src/testing/thread-store-suite.ts";
+import { localFixture, simulatedFixture } from "./local-place.ts";
 
-threadStoreSuite({
-  name: "local",
-  fixture: async () => {
-    const home = await mkdtemp(join(tmpdir(), "skein-local-suite-"));
-    return {
-      place: home,
-      open: (options = {}) => openLocalThreadStore({ home, ...options }),
-      dispose: () => rm(home, { recursive: true, force: true }),
-    };
-  },
-});
+threadStoreSuite({ name: "local", fixture: localFixture });
+threadStoreSuite({ name: "local on a simulated disk", fixture: simulatedFixture() });
