@@ -12,8 +12,8 @@ const DEPTH_MAX = 120;
 
 /**
  * The items, checked; `invalid_argument` names the index and the member of the first that can't be
- * appended. Members that are `undefined` are left out and broken surrogates are replaced, as writing
- * would do; items that need no change are answered as they are.
+ * appended. Members that are `undefined` are left out, broken surrogates are replaced and a negative zero is
+ * a zero, as writing would do; items that need no change are answered as they are.
  */
 export function validateAppendable(items: readonly unknown[]): AppendableItem[] {
   return items.map((item, index) => validItem(item, index));
@@ -54,7 +54,8 @@ function cleanJson(value: unknown, path: string[]): unknown {
       return value;
     case "number":
       if (!Number.isFinite(value)) throw new NotJson("is not a finite number");
-      return value;
+      // JSON writes -0 as 0.
+      return value === 0 ? 0 : value;
     case "object":
       break;
     default:
@@ -72,7 +73,7 @@ function cleanArray(values: readonly unknown[], path: string[]): readonly unknow
     const before = values[index];
     const after = cleanJson(before, path);
     path.pop();
-    if (after !== before) {
+    if (!Object.is(after, before)) {
       changed ??= [...values];
       changed[index] = after;
     }
@@ -98,7 +99,7 @@ function cleanObject(value: object, path: string[]): object {
     const after = cleanJson(before, path);
     path.pop();
     const cleanName = name.isWellFormed() ? name : name.toWellFormed();
-    isChanged ||= after !== before || cleanName !== name;
+    isChanged ||= !Object.is(after, before) || cleanName !== name;
     entries.push([cleanName, after]);
   }
   return isChanged ? Object.fromEntries(entries) : value;

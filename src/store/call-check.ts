@@ -2,6 +2,7 @@
  * What a call of a store must be given before any adapter looks at it: an object with members of the right
  * kind. The types say so too; callers over a wire and in plain JavaScript have none. Values that have rules
  * of their own (limits, ordinals, directions, cursors, ids) are checked where those rules are.
+ * (bad-call.parameters, bad-call.members, bad-call.writers)
  */
 import { canonicalThreadId, rejection } from "../base/index.ts";
 import type { CreateThreadParams, ListThreadsParams, ThreadWriter } from "./thread-store.ts";
@@ -24,7 +25,7 @@ const CALLS = {
   createThread: { metadata: "an object", fork: "an object" },
   resumeThread: { rolloutPath: "text" },
   appendItems: {},
-  loadHistory: {},
+  loadHistory: { hint: "text" },
   readThread: { includeHistory: "true or false" },
   readThreadByRolloutPath: { rolloutPath: "a given text", includeHistory: "true or false" },
   listThreads: {

@@ -33,6 +33,11 @@ describe("items to append", () => {
     expect(item).toStrictEqual(event("user_message", { message: "a\ufffdb", y: [{}] }));
   });
 
+  it("have no negative zero, which JSON writes as 0: who is told of the item sees what a replay sees", () => {
+    const [item] = validateAppendable([event("x", { a: -0, list: [-0, { b: -0 }] })]);
+    expect(item).toStrictEqual(event("x", { a: 0, list: [0, { b: 0 }] }));
+  });
+
   it.each([
     [null, "items[1] is not an object", ""],
     [{ payload: {} }, "items[1].type is none that can be appended", ".type"],

@@ -2,7 +2,7 @@
  * Bugs of reading: pages that lose or repeat something, cursors that guess, filters that let too much through,
  * reads that write. The laws of `history`, `list`, `search`, `turns`, `items` and `bad-input` find them.
  */
-import { canonicalThreadId, rejection } from "../../src/base/index.ts";
+import { canonicalThreadId, isSkeinError, rejection } from "../../src/base/index.ts";
 import type { Turn } from "../../src/events/index.ts";
 import type { StoredThread } from "../../src/store/index.ts";
 import type { PlantedBug } from "./planted-bug.ts";
@@ -244,6 +244,28 @@ export const readBugs: readonly PlantedBug[] = [
     }),
   },
   {
+    name: "a cursor of another order is taken by its moment",
+    caughtBy: ["bad-input.cursors"],
+    plant: (store) => ({
+      listThreads: async (params = {}) => {
+        try {
+          return await store.listThreads(params);
+        } catch (error) {
+          if (!isSkeinError(error, "invalid_cursor") || params.cursor === undefined) throw error;
+          const position: unknown = parsed(Buffer.from(params.cursor, "base64url").toString("utf8"));
+          if (typeof position !== "object" || position === null) throw error;
+          const moved = JSON.stringify({ ...position, k: params.sortKey ?? "created_at" });
+          return store.listThreads({ ...params, cursor: Buffer.from(moved).toString("base64url") });
+        }
+      },
+    }),
+  },
+  {
+    name: "a store says that it has rollout files and names none",
+    caughtBy: ["bad-input.paths"],
+    plant: (store) => ({ capabilities: { ...store.capabilities, paths: true } }),
+  },
+  {
     name: "an id that is none is not found",
     caughtBy: ["bad-input.thread-ids"],
     plant: (store) => ({
@@ -267,15 +289,12 @@ export const readBugs: readonly PlantedBug[] = [
       },
     }),
   },
-  {
-    name: "a store without files reads any path as its newest thread",
-    caughtBy: ["bad-input.paths"],
-    plant: (store) => ({
-      readThreadByRolloutPath: async () => {
-        const [thread] = (await store.listThreads()).data;
-        if (thread === undefined) throw rejection("unsupported", "no files");
-        return thread;
-      },
-    }),
-  },
 ];
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

@@ -3,168 +3,97 @@
  * or a writer belongs. Each is the caller's mistake and is told as such, with the same code by every store;
  * a TypeError, or an io_error about one, would send the caller looking in the wrong place.
  */
-import { deepEqual } from "node:assert/strict";
+import fc from "fast-check";
 
-import type { OpenedThread, ThreadStore } from "../../store/index.ts";
-import { plainMetadata, readAllThreads, readLog, refused, seedThread, userMessage, withStore } from "../law-steps.ts";
-import type { PlainLaw } from "../store-law.ts";
-import type { StoreFixture } from "../store-place.ts";
+import { arbOfOtherKind, callMembers } from "../call-members.ts";
+import { seedThread, userMessage } from "../law-steps.ts";
+import { allRefused, arbShapes, type BadCall, badMemberCalls, callAnyhow, type Shapes } from "../refusal-steps.ts";
+import { meetsNeed } from "../store-claims.ts";
+import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
+
+/** The methods that take an object of parameters, by the members that the table knows of them. */
+const methods = [...new Set(Object.keys(callMembers).map((member) => member.split(".")[0] ?? ""))];
 
 /** The laws of this file. */
-export const badCallLaws: readonly PlainLaw[] = [
-  {
+export const badCallLaws: readonly StoreLaw[] = [
+  storeLaw({
     id: "bad-call.parameters",
     title: "a call without parameters, or with something else in their place, is refused and changes nothing",
-    run: badParametersAreRefused,
-  },
-  {
+    runs: 12,
+    generator: arbShapes(methods, (method) =>
+      // A list can do without.
+      method === "listThreads" ? arbOfOtherKind("object") : fc.oneof(arbOfOtherKind("object"), fc.constant(undefined)),
+    ),
+    holds: badParametersAreRefused,
+  }),
+  storeLaw({
     id: "bad-call.members",
     title: "a member of the wrong kind is refused and changes nothing",
-    run: badMembersAreRefused,
-  },
-  {
+    generator: arbShapes(Object.keys(callMembers), (member) => {
+      const kind = callMembers[member]?.kind;
+      return kind === undefined ? undefined : arbOfOtherKind(kind);
+    }),
+    holds: badMembersAreRefused,
+  }),
+  storeLaw({
     id: "bad-call.writers",
     title: "what is no writer is refused, and discarding it does nothing",
-    run: badWritersAreRefused,
-  },
+    runs: 12,
+    generator: fc.array(arbNoWriter(), { minLength: 1, maxLength: 6 }),
+    holds: badWritersAreRefused,
+  }),
 ];
 
-/** Values that are no parameters. */
-const NO_PARAMETERS: readonly unknown[] = [null, 5, "text", [], true];
-/** The methods that take an object of parameters; the last ones can't do without. */
-const METHODS = [
-  "createThread",
-  "resumeThread",
-  "appendItems",
-  "loadHistory",
-  "readThread",
-  "readThreadByRolloutPath",
-  "listThreads",
-  "searchThreads",
-  "listTurns",
-  "listItems",
-  "updateThreadMetadata",
-] as const;
-
-/** Calls a method as plain JavaScript may. What it throws at once, it rejects with. */
-async function call(store: ThreadStore, method: keyof ThreadStore, ...args: readonly unknown[]): Promise<unknown> {
-  const run: unknown = store[method];
-  if (typeof run !== "function") throw new Error(`${method} is no method`);
-  return (await Reflect.apply(run, store, args)) as unknown;
-}
-
-/** Makes the calls, expects each to be refused as a bad argument, and the store to be as before. */
-async function allRefused(
-  store: ThreadStore,
-  thread: OpenedThread,
-  calls: readonly (readonly [what: string, call: () => Promise<unknown>])[],
-): Promise<void> {
-  const { threadId } = thread.writer;
-  const look = async (): Promise<unknown> => [await readAllThreads(store), await readLog(store, threadId)];
-  const before = await look();
-  const wrongly: string[] = [];
-  for (const [what, make] of calls) {
-    try {
-      await refused(make(), "invalid_argument");
-    } catch (error) {
-      wrongly.push(`${what}: ${String(error)}`);
-    }
-  }
-  deepEqual(wrongly, []);
-  deepEqual(await look(), before);
-}
-
-async function badParametersAreRefused(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const thread = await seedThread(store);
-    const calls = METHODS.flatMap((method) => {
-      const isOptional = method === "listThreads";
-      return [...NO_PARAMETERS, ...(isOptional ? [] : [undefined])].map(
-        (value) => [`${method}(${JSON.stringify(value)})`, () => call(store, method, value)] as const,
-      );
-    });
-    await allRefused(store, thread, calls);
+async function badParametersAreRefused(place: LawPlace, shapes: Shapes): Promise<void> {
+  const store = await place.open();
+  await seedThread(store);
+  const calls = Object.entries(shapes).flatMap(([method, value]): readonly BadCall[] => {
+    if (method === "searchThreads" && !meetsNeed(place.claims, "search")) return [];
+    if (method === "listItems" && !meetsNeed(place.claims, "itemLists")) return [];
+    return [{ what: method, code: "invalid_argument", run: () => callAnyhow(store, method, value) }];
   });
+  await allRefused(store, calls);
 }
 
-type BadMember = readonly [method: keyof ThreadStore, params: Readonly<Record<string, unknown>>];
+async function badMembersAreRefused(place: LawPlace, shapes: Shapes): Promise<void> {
+  const store = await place.open();
+  const thread = await seedThread(store);
+  const { claims } = place;
+  await allRefused(
+    store,
+    badMemberCalls({ store, thread, claims }, shapes, (member) => callMembers[member]?.kindCode),
+  );
+}
 
-function badMembers({ writer }: OpenedThread): readonly BadMember[] {
-  const { threadId } = writer;
+function arbNoWriter(): fc.Arbitrary<unknown> {
+  const id = "019b0000-0000-7000-8000-0000000000a1";
+  const halves = [{ threadId: id }, { epoch: 1 }, { threadId: id, epoch: "1" }, { threadId: 5, epoch: 1 }];
+  return fc.oneof(fc.constantFrom<unknown>(undefined, ...halves), arbOfOtherKind("object"), fc.constant({}));
+}
+
+async function badWritersAreRefused(place: LawPlace, noWriters: readonly unknown[]): Promise<void> {
+  const store = await place.open();
+  const thread = await seedThread(store);
   const items = [userMessage("x")];
-  const metadata = (value: object): BadMember => ["createThread", { metadata: { ...plainMetadata, ...value } }];
-  const list = (value: object): BadMember => ["listThreads", { ...value }];
-  return [
-    ["createThread", { metadata: null }],
-    ["createThread", { metadata: plainMetadata, fork: null }],
-    metadata({ cwd: 5 }),
-    metadata({ originator: 5 }),
-    metadata({ source: 5 }),
-    metadata({ source: { custom: () => 0 } }),
-    metadata({ git: "main" }),
-    metadata({ git: { sha: 5, branch: null, originUrl: null } }),
-    metadata({ agentNickname: {} }),
-    ["resumeThread", { threadId, rolloutPath: 5 }],
-    ["appendItems", { writer, items: null }],
-    ["appendItems", { writer, items: "text" }],
-    ["appendItems", { writer, items, expectedOrdinal: null }],
-    ["appendItems", { writer, items, idempotencyKey: null }],
-    ["loadHistory", { threadId, limit: null }],
-    ["loadHistory", { threadId, from: null }],
-    ["readThread", { threadId, includeHistory: "yes" }],
-    ["readThreadByRolloutPath", { rolloutPath: 5 }],
-    list({ searchTerm: 5 }),
-    list({ searchTerm: null }),
-    list({ cwds: "/work/place" }),
-    list({ cwds: [5] }),
-    list({ modelProviders: "mock" }),
-    list({ sources: {} }),
-    list({ parentThreadId: 5 }),
-    list({ ancestorThreadId: null }),
-    list({ useStateDbOnly: "yes" }),
-    list({ archived: "yes" }),
-    list({ cursor: 5 }),
-    list({ sortKey: null }),
-    list({ sortDirection: null }),
-    list({ limit: "5" }),
-    ["searchThreads", { query: 5 }],
-    ["searchThreads", { query: "x", archived: 1 }],
-    ["listTurns", { threadId, cursor: 5 }],
-    ["listTurns", { threadId, itemsView: null }],
-    ["listItems", { threadId, turnId: 5 }],
-    ["listItems", { threadId, cursor: null }],
-    ["updateThreadMetadata", { threadId, patch: null }],
-    ["updateThreadMetadata", { threadId, patch: "name" }],
-    ["updateThreadMetadata", { threadId, patch: { git: null } }],
-    ["updateThreadMetadata", { threadId, patch: { git: "main" } }],
-    ["updateThreadMetadata", { threadId, patch: { name: 5 } }],
-  ];
-}
-
-async function badMembersAreRefused(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const thread = await seedThread(store);
-    const calls = badMembers(thread).map(
-      ([method, params], index) =>
-        [`${index}: ${method} ${Object.keys(params).join()}`, () => call(store, method, params)] as const,
-    );
-    await allRefused(store, thread, calls);
-  });
-}
-
-async function badWritersAreRefused(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const thread = await seedThread(store);
-    const items = [userMessage("x")];
-    const noWriters = [undefined, null, 5, "text", [], {}, { threadId: thread.writer.threadId }];
-    const calls = noWriters.flatMap((writer, index) => [
-      [`append as ${index}`, () => call(store, "appendItems", { writer, items })] as const,
-      ...(["persistThread", "flushThread", "shutdownThread"] as const).map(
-        (method) => [`${method} ${index}`, () => call(store, method, writer)] as const,
-      ),
-    ]);
-    await allRefused(store, thread, [...calls, ["subscribe", () => call(store, "subscribe", "nobody")]]);
-    for (const writer of noWriters) await call(store, "discardThread", writer);
-    await store.appendItems({ writer: thread.writer, items });
-  });
+  const code = "invalid_argument";
+  const calls = noWriters.flatMap((writer, index): readonly BadCall[] => [
+    { what: `append as ${index}`, code, run: () => callAnyhow(store, "appendItems", { writer, items }) },
+    ...["persistThread", "flushThread", "shutdownThread"].map((method) => ({
+      what: `${method} ${index}`,
+      code: "invalid_argument" as const,
+      run: () => callAnyhow(store, method, writer),
+    })),
+    ...(typeof writer === "function"
+      ? []
+      : [
+          {
+            what: `subscribe ${index}`,
+            code: "invalid_argument" as const,
+            run: () => callAnyhow(store, "subscribe", writer),
+          },
+        ]),
+  ]);
+  await allRefused(store, calls);
+  for (const writer of noWriters) await callAnyhow(store, "discardThread", writer);
+  await store.appendItems({ writer: thread.writer, items });
 }

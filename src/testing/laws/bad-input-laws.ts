@@ -1,261 +1,229 @@
 /**
  * Laws about bad input: each wrong shape is refused with its code, and nothing has changed. The types
- * forbid most of it; callers over a wire and in plain JavaScript have no types. What is refused is
- * collected first, so that one run names every shape that got through.
+ * forbid most of it; callers over a wire and in plain JavaScript have no types. The shapes come from a table
+ * of every member of every call.
  */
-import { deepEqual } from "node:assert/strict";
+import { deepEqual, equal, fail } from "node:assert/strict";
 
-import type { ErrorCode } from "../../base/index.ts";
+import fc from "fast-check";
+
+import { canonicalThreadId } from "../../base/index.ts";
 import type { AppendableItem } from "../../events/index.ts";
-import type { OpenedThread, ThreadStore } from "../../store/index.ts";
-import { plainMetadata, readAllThreads, readLog, refused, seedThread, userMessage, withStore } from "../law-steps.ts";
-import type { PlainLaw } from "../store-law.ts";
-import type { StoreFixture } from "../store-place.ts";
+import type { SortKey, ThreadStore } from "../../store/index.ts";
+import { arbBadThreadId, arbOfOtherKind, callMembers } from "../call-members.ts";
+import { plainMetadata, readLog, refused, seedThread, userMessage } from "../law-steps.ts";
+import { allRefused, arbShapes, type BadCall, badMemberCalls, type Shapes } from "../refusal-steps.ts";
+import { meetsNeed, type StoreNeed } from "../store-claims.ts";
+import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
+import { badItemLaws } from "./bad-item-laws.ts";
 
-/** The laws of this file. */
-export const badInputLaws: readonly PlainLaw[] = [
+/** A call that takes a thread's id, and what of a store it needs. */
+interface IdCall {
+  readonly name: string;
+  readonly needs?: StoreNeed;
+  readonly isRead?: boolean;
+  readonly run: (store: ThreadStore, threadId: string) => Promise<unknown>;
+}
+
+const idCalls: readonly IdCall[] = [
+  { name: "resumeThread", run: (store, threadId) => store.resumeThread({ threadId }) },
+  { name: "loadHistory", isRead: true, run: (store, threadId) => store.loadHistory({ threadId }) },
+  { name: "loadWindow", isRead: true, run: (store, threadId) => store.loadWindow(threadId) },
+  { name: "readThread", isRead: true, run: (store, threadId) => store.readThread({ threadId }) },
+  { name: "listTurns", isRead: true, run: (store, threadId) => store.listTurns({ threadId }) },
+  { name: "listItems", isRead: true, needs: "itemLists", run: (store, threadId) => store.listItems({ threadId }) },
   {
+    name: "updateThreadMetadata",
+    run: (store, threadId) => store.updateThreadMetadata({ threadId, patch: { name: "x" } }),
+  },
+  { name: "archiveThread", needs: "archive", run: (store, threadId) => store.archiveThread(threadId) },
+  { name: "unarchiveThread", needs: "archive", run: (store, threadId) => store.unarchiveThread(threadId) },
+  { name: "deleteThread", needs: "delete", run: (store, threadId) => store.deleteThread(threadId) },
+  {
+    name: "fork",
+    needs: "fork",
+    run: (store, threadId) => store.createThread({ metadata: plainMetadata, fork: { threadId, endOrdinal: 0 } }),
+  },
+];
+const sortKeys = ["created_at", "updated_at", "recency_at"] as const;
+
+/** The laws of this file, and of bad items. */
+export const badInputLaws: readonly StoreLaw[] = [
+  storeLaw({
     id: "bad-input.thread-ids",
     title: "an id that is no UUID is refused as such, an unknown one as not found, everywhere",
-    run: badIdsAreRefused,
-  },
-  {
+    generator: arbShapes(
+      idCalls.map(({ name }) => name),
+      () => fc.oneof<fc.Arbitrary<unknown>[]>(fc.uuid(), arbBadThreadId(), arbOfOtherKind("text")),
+    ),
+    holds: badIdsAreRefused,
+  }),
+  storeLaw({
     id: "bad-input.spellings",
     title: "every spelling of a thread's id names the thread",
-    run: spellingsNameTheThread,
-  },
-  {
+    runs: 10,
+    generator: fc.array(arbSpelling(), { minLength: 1, maxLength: 5 }),
+    holds: spellingsNameTheThread,
+  }),
+  storeLaw({
     id: "bad-input.shapes",
     title: "each wrong shape is refused with its code and changes nothing",
-    run: wrongShapesChangeNothing,
-  },
-  {
-    id: "bad-input.items",
-    title: "items that would not read back are refused with their place, and nothing is written",
-    run: unwritableItemsAreRefused,
-  },
-  {
-    id: "bad-input.cleaned-items",
-    title: "an item with absent members or broken surrogates is told as it will be read",
-    run: cleanedItemsAreToldAsRead,
-  },
-  {
+    generator: arbShapes(Object.keys(callMembers), (member) => callMembers[member]?.wrong),
+    holds: wrongShapesChangeNothing,
+  }),
+  storeLaw({
+    id: "bad-input.cursors",
+    title: "a cursor of another list, another order or another thread is refused",
+    runs: 8,
+    generator: fc.record({
+      threads: fc.integer({ min: 2, max: 4 }),
+      uses: fc.array(fc.record({ from: arbCursorUse(), to: arbCursorUse() }), {
+        minLength: 1,
+        maxLength: 12,
+        size: "max",
+      }),
+    }),
+    holds: strangeCursorsAreRefused,
+  }),
+  storeLaw({
     id: "bad-input.paths",
-    title: "a thread with a rollout file reads by its path; a store without files refuses that as unsupported",
-    run: pathsReadOrAreUnsupported,
-  },
+    title: "a thread with a rollout file reads, and is resumed, by its path",
+    needs: ["paths"],
+    runs: 6,
+    generator: fc.array(fc.constantFrom("live" as const, "archived" as const), { minLength: 1, maxLength: 3 }),
+    holds: threadsReadByTheirPaths,
+  }),
+  ...badItemLaws,
 ];
 
-const unknownId = "019b0000-0000-7000-8000-0000000000ff";
-
-/** Every call that takes a thread id. */
-function callsOn(store: ThreadStore, threadId: string): readonly (() => Promise<unknown>)[] {
-  const fork = { threadId, endOrdinal: 0 };
-  return [
-    () => store.resumeThread({ threadId }),
-    () => store.loadHistory({ threadId }),
-    () => store.loadWindow(threadId),
-    () => store.readThread({ threadId }),
-    () => store.listTurns({ threadId }),
-    () => store.listItems({ threadId }),
-    () => store.updateThreadMetadata({ threadId, patch: { name: "x" } }),
-    () => store.archiveThread(threadId),
-    () => store.unarchiveThread(threadId),
-    () => store.deleteThread(threadId),
-    () => store.createThread({ metadata: plainMetadata, fork }),
-  ];
+async function badIdsAreRefused(place: LawPlace, ids: Shapes): Promise<void> {
+  const store = await place.open();
+  await seedThread(store);
+  const calls = Object.entries(ids).flatMap(([name, id]): readonly BadCall[] => {
+    const call = idCalls.find((candidate) => candidate.name === name) ?? fail(`no call is named ${name}`);
+    if (call.needs !== undefined && !meetsNeed(place.claims, call.needs)) return [];
+    const isUuid = typeof id === "string" && canonicalThreadId(id) !== undefined;
+    const code = isUuid ? "thread_not_found" : "invalid_thread_id";
+    return [{ what: name, code, run: async () => call.run(store, id as never) }];
+  });
+  await allRefused(store, calls);
 }
 
-async function badIdsAreRefused(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    for (const call of callsOn(store, unknownId)) await refused(call(), "thread_not_found");
-    for (const id of ["", "nope", ` ${unknownId}`, "../etc/passwd", "019b"]) {
-      for (const call of callsOn(store, id)) await refused(call(), "invalid_thread_id");
-      const create = store.createThread({ threadId: id, metadata: plainMetadata });
-      await refused(create, "invalid_thread_id");
-    }
-    deepEqual(await readAllThreads(store), []);
+/** How an id is written. */
+interface Spelling {
+  /** Of each of its signs. */
+  readonly capitals: readonly boolean[];
+  readonly hyphens: boolean;
+  readonly around: "" | "{}" | "urn:uuid:" | "URN:UUID:";
+}
+
+function arbSpelling(): fc.Arbitrary<Spelling> {
+  return fc.record({
+    capitals: fc.array(fc.boolean(), { maxLength: 36, size: "max" }),
+    hyphens: fc.boolean(),
+    around: fc.constantFrom("" as const, "{}" as const, "urn:uuid:" as const, "URN:UUID:" as const),
   });
 }
 
-async function spellingsNameTheThread(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id } = await seedThread(store);
-    const read = await store.readThread({ threadId: id });
-    const spellings = [id.toUpperCase(), `{${id}}`, id.replaceAll("-", ""), `urn:uuid:${id}`];
-    for (const threadId of spellings) {
-      deepEqual(await store.readThread({ threadId }), read);
-      const { writer } = await store.resumeThread({ threadId });
-      deepEqual(writer.threadId, id);
-      const create = store.createThread({ threadId, metadata: plainMetadata });
-      await refused(create, "thread_exists");
-    }
-  });
+function spelled(id: string, { capitals, hyphens, around }: Spelling): string {
+  const signs = id
+    .split("")
+    .map((sign, index) => (capitals[index] === true ? sign.toUpperCase() : sign))
+    .join("");
+  const bare = hyphens ? signs : signs.replaceAll("-", "");
+  return around === "{}" ? `{${bare}}` : `${around}${bare}`;
 }
 
-type BadCall = readonly [
-  what: string,
-  code: ErrorCode,
-  call: (store: ThreadStore, thread: OpenedThread) => Promise<unknown>,
-];
-
-/** A value the types don't allow. */
-function wrong(value: unknown): never {
-  return value as never;
+async function spellingsNameTheThread(place: LawPlace, spellings: readonly Spelling[]): Promise<void> {
+  const store = await place.open();
+  const { id } = await seedThread(store);
+  const reads = idCalls.filter(
+    ({ isRead, needs }) => isRead && (needs === undefined || meetsNeed(place.claims, needs)),
+  );
+  const answers = await Promise.all(reads.map(({ run }) => run(store, id)));
+  for (const spelling of spellings) {
+    const threadId = spelled(id, spelling);
+    deepEqual(await Promise.all(reads.map(({ run }) => run(store, threadId))), answers, threadId);
+    equal((await store.resumeThread({ threadId })).writer.threadId, id);
+    equal((await store.updateThreadMetadata({ threadId, patch: { name: null } })).id, id);
+    await refused(store.createThread({ threadId, metadata: plainMetadata }), "thread_exists");
+  }
 }
 
-const badCalls: readonly BadCall[] = [
-  ["no cwd", "invalid_argument", (s) => s.createThread({ metadata: wrong({}) })],
-  ["empty cwd", "invalid_argument", (s) => s.createThread({ metadata: { cwd: "" } })],
-  [
-    "unknown memory mode",
-    "invalid_argument",
-    (s) => s.createThread({ metadata: { cwd: "/w", memoryMode: wrong("maybe") } }),
-  ],
-  ["no items", "invalid_argument", (s, { writer }) => s.appendItems({ writer, items: [] })],
-  ["negative expected ordinal", "invalid_argument", (s, t) => expecting(s, t, -1)],
-  ["fractional expected ordinal", "invalid_argument", (s, t) => expecting(s, t, 1.5)],
-  ["empty key", "invalid_argument", (s, t) => keyed(s, t, "")],
-  ["endless key", "invalid_argument", (s, t) => keyed(s, t, "k".repeat(100_000))],
-  ["negative from", "invalid_argument", (s, t) => s.loadHistory({ ...on(t), from: -1 })],
-  ["fractional from", "invalid_argument", (s, t) => s.loadHistory({ ...on(t), from: 0.5 })],
-  ["negative history limit", "invalid_argument", (s, t) => s.loadHistory({ ...on(t), limit: -1 })],
-  ["history limit of 0", "invalid_argument", (s, t) => s.loadHistory({ ...on(t), limit: 0 })],
-  ["negative limit", "invalid_argument", (s) => s.listThreads({ limit: -1 })],
-  ["fractional limit", "invalid_argument", (s) => s.listThreads({ limit: 1.5 })],
-  ["unknown sort key", "invalid_argument", (s) => s.listThreads({ sortKey: wrong("name") })],
-  ["unknown direction", "invalid_argument", (s) => s.listThreads({ sortDirection: wrong("up") })],
-  ["a parent that is no id", "invalid_thread_id", (s) => s.listThreads({ parentThreadId: "nope" })],
-  ["an ancestor that is no id", "invalid_thread_id", (s) => s.listThreads({ ancestorThreadId: "" })],
-  ["garbage cursor", "invalid_cursor", (s) => s.listThreads({ cursor: "zzz" })],
-  ["empty cursor", "invalid_cursor", (s) => s.listThreads({ cursor: "" })],
-  ["endless cursor", "invalid_cursor", (s) => s.listThreads({ cursor: "A".repeat(1_000_000) })],
-  ["other list's cursor", "invalid_cursor", otherListsCursor],
-  ["turn limit", "invalid_argument", (s, t) => s.listTurns({ ...on(t), limit: -1 })],
-  ["items view", "invalid_argument", (s, t) => s.listTurns({ ...on(t), itemsView: wrong("some") })],
-  ["turn direction", "invalid_argument", (s, t) => s.listTurns({ ...on(t), sortDirection: wrong("up") })],
-  ["turn cursor", "invalid_cursor", (s, t) => s.listTurns({ ...on(t), cursor: "zzz" })],
-  ["empty turn cursor", "invalid_cursor", (s, t) => s.listTurns({ ...on(t), cursor: "" })],
-  ["unknown turn's cursor", "invalid_cursor", unknownTurnsCursor],
-  ["item cursor", "invalid_cursor", (s, t) => s.listItems({ ...on(t), cursor: "[]" })],
-  ["turn limit of 0", "invalid_argument", (s, t) => s.listTurns({ ...on(t), limit: 0 })],
-  ["item limit of 0", "invalid_argument", (s, t) => s.listItems({ ...on(t), limit: 0 })],
-  ["limit of 0", "invalid_argument", (s) => s.listThreads({ limit: 0 })],
-  ["unknown turn's items", "turn_not_found", (s, t) => s.listItems({ ...on(t), turnId: "nowhere" })],
-];
-
-function on({ writer }: OpenedThread): { readonly threadId: string } {
-  return { threadId: writer.threadId };
-}
-
-function expecting(store: ThreadStore, { writer }: OpenedThread, expectedOrdinal: number): Promise<unknown> {
-  return store.appendItems({ writer, items: [userMessage("x")], expectedOrdinal });
-}
-
-function keyed(store: ThreadStore, { writer }: OpenedThread, idempotencyKey: string): Promise<unknown> {
-  return store.appendItems({ writer, items: [userMessage("x")], idempotencyKey });
-}
-
-async function otherListsCursor(store: ThreadStore): Promise<unknown> {
-  const { backwardsCursor } = await store.listThreads({ sortKey: "created_at" });
-  return store.listThreads({ sortKey: "updated_at", cursor: backwardsCursor ?? "none" });
-}
-
-function unknownTurnsCursor(store: ThreadStore, thread: OpenedThread): Promise<unknown> {
-  const cursor = JSON.stringify({ turnId: "nowhere", includeAnchor: false });
-  return store.listTurns({ ...on(thread), cursor });
-}
-
-async function wrongShapesChangeNothing(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const thread = await seedThread(store);
-    const look = async (): Promise<unknown> => [await readAllThreads(store), await readLog(store, thread.id)];
-    const before = await look();
-    const wrongly: string[] = [];
-    for (const [what, code, call] of badCalls) {
-      try {
-        await refused(call(store, thread), code);
-      } catch (error) {
-        wrongly.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
-      }
-      deepEqual(await look(), before, what);
-    }
-    deepEqual(wrongly, []);
-  });
-}
-
-async function unwritableItemsAreRefused(fixture: StoreFixture): Promise<void> {
-  const cycle: Record<string, unknown> = { type: "user_message", message: "x" };
-  cycle["self"] = cycle;
-  const items: readonly unknown[] = [
-    null,
-    "text",
-    {},
-    { type: "event_msg" },
-    { type: "event_msg", payload: null },
-    { type: "event_msg", payload: [] },
-    { type: "event_msg", payload: { message: "without a kind" } },
-    { type: "event_msg", payload: { type: "user_message" } },
-    { type: "event_msg", payload: { type: "user_message", message: 7 } },
-    { type: "event_msg", payload: { type: "thread_rolled_back", num_turns: -1 } },
-    { type: "event_msg", payload: { type: "x", value: Number.NaN } },
-    { type: "event_msg", payload: { type: "x", value: 1n } },
-    { type: "event_msg", payload: { type: "x", value: () => 0 } },
-    { type: "event_msg", payload: cycle },
-    { type: "response_item", payload: { type: "message", role: "user" } },
-    { type: "turn_context", payload: { cwd: "/w" } },
-    { type: "session_meta", payload: { id: "x" } },
-    { type: "unknown", recordType: "future", payload: {} },
-    { type: "unreadable", reason: "x" },
-    { type: "future", payload: {} },
-  ];
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store);
-    const wrongly: string[] = [];
-    for (const [index, item] of items.entries()) {
-      const append = store.appendItems({ writer, items: [userMessage("fine"), item as AppendableItem] });
-      try {
-        const { data } = await refused(append, "invalid_argument");
-        deepEqual(data["index"], 1, "the refusal names the item");
-      } catch (error) {
-        wrongly.push(`items[${index}]: ${error instanceof Error ? error.message : String(error)}`);
-      }
-    }
-    deepEqual(wrongly, []);
-    equalLog(await readLog(store, id, { from: 1 }), [userMessage("hello")]);
-  });
-}
-
-function equalLog(log: Awaited<ReturnType<typeof readLog>>, items: readonly unknown[]): void {
-  deepEqual(
-    log.map((record) => record.item),
-    items,
+async function wrongShapesChangeNothing(place: LawPlace, shapes: Shapes): Promise<void> {
+  const store = await place.open();
+  const thread = await seedThread(store);
+  const { claims } = place;
+  await allRefused(
+    store,
+    badMemberCalls({ store, thread, claims }, shapes, (member) => callMembers[member]?.wrongCode),
   );
 }
 
-async function cleanedItemsAreToldAsRead(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id, writer } = await seedThread(store, []);
-    const told: unknown[] = [];
-    store.subscribe((event) => {
-      if (event.type === "appended") told.push(...event.records);
-    });
-    const payload = { type: "user_message", message: "broken \ud800 half", images: undefined };
-    await store.appendItems({ writer, items: [{ type: "event_msg", payload }] });
-    deepEqual(told, await readLog(store, id, { from: 1 }));
-  });
+/** A page, and the call that gives it. */
+type CursorUse =
+  | { readonly call: "listThreads"; readonly sortKey: SortKey }
+  | { readonly call: "listTurns" | "listItems"; readonly nth: number };
+
+function arbCursorUse(): fc.Arbitrary<CursorUse> {
+  return fc.oneof(
+    fc.record({ call: fc.constant("listThreads" as const), sortKey: fc.constantFrom(...sortKeys) }),
+    fc.record({ call: fc.constantFrom("listTurns" as const, "listItems" as const), nth: fc.nat(3) }),
+  );
 }
 
-async function pathsReadOrAreUnsupported(fixture: StoreFixture): Promise<void> {
-  await withStore(fixture, async (store) => {
-    const { id } = await seedThread(store);
-    const { path } = await store.readThread({ threadId: id });
-    if (path !== null) {
-      const byPath = await store.readThreadByRolloutPath({ rolloutPath: path });
-      deepEqual(byPath, await store.readThread({ threadId: id }));
-      return;
+interface StrangeCursors {
+  readonly threads: number;
+  readonly uses: readonly { readonly from: CursorUse; readonly to: CursorUse }[];
+}
+
+async function strangeCursorsAreRefused(place: LawPlace, { threads, uses }: StrangeCursors): Promise<void> {
+  const store = await place.open();
+  const ids: string[] = [];
+  for (let n = 0; n < threads; n += 1) {
+    // A turn of another name in each thread.
+    const begun: AppendableItem = { type: "event_msg", payload: { type: "task_started", turn_id: `turn of ${n}` } };
+    ids.push((await seedThread(store, [begun, userMessage("hello")])).id);
+  }
+  const idOf = (nth: number): string => ids[nth % ids.length] ?? fail("there are threads");
+  const page = (use: CursorUse, cursor?: string): Promise<{ readonly backwardsCursor: string | null }> => {
+    const at = cursor === undefined ? {} : { cursor };
+    if (use.call === "listThreads") return store.listThreads({ sortKey: use.sortKey, ...at });
+    const isItems = use.call === "listItems" && place.claims.itemLists;
+    const params = { threadId: idOf(use.nth), ...at };
+    return isItems ? store.listItems(params) : store.listTurns(params);
+  };
+  const isStrange = (from: CursorUse, to: CursorUse): boolean => {
+    if (from.call === "listThreads" || to.call === "listThreads") {
+      return (
+        from.call !== to.call ||
+        (from.call === "listThreads" && to.call === "listThreads" && from.sortKey !== to.sortKey)
+      );
     }
-    const read = store.readThreadByRolloutPath({ rolloutPath: "/nowhere/rollout.jsonl" });
-    await refused(read, "unsupported");
-  });
+    return idOf(from.nth) !== idOf(to.nth);
+  };
+  const calls: BadCall[] = [];
+  for (const { from, to } of uses) {
+    if (!isStrange(from, to)) continue;
+    const { backwardsCursor } = await page(from);
+    const cursor = backwardsCursor ?? fail("a page with something in it leads back");
+    calls.push({ what: JSON.stringify({ from, to }), code: "invalid_cursor", run: () => page(to, cursor) });
+  }
+  await allRefused(store, calls);
+}
+
+async function threadsReadByTheirPaths(place: LawPlace, fates: readonly ("live" | "archived")[]): Promise<void> {
+  const store = await place.open();
+  for (const fate of fates) {
+    const { id: threadId } = await seedThread(store);
+    if (fate === "archived" && place.claims.archive) await store.archiveThread(threadId);
+    const read = await store.readThread({ threadId });
+    const rolloutPath = read.path ?? fail("a thread of a store with paths has one");
+    deepEqual(await store.readThreadByRolloutPath({ rolloutPath }), read);
+    const history = await readLog(store, threadId);
+    deepEqual(await store.readThreadByRolloutPath({ rolloutPath, includeHistory: true }), { ...read, history });
+    const { writer } = await store.resumeThread({ threadId, rolloutPath });
+    await store.appendItems({ writer, items: [userMessage("by its path")] });
+    equal((await readLog(store, threadId)).length, history.length + 1);
+  }
 }
