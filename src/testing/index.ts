@@ -54,3 +54,18 @@ export type { StoreDamage, StoreFixture, StoreOpenOptions, StorePlace } from "./
 export type { TestContext, TestRunner } from "./test-runner.ts";
 export { storeLaws } from "./store-laws.ts";
 export { threadStoreSuite, type ThreadStoreSuiteOptions } from "./thread-store-suite.ts";
+export {
+  createSeededRandom,
+  createSeededScheduler,
+  createSimulatedDisk,
+  type DiskFault,
+  type DiskFaultRates,
+  type EventOptions,
+  type PowerCut,
+  type ScheduledProcess,
+  type SeededRandom,
+  type SeededScheduler,
+  type SeededSchedulerOptions,
+  type SimulatedDisk,
+  type SimulatedDiskOptions,
+} from "./simulation/index.ts";
