@@ -20,6 +20,7 @@ import { syncNames } from "./name-sync.ts";
 import { withTextIndex } from "./text-index.ts";
 import { type SyncContext, writeFolded } from "./rollout-sync.ts";
 import { openConnection, type SqliteDatabase } from "./sqlite-connection.ts";
+import { sqliteFault } from "./sqlite-fault.ts";
 import {
   createTableSet,
   currentTableSet,
@@ -71,6 +72,9 @@ export async function fillSet(context: FillContext): Promise<FillReport> {
       if (replaced !== "behind") return { ...report, folded, generation, replaced };
       folded += (await filler.fill(generation)).folded;
     }
+  } catch (error) {
+    // Before the connection gives back what it holds: that may be what another one lacked.
+    throw sqliteFault(error, { attempted: "fill the state DB", path: context.dbPath });
   } finally {
     db.close();
   }

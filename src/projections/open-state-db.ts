@@ -72,9 +72,10 @@ export async function openStateDbWith(
     const own = { file, paths, owners, opening, isReadOnly: false, startWatcher };
     return new SqliteStateDb({ ...own, files: filesOf(pool), pool, clock, logger, onProgress });
   } catch (error) {
+    const found = sqliteFault(error, { attempted: "fill the state DB", path: file.path });
     await owners.close();
     file.close();
-    throw sqliteFault(error, { attempted: "fill the state DB", path: file.path });
+    throw found;
   }
 }
 

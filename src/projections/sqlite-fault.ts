@@ -65,13 +65,28 @@ function folderGone(cause: unknown, path: string, attempted: string): unknown {
   return fault("home_unusable", `could not ${attempted}: the folder ${home} is gone`, { data: { home, path }, cause });
 }
 
+/** What a connection opens: the database, its WAL and shared memory, a journal, and the folder to sync it. */
+const CONNECTION_FILES = 5;
+
+/**
+ * Shows a lack of descriptors: as many as a connection takes are there, as its own were given back when it failed. The
+ * database itself is never opened here: closing it would drop every lock that a connection of this process has on it
+ * (POSIX).
+ */
+function requireDescriptors(folder: string): void {
+  const opened: number[] = [];
+  try {
+    while (opened.length < CONNECTION_FILES) opened.push(openSync(folder, "r"));
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
 /** The system's reason why a database can't be opened or made at a path, if it shows. */
 function whyNotOpened(path: string): unknown {
   try {
     const folder = dirname(path);
-    // Shows a lack of descriptors. The database itself is never opened here: closing it would drop every
-    // lock that a connection of this process has on it (POSIX).
-    closeSync(openSync(folder, "r"));
+    requireDescriptors(folder);
     accessSync(folder, constants.R_OK | constants.W_OK | constants.X_OK);
     accessSync(path, constants.R_OK | constants.W_OK);
     return undefined;

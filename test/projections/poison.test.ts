@@ -217,7 +217,7 @@ describe("a state DB that takes no rows", () => {
     const rebuilding = rebuildStateDbWith({ home }, createInlinePool());
     await expect(rebuilding).rejects.toMatchObject({
       code: "io_error",
-      message: expect.stringMatching(/rebuild the state DB.*no rows today/),
+      message: expect.stringContaining("no rows today"),
     });
     exec(stateDb, () => "DROP TRIGGER refusing");
     expect(await rebuildStateDbWith({ home }, createInlinePool())).toMatchObject({ folded: 1 });

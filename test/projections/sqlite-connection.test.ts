@@ -2,6 +2,7 @@
  * One connection's settings, waiting for a lock, and what SQLite's errors become. The errors are SQLite's own,
  * each brought about by what it stands for.
  */
+import { spawnSync } from "node:child_process";
 import { closeSync, mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
@@ -12,6 +13,7 @@ import { nextBusyDelayMs, orBusyFault, retryBusy } from "../../src/projections/b
 import { isAtLeast, isBusy, openConnection } from "../../src/projections/sqlite-connection.ts";
 import { isDamage, sqliteFault } from "../../src/projections/sqlite-fault.ts";
 import { createManualClock } from "../../src/testing/index.ts";
+import { nodeTypeFlags } from "../support/node-flags.ts";
 import { connect, createFolder, runUntilSettled } from "./state-db-fixture.ts";
 
 /** What a piece of work throws. */
@@ -137,6 +139,23 @@ describe("what SQLite's errors become", () => {
     mkdirSync(path);
     const error = errorOf(() => openConnection(path, { mode: "read-write" }));
     expect(sqliteFault(error, attempt(path))).toMatchObject({ code: "io_error", data: { path } });
+  });
+
+  test("a home that can't be opened for want of descriptors says so, however few", { timeout: 60_000 }, () => {
+    const open = `
+      const { openStateDb } = await import(${JSON.stringify(new URL("../../src/index.ts", import.meta.url).href)});
+      const answer = await openStateDb({ home: process.argv[1] }).then((db) => db.close(), (error) => error.code);
+      process.stdout.write(answer ?? "open");`;
+    const told = new Set<string>();
+    for (let limit = 20; limit < 40; limit += 1) {
+      const node = [process.execPath, ...nodeTypeFlags(), "--input-type=module", "-e", open, createFolder()];
+      const shell = `ulimit -n ${limit} && exec "$@"`;
+      const { stdout } = spawnSync("sh", ["-c", shell, "sh", ...node], { encoding: "utf8" });
+      // With too few for Node itself nothing is said.
+      if (stdout !== "") told.add(stdout);
+      if (stdout === "open") break;
+    }
+    expect([...told]).toEqual(["too_many_open_files", "open"]);
   });
 
   test("faults, bugs and what is not SQLite's pass or keep their meaning", () => {
