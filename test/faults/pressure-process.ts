@@ -142,7 +142,8 @@ export async function checkByLedger(ledger: CrashLedger, home: string, books: Fa
   const acknowledged = ledger.acknowledged;
   const store = await openLocalThreadStore({ home, durability: "os" });
   try {
-    await ledger.check(store, `${acknowledged}`);
+    // The check appends under this name, which must be another each time.
+    await ledger.check(store, `${acknowledged}-${Math.round(performance.now() * 1_000)}`);
     books.acknowledge(acknowledged);
   } catch (error) {
     books.lose(String(error));

@@ -7,7 +7,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, copyFileSync, fsyncSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -84,6 +84,13 @@ function copyImage(from: string, to: string): void {
   throw new Error("the device changed whenever it was copied");
 }
 
+/** The home itself is there after the cut, whatever is in it. */
+function syncFolder(path: string): void {
+  const fd = openSync(path, "r");
+  fsyncSync(fd);
+  closeSync(fd);
+}
+
 interface Cut {
   /** The device at the moment of the cut. */
   readonly image: string;
@@ -95,6 +102,7 @@ async function cutPower({ image, ledger }: Cut, to: string, work: Worker): Promi
   await withImage(image, `${image}.mounted`, async (disk) => {
     const home = join(disk, "home");
     mkdirSync(home, { recursive: true });
+    syncFolder(disk);
     await work(home, ledger);
     copyImage(image, to);
   });
