@@ -42,7 +42,13 @@ export interface LawCheckOptions {
 export type LawVerdict =
   | { readonly status: "kept"; readonly runs: number; readonly seed: number; readonly durationMs: number }
   | { readonly status: "broken"; readonly failure: LawFailure; readonly durationMs: number }
-  | { readonly status: "not-checked"; readonly missing: readonly StoreNeed[] };
+  | {
+      readonly status: "not-checked";
+      /** What the law needs and the store doesn't claim. */
+      readonly missing: readonly StoreNeed[];
+      /** What the store claims, though the law is about stores without it. */
+      readonly beyond: readonly StoreNeed[];
+    };
 
 /** How a law is tried, on a store that claims what. */
 export interface LawChecking {
@@ -72,6 +78,11 @@ export function missingNeeds(law: StoreLaw, claims: StoreClaims): readonly Store
   return law.needs.filter((need) => !meetsNeed(claims, need));
 }
 
+/** What is claimed though the law is about stores without it; empty when the law applies. */
+export function beyondLaw(law: StoreLaw, claims: StoreClaims): readonly StoreNeed[] {
+  return law.lacks.filter((need) => meetsNeed(claims, need));
+}
+
 /** Tries the law. Rejects only when no place can be made at all. */
 export async function checkLaw(
   law: StoreLaw,
@@ -89,7 +100,8 @@ export async function checkClaimedLaw(
 ): Promise<LawVerdict> {
   const { clock = systemClock } = options;
   const missing = missingNeeds(law, claims);
-  if (missing.length > 0) return { status: "not-checked", missing };
+  const beyond = beyondLaw(law, claims);
+  if (missing.length > 0 || beyond.length > 0) return { status: "not-checked", missing, beyond };
   const beginning = clock.monotonicMs();
   const details = await fc.check(propertyOf(law, fixture, { options, claims }), parametersOf(law, options));
   const durationMs = clock.monotonicMs() - beginning;
@@ -131,8 +143,7 @@ function propertyOf(
   let isReplayed = false;
   return fc.asyncProperty(law.generator(options.replayPath), async (example) => {
     if (isReplayed) return;
-    if (law.plain !== undefined) await law.plain(fixture);
-    else await onFreshPlace(fixture, { claims, options }, (place) => law.holds(place, example));
+    await onFreshPlace(fixture, { claims, options }, (place) => law.holds(place, example));
     isReplayed = options.path !== undefined;
   });
 }
@@ -226,8 +237,9 @@ async function recordExample(
 ): Promise<RecordedScript & Pick<LawFailure, "repeats">> {
   const recorder = createCallRecorder();
   try {
-    // Commands remember that they ran: a replay takes fresh ones.
-    await onFreshPlace(recorder.recording(fixture), { claims, options }, (place) => law.holds(place, example));
+    // Commands remember that they ran, and schedulers what they chose: a replay takes fresh ones.
+    const fresh = fc.cloneIfNeeded(example);
+    await onFreshPlace(recorder.recording(fixture), { claims, options }, (place) => law.holds(place, fresh));
     return { repeats: false, ...recorder.script() };
   } catch (error) {
     return { repeats: true, ...recorder.script(error) };

@@ -1,49 +1,12 @@
 /**
- * What the laws do with a store over and over: open one and clean up after it, make threads with
- * something in them, read a log to its end, and see that a call is refused with the right code.
+ * What the laws do with a store over and over: make threads with something in them, read a log to its end, and see
+ * that a call is refused with the right code.
  */
 import { fail, ok } from "node:assert/strict";
 
 import { type ErrorCode, isSkeinError, type SkeinError } from "../base/index.ts";
 import type { AppendableItem, RolloutRecord } from "../events/index.ts";
 import type { NewThreadMetadata, OpenedThread, StoredThread, ThreadStore } from "../store/index.ts";
-import type { StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";
-
-/** Runs `body` on a fresh place; disposes of it whatever happens. */
-export async function withPlace<Result>(
-  fixture: StoreFixture,
-  body: (place: StorePlace) => Promise<Result>,
-): Promise<Result> {
-  const place = await fixture();
-  try {
-    return await body(place);
-  } finally {
-    await place.dispose();
-  }
-}
-
-/** Runs `body` on an open store of a place; closes the store whatever happens. */
-export async function withOpened<Result>(
-  place: StorePlace,
-  body: (store: ThreadStore) => Promise<Result>,
-  options?: StoreOpenOptions,
-): Promise<Result> {
-  const store = await place.open(options);
-  try {
-    return await body(store);
-  } finally {
-    await store.close();
-  }
-}
-
-/** Runs `body` on the store of a fresh place; closes and disposes whatever happens. */
-export async function withStore<Result>(
-  fixture: StoreFixture,
-  body: (store: ThreadStore) => Promise<Result>,
-  options?: StoreOpenOptions,
-): Promise<Result> {
-  return withPlace(fixture, (place) => withOpened(place, body, options));
-}
 
 /** Metadata that says only what it must. */
 export const plainMetadata: NewThreadMetadata = Object.freeze({ cwd: "/work/place" });

@@ -19,6 +19,8 @@ import type { LawPlace } from "./store-law.ts";
 export interface BadCall {
   readonly what: string;
   readonly code: ErrorCode;
+  /** Another code that may refuse it. */
+  readonly orCode?: ErrorCode;
   readonly run: () => Promise<unknown>;
 }
 
@@ -26,9 +28,9 @@ export interface BadCall {
 export async function allRefused(store: ThreadStore, calls: readonly BadCall[]): Promise<void> {
   const before = await readPlace(store);
   const wrongly: string[] = [];
-  for (const { what, code, run } of calls) {
+  for (const { what, code, orCode = code, run } of calls) {
     try {
-      await refused(run(), code);
+      await refused(run(), code, orCode);
     } catch (error) {
       wrongly.push(`${what}: ${error instanceof Error ? error.message : String(error)}`);
     }

@@ -5,7 +5,7 @@
 import { rejection } from "../base/index.ts";
 import { checkLaw, type LawCheckOptions } from "./law-check.ts";
 import { LawBrokenError } from "./law-failure.ts";
-import { NEED_TEXTS } from "./store-claims.ts";
+import { whyNotChecked } from "./store-claims.ts";
 import type { StoreLaw } from "./store-law.ts";
 import { storeLaws } from "./store-laws.ts";
 import type { StoreFixture } from "./store-place.ts";
@@ -28,7 +28,7 @@ export async function replayLaw(id: string, fixture: StoreFixture, options: Repl
   const verdict = await checkLaw(law, fixture, { ...checking, shrinks: checking.path === undefined });
   if (verdict.status === "broken") throw new LawBrokenError(verdict.failure);
   if (verdict.status === "not-checked") {
-    const missing = verdict.missing.map((need) => NEED_TEXTS[need]).join(", no ");
-    throw rejection("unsupported", `${id} says nothing of this store: it has no ${missing}`, { id });
+    const why = whyNotChecked(verdict.missing, verdict.beyond);
+    throw rejection("unsupported", `${id} says nothing of this store: ${why}`, { id });
   }
 }

@@ -58,6 +58,12 @@ export const NEED_TEXTS: Readonly<Record<StoreNeed, string>> = Object.freeze({
   damage: "a way to damage what is stored",
 });
 
+/** Why a law says nothing of a store: "it has no search", "it has search". */
+export function whyNotChecked(missing: readonly StoreNeed[], beyond: readonly StoreNeed[]): string {
+  const texts = (needs: readonly StoreNeed[]): readonly string[] => needs.map((need) => NEED_TEXTS[need]);
+  return `it has ${[...texts(missing).map((text) => `no ${text}`), ...texts(beyond)].join(", ")}`;
+}
+
 /** The claims of a store: what its handle and its place say, and what its author passes. */
 export function claimsOf(store: ThreadStore, place: StorePlace, passed: Partial<StoreClaims> = {}): StoreClaims {
   const { durability, search, paths, reopen } = store.capabilities;

@@ -5,11 +5,11 @@
  * Because every example has a place of its own, an example that breaks the law breaks it again: it can be made
  * small, and replayed by its seed and path.
  */
-import fc from "fast-check";
+import type fc from "fast-check";
 
 import type { ThreadStore } from "../store/index.ts";
 import type { StoreClaims, StoreNeed } from "./store-claims.ts";
-import type { StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";
+import type { StoreOpenOptions, StorePlace } from "./store-place.ts";
 
 /** What a law is tried on. */
 export interface LawPlace extends StorePlace {
@@ -27,14 +27,14 @@ export interface StoreLaw<Example = unknown> {
   readonly title: string;
   /** The law says nothing about stores that don't claim these. Default none. */
   readonly needs: readonly StoreNeed[];
+  /** The law is about stores that claim none of these, and says nothing of others. Default none. */
+  readonly lacks: readonly StoreNeed[];
   /** Examples tried where nobody asks for another number. */
   readonly runs: number;
   /** Makes examples, and makes them smaller. `replayPath` is of a failure: only commands have one. */
   generator(replayPath?: string): fc.Arbitrary<Example>;
   /** Rejects, saying what differs, when the store of this place breaks the law with this example. */
   holds(place: LawPlace, example: Example): Promise<void>;
-  /** Of laws of before. */
-  readonly plain?: PlainLaw["run"];
 }
 
 /** A law as its author writes it. */
@@ -42,6 +42,7 @@ export interface StoreLawOptions<Example> {
   readonly id: string;
   readonly title: string;
   readonly needs?: readonly StoreNeed[];
+  readonly lacks?: readonly StoreNeed[];
   /** Default 20. Fewer for a law whose example is large. */
   readonly runs?: number;
   readonly generator: fc.Arbitrary<Example> | ((replayPath?: string) => fc.Arbitrary<Example>);
@@ -52,29 +53,16 @@ const RUNS = 20;
 
 /** Makes a law. Its type forgets the example's, so that laws of all kinds stand in one list. */
 export function storeLaw<Example>(options: StoreLawOptions<Example>): StoreLaw {
-  const { id, title, needs = [], runs = RUNS, generator, holds } = options;
+  const { id, title, needs = [], lacks = [], runs = RUNS, generator, holds } = options;
   const law: StoreLaw<Example> = {
     id,
     title,
     needs,
+    lacks,
     runs,
     generator: (replayPath) => (typeof generator === "function" ? generator(replayPath) : generator),
     holds,
   };
   // `holds` only ever gets what its own generator made: see law-check.ts.
-  return Object.freeze(law) as StoreLaw;
-}
-
-/** A law of before, as one example. */
-export interface PlainLaw {
-  readonly id: string;
-  readonly title: string;
-  readonly needs?: readonly StoreNeed[];
-  run(fixture: StoreFixture): Promise<void>;
-}
-
-/** A law of before. */
-export function plainLaw({ id, title, needs = [], run }: PlainLaw): StoreLaw {
-  const law = storeLaw({ id, title, needs, runs: 1, generator: fc.constant(null), holds: async () => {} });
-  return { ...law, plain: run };
+  return Object.freeze(law);
 }

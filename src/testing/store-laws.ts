@@ -6,6 +6,7 @@ import { appendLaws } from "./laws/append-laws.ts";
 import { archiveLaws } from "./laws/archive-laws.ts";
 import { badCallLaws } from "./laws/bad-call-laws.ts";
 import { badInputLaws } from "./laws/bad-input-laws.ts";
+import { claimsLaws } from "./laws/claims-laws.ts";
 import { crashLaws } from "./laws/crash-laws.ts";
 import { damageLaws } from "./laws/damage-laws.ts";
 import { deleteLaws } from "./laws/delete-laws.ts";
@@ -13,6 +14,7 @@ import { feedConsumerLaws } from "./laws/feed-consumer-laws.ts";
 import { feedEndLaws } from "./laws/feed-end-laws.ts";
 import { feedLaws } from "./laws/feed-laws.ts";
 import { feedSubscriberLaws } from "./laws/feed-subscriber-laws.ts";
+import { fencingLaws } from "./laws/fencing-laws.ts";
 import { forkLaws } from "./laws/fork-laws.ts";
 import { forkedThreadLaws } from "./laws/forked-thread-laws.ts";
 import { historyLaws } from "./laws/history-laws.ts";
@@ -26,9 +28,10 @@ import { rollbackLaws } from "./laws/rollback-laws.ts";
 import { searchLaws } from "./laws/search-laws.ts";
 import { turnPageLaws } from "./laws/turn-page-laws.ts";
 import { windowLaws } from "./laws/window-laws.ts";
-import { type PlainLaw, plainLaw, type StoreLaw } from "./store-law.ts";
+import type { StoreLaw } from "./store-law.ts";
 
-const laws: readonly (PlainLaw | StoreLaw)[] = [
+/** All laws, in the order they are best read. */
+export const storeLaws: readonly StoreLaw[] = Object.freeze([
   ...appendLaws,
   ...lifecycleLaws,
   ...releaseLaws,
@@ -45,15 +48,14 @@ const laws: readonly (PlainLaw | StoreLaw)[] = [
   ...forkedThreadLaws,
   ...archiveLaws,
   ...deleteLaws,
+  ...fencingLaws,
   ...crashLaws,
   ...damageLaws,
   ...badInputLaws,
   ...badCallLaws,
+  ...claimsLaws,
   ...feedLaws,
   ...feedSubscriberLaws,
   ...feedEndLaws,
   ...feedConsumerLaws,
-];
-
-/** All laws, in the order they are best read. */
-export const storeLaws: readonly StoreLaw[] = Object.freeze(laws.map((law) => ("holds" in law ? law : plainLaw(law))));
+]);

@@ -5,7 +5,7 @@
 import { checkClaimedLaw, type LawCheckOptions, readClaims } from "./law-check.ts";
 import { LawBrokenError } from "./law-failure.ts";
 import { chooseSeed } from "./law-seed.ts";
-import { NEED_TEXTS, type StoreClaims } from "./store-claims.ts";
+import { type StoreClaims, whyNotChecked } from "./store-claims.ts";
 import type { StoreLaw } from "./store-law.ts";
 import { storeLaws } from "./store-laws.ts";
 import type { StoreFixture } from "./store-place.ts";
@@ -46,7 +46,7 @@ export function threadStoreSuite(options: ThreadStoreSuiteOptions): void {
         const verdict = await checkClaimedLaw(law, fixture, lawChecking);
         if (verdict.status === "broken") throw new LawBrokenError(verdict.failure);
         if (verdict.status === "not-checked") {
-          context.skip(`${name} has no ${verdict.missing.map((need) => NEED_TEXTS[need]).join(", no ")}`);
+          context.skip(`nothing to check of ${name}: ${whyNotChecked(verdict.missing, verdict.beyond)}`);
         }
       });
     }

@@ -6,11 +6,13 @@ import { canonicalThreadId, isSkeinError, rejection } from "../../src/base/index
 import type { Turn } from "../../src/events/index.ts";
 import type { StoredThread } from "../../src/store/index.ts";
 import type { PlantedBug } from "./planted-bug.ts";
+import { claimsBugs } from "./planted-claims-bugs.ts";
 import { metadataBugs } from "./planted-metadata-bugs.ts";
 
 /** The bugs. */
 export const readBugs: readonly PlantedBug[] = [
   ...metadataBugs,
+  ...claimsBugs,
   {
     name: "the last record of a full page is skipped",
     caughtBy: ["history.pages"],
