@@ -11,7 +11,7 @@
  *   --smoke       the bounded part that `npm test` runs
  *   --json        print the results as JSON
  *   --page        write them into docs/RELIABILITY.md as well; all rows must have been run in full
- *   --with FILE   for --page: rows that aren't run now are taken from this earlier run's JSON
+ *   --with FILE,… for --page: rows that aren't run now are taken from the JSON of these earlier runs
  *
  * Exit codes: 0 every row held or was skipped, 1 one didn't, 2 wrong option.
  */
@@ -49,8 +49,8 @@ interface Wish {
   readonly smoke: boolean;
   readonly json: boolean;
   readonly page: boolean;
-  /** A run of other rows. */
-  readonly earlier: FinishedRun | null;
+  /** Runs of other rows. */
+  readonly earlier: readonly FinishedRun[];
 }
 
 /** What `--json` prints. */
@@ -134,9 +134,9 @@ async function runRows({ rows, seed, repeat, every, smoke }: Wish): Promise<read
   return results;
 }
 
-/** The page of this run, and of an earlier one for the rows that it left out. */
+/** The page of this run, and of earlier ones for the rows that it left out. */
 function writePage({ earlier }: Wish, now: FinishedRun): void {
-  const runs = earlier === null ? [now] : [now, earlier];
+  const runs = [now, ...earlier];
   const results = FAULT_ROWS.flatMap(({ id }) => {
     const found = runs.flatMap((run) => run.results).find((result) => result.id === id);
     return found === undefined ? [] : [found];

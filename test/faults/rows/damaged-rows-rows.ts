@@ -95,7 +95,7 @@ function flips(context: FaultContext, start: string): readonly RowDamage[] {
 }
 
 const PAGE_BYTES = 4_096;
-const FLIPS_PER_PAGE = 6;
+const FLIPS_PER_PAGE = 3;
 
 function cuts(start: string): readonly RowDamage[] {
   const { byteLength } = readFileSync(join(start, STATE_DB_FILE_NAME));
@@ -133,7 +133,7 @@ export const DAMAGED_ROWS_ROWS: readonly FaultRow[] = [
   {
     id: "fault.bit-flip.rows",
     what: "a flipped bit in the state DB",
-    how: "six in each of its pages, drawn by the seed",
+    how: "three in each of its pages, drawn by the seed",
     holds: "answers are those of the files, or `doctor --check` or `verify --projections` names it; a rebuild heals",
     needs: [],
     run: (context) => damageRows(context, 4, (start) => flips(context, start)),

@@ -186,7 +186,7 @@ export const FULL_DISK_ROWS: readonly FaultRow[] = [
       const source = join(context.folder, "source");
       await makeFaultHome(source);
       removeRows(source);
-      for (const kib of drawCases(context, sizes(2_440, 2_640, 8), 2)) await fillRows(context, kib);
+      for (const kib of drawCases(context, sizes(2_440, 2_640, 16), 2)) await fillRows(context, kib);
     },
   },
   {

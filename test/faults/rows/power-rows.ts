@@ -191,7 +191,7 @@ export const POWER_ROWS: readonly FaultRow[] = [
       "what was acknowledged with fsync is there. A process that does not sync does lose something, in the same cuts",
     needs: ["loop"],
     run: async (context) => {
-      const [images, lives] = context.isSmoke ? [1, 1] : [15, 3];
+      const [images, lives] = context.isSmoke ? [1, 1] : [8, 3];
       const workerOf = (): Worker => busyWorker(Math.floor(context.random() * 2 ** 31), drawLines(context), "fsync");
       await cutRepeatedly(context, { images, lives, workerOf, withRows: false });
       if (!context.isSmoke) await cutUnsynced(context);
@@ -204,7 +204,7 @@ export const POWER_ROWS: readonly FaultRow[] = [
     holds: "the same, and the rows are the fold of the logs once the home was opened again",
     needs: ["loop"],
     run: async (context) => {
-      const [images, lives] = context.isSmoke ? [1, 1] : [10, 3];
+      const [images, lives] = context.isSmoke ? [1, 1] : [6, 3];
       const workerOf = (n: number): Worker => rowsWorker(context, `power${n}`, drawLines(context));
       await cutRepeatedly(context, { images, lives, workerOf, withRows: true });
     },
