@@ -1,16 +1,16 @@
 /**
- * Holds a store to the laws every ThreadStore keeps. Write your adapter, hand it over as below, and run
- * the file with vitest (name it `…test.ts`, or add it to vitest's `include`).
+ * Holds a store to the laws every ThreadStore keeps. Write your adapter, hand it over as below, and run the file
+ * with vitest (name it `…test.ts`, or add it to vitest's `include`). `skein check-store` takes the same fixture.
+ * docs/TESTING.md says what a place may have beyond this, and what a store may claim.
  */
 import { createMemoryThreadStore } from "skein";
-import { threadStoreSuite } from "skein/testing";
+import { type StoreFixture, threadStoreSuite } from "skein/testing";
 
-threadStoreSuite({
-  name: "example",
-  // One isolated place a law. `open` gives a handle to the place; here it is only ever opened once.
-  fixture: async () => ({
-    place: "memory",
-    open: async ({ clock } = {}) => createMemoryThreadStore(clock === undefined ? {} : { clock }),
-    dispose: async () => {},
-  }),
+/** One isolated place an example. `open` gives a handle to it; laws that move the clock hand one over. */
+export const fixture: StoreFixture = async () => ({
+  place: "memory",
+  open: async (options) => createMemoryThreadStore(options),
+  dispose: async () => {},
 });
+
+threadStoreSuite({ name: "example", fixture });

@@ -52,7 +52,8 @@ export function openDocWorkplace(root: string): DocWorkplace {
         const flags = program.isRun ? ["-euo", "pipefail"] : ["-n"];
         return await run(["bash", ...flags, file], place);
       }
-      if (!/from "vitest"|threadStoreSuite/.test(program.code)) {
+      const isOfVitest = /from "vitest"|threadStoreSuite/.test(program.code) && !/from "node:test"/.test(program.code);
+      if (!isOfVitest) {
         return await run([process.execPath, ...nodeTypeFlags(), file], place);
       }
       const vitest = join(root, "node_modules/vitest/vitest.mjs");
