@@ -169,7 +169,8 @@ export class RolloutWriter {
     let drained: Promise<unknown> | null = null;
     if (this.#refusal === null) {
       const needsSync = this.#options.durability === "os" && this.#hasUnsynced;
-      drained = this.#enqueueBarrier({ needsSync, materialises: false });
+      // Who has nothing on its way needs no right to the thread, and may have lost it.
+      if (needsSync || !this.#queue.isIdle) drained = this.#enqueueBarrier({ needsSync, materialises: false });
       this.#refusal = writerClosed(this.threadId, "it was shut down");
     }
     try {
