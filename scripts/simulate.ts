@@ -19,7 +19,8 @@ import { parseArgs } from "node:util";
 import { coverageOf, type SimulationCoverage } from "../test/simulation/simulation-coverage.ts";
 import { minimise } from "../test/simulation/simulation-minimiser.ts";
 import { planSimulation, type SimulationPlan } from "../test/simulation/simulation-plan.ts";
-import { runSimulation, type SimulationReport } from "../test/simulation/simulation-run.ts";
+import type { SimulationReport } from "../test/simulation/simulation-report.ts";
+import { runSimulation } from "../test/simulation/simulation-run.ts";
 
 const options = {
   seeds: { type: "string" },

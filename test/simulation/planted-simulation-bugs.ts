@@ -3,7 +3,7 @@
  * finds nothing is only worth something if it finds these.
  */
 import type { ThreadStore } from "../../src/store/index.ts";
-import type { SimulationOptions } from "./simulation-run.ts";
+import type { SimulationOptions } from "./simulation-report.ts";
 
 /** One bug. */
 export interface PlantedBug {

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 
-import type { SimulationReport } from "./simulation-run.ts";
+import type { SimulationReport } from "./simulation-report.ts";
 
 /** What can go wrong, as reports count it. */
 const FAULTS: readonly string[] = [
@@ -28,6 +28,8 @@ const FAULTS: readonly string[] = [
   "lostByLie",
   "oldStateDb",
   "stop",
+  // Of a thread, by a process that found its owner dead or stopped.
+  "takeover",
   "wallJump",
 ];
 

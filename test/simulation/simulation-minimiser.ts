@@ -3,7 +3,8 @@
  * is still broken. What is left is not the smallest there is, but one in which every step matters.
  */
 import type { SimulationPlan } from "./simulation-plan.ts";
-import { runSimulation, type SimulationOptions } from "./simulation-run.ts";
+import type { SimulationOptions } from "./simulation-report.ts";
+import { runSimulation } from "./simulation-run.ts";
 
 /** Runs tried; each costs as much as one of a whole simulation. */
 const TRIES_MAX = 150;

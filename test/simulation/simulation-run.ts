@@ -4,15 +4,11 @@
  * The same seed gives the same run, event for event; its trace is hashed, so that two can be compared.
  */
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Logger } from "../../src/base/index.ts";
 import { rebuildStateDbWith } from "../../src/projections/index.ts";
-import { openConnection } from "../../src/projections/sqlite-connection.ts";
 import { STATE_DB_FILE_NAME } from "../../src/projections/state-db-file.ts";
-import type { ThreadStore } from "../../src/store/index.ts";
-import type { FileSystem } from "../../src/store/local/index.ts";
 import {
   createSeededRandom,
   createSeededScheduler,
@@ -24,11 +20,13 @@ import {
 } from "../../src/testing/simulation/index.ts";
 import { Acknowledgements, BrokenInvariant } from "./acknowledgements.ts";
 import { acknowledgingStore } from "./acknowledging-store.ts";
+import { proveDead } from "./dead-owners.ts";
 import { checkDisk } from "./disk-checks.ts";
 import { countConnections } from "./driver-connections.ts";
 import { explainsCode } from "./explained-codes.ts";
 import { checkRows } from "./row-checks.ts";
 import { makeSimulationHome, type SimulationHome } from "./simulation-home.ts";
+import type { SimulationOptions, SimulationReport } from "./simulation-report.ts";
 import { createTurnWriter, type TurnWriter } from "./scripted-turns.ts";
 import { SimulatedRuntime } from "./simulated-runtime.ts";
 import { type OpenCall, SimulationCalls } from "./simulation-calls.ts";
@@ -36,35 +34,11 @@ import type { PlannedStep, SimulationPlan } from "./simulation-plan.ts";
 import type { ToldRecord } from "./followed-feed.ts";
 import { operate } from "./thread-operations.ts";
 
-/** What can be put in the way of a run, to show that it would be noticed. */
-export interface SimulationOptions {
-  /** Told each line of the trace. */
-  readonly onTrace?: (line: string) => void;
-  /** Around each process's disk. */
-  readonly wrapDisk?: (files: FileSystem) => FileSystem;
-  /** Around each process's store, below what counts acknowledgements. */
-  readonly wrapStore?: (store: ThreadStore) => ThreadStore;
-}
-
-/** What a run came to. */
-export interface SimulationReport {
-  readonly seed: number;
-  /** Of all that happened, in order. */
-  readonly traceHash: string;
-  readonly events: number;
-  readonly simulatedMs: number;
-  readonly acknowledged: number;
-  readonly steps: Readonly<Record<string, number>>;
-  readonly faults: Readonly<Record<string, number>>;
-  readonly states: Readonly<Record<string, number>>;
-  readonly answers: Readonly<Record<string, number>>;
-  /** The first that was broken; null: all held. */
-  readonly broken: { readonly invariant: string; readonly message: string } | null;
-}
-
 /** Simulated milliseconds in which everything must have settled once nothing is injected any more. */
 const SETTLE_MS = 240_000;
 const CLOSE_MS = 20_000;
+/** How long a heartbeat must stand still before a thread is taken over. */
+const OWNER_TTL_MS = 10_000;
 
 /** Runs a plan. Never rejects for what the product does: what does not hold is in the report. */
 export async function runSimulation(plan: SimulationPlan, options: SimulationOptions = {}): Promise<SimulationReport> {
@@ -225,7 +199,10 @@ class SimulationRun {
       if (/\bbug\b/.test(message))
         this.broken(new BrokenInvariant("sim.no-bug", `${message}: ${String(Reflect.get(fields, "error"))}`));
     };
-    return { debug: nothing, info: nothing, warn: nothing, error };
+    const warn = (_fields: object, message: string): void => {
+      if (message.startsWith("took a thread over")) this.#count("faults", "takeover");
+    };
+    return { debug: nothing, info: nothing, warn, error };
   }
 
   async #step(step: PlannedStep): Promise<void> {
@@ -243,7 +220,7 @@ class SimulationRun {
         await this.#cutPower(step.choice);
         return;
       case "stop":
-        this.#stop(process, step.choice);
+        this.#stop(step.process, step.choice);
         return;
       case "wallJump":
         this.#count("faults", "wallJump");
@@ -301,31 +278,40 @@ class SimulationRun {
     process.kill();
     this.#truth.processGone(process.name);
     // Either the kernel can prove that it is gone, or its heartbeat has to stand still for long enough.
-    if (choice % 2 === 0) this.#proveDead(process);
+    if (choice % 2 === 0) proveDead(join(this.#home.path, STATE_DB_FILE_NAME), process.ownerIds);
     this.#start(at, choice % 12_000);
   }
 
-  #proveDead({ ownerIds }: SimulatedRuntime): void {
-    const path = join(this.#home.path, STATE_DB_FILE_NAME);
-    if (!existsSync(path)) return;
-    const db = openConnection(path, { mode: "read-write", busyTimeoutMs: 0 });
-    try {
-      for (const table of ["leases", "process_owners"]) {
-        for (const id of ownerIds) db.prepare(`UPDATE ${table} SET process_start = 'gone' WHERE owner_id = ?`).run(id);
+  /**
+   * Stops a process, and lets it go on later. Half of the time while it writes to a thread that the other process
+   * wants: first in vain, and then once the heartbeat has stood still for long enough.
+   */
+  #stop(at: 0 | 1, choice: number): void {
+    const process = this.#processes[at];
+    if (process === undefined || process.parts.scheduled.isStopped) return;
+    this.#count("faults", "stop");
+    const threadId = choice % 2 === 0 ? process.runtime?.listLoaded().at(-1) : undefined;
+    if (threadId !== undefined) {
+      this.#turnIn(at, threadId);
+      for (const delayMs of [50, OWNER_TTL_MS + 500, OWNER_TTL_MS + 1_000]) {
+        this.#director.plan({ delayMs }, () => this.#turnIn(at === 0 ? 1 : 0, threadId));
       }
-    } catch (error) {
-      // Another process has it locked, or it has no tables yet: then the heartbeat has to do.
-      this.#trace(`no proof: ${error instanceof Error ? error.name : ""}`);
-    } finally {
-      db.close();
     }
+    const stopMs = threadId === undefined ? choice % 25_000 : OWNER_TTL_MS + 550 + (choice % 1_000);
+    this.#director.plan({ delayMs: threadId === undefined ? 0 : (choice % 40) / 10 }, () => {
+      process.parts.scheduled.stop();
+      this.#director.plan({ delayMs: stopMs }, () => process.parts.scheduled.resume());
+    });
   }
 
-  #stop(process: SimulatedRuntime, choice: number): void {
-    if (process.parts.scheduled.isStopped) return;
-    this.#count("faults", "stop");
-    process.parts.scheduled.stop();
-    this.#director.plan({ delayMs: 500 + (choice % 25_000) }, () => process.parts.scheduled.resume());
+  #turnIn(at: 0 | 1, threadId: string): void {
+    const process = this.#processes[at];
+    const runtime = process?.runtime;
+    if (process === undefined || runtime === null || runtime === undefined) return;
+    this.#calls.make("turn", process, async () => {
+      const thread = runtime.thread(threadId) ?? (await runtime.resumeThread(threadId));
+      return (await thread.startTurn(this.#writer.text())).turnId;
+    });
   }
 
   async #cutPower(choice: number): Promise<void> {

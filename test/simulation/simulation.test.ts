@@ -13,7 +13,8 @@ import { PLANTED_BUGS } from "./planted-simulation-bugs.ts";
 import { coverageOf } from "./simulation-coverage.ts";
 import { minimise } from "./simulation-minimiser.ts";
 import { planSimulation } from "./simulation-plan.ts";
-import { runSimulation, type SimulationOptions, type SimulationReport } from "./simulation-run.ts";
+import type { SimulationOptions, SimulationReport } from "./simulation-report.ts";
+import { runSimulation } from "./simulation-run.ts";
 
 const SEEDS = Array.from({ length: 50 }, (_, at) => at + 1);
 const SCRIPT = fileURLToPath(new URL("../../scripts/simulate.ts", import.meta.url));

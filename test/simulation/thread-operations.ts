@@ -90,7 +90,7 @@ async function follow(context: OperationContext, threadId: string): Promise<unkn
 }
 
 /** Every kind of step that is a call of a runtime. */
-export const THREAD_OPERATIONS: Readonly<Record<ThreadStep, Operation>> = Object.freeze({
+const THREAD_OPERATIONS: Readonly<Record<ThreadStep, Operation>> = Object.freeze({
   start: async (context: OperationContext) => {
     const thread = await context.runtime.startThread();
     remember(context, thread);
