@@ -163,7 +163,7 @@ async function onFreshPlace(
     for (const store of open) await settling(store.close(), exampleMaxMs);
     open.clear();
   } finally {
-    for (const store of open) await store.close().catch(ignoreBehindFailure);
+    for (const store of open) await settling(store.close(), exampleMaxMs).catch(ignoreBehindFailure);
     await place.dispose();
   }
 }

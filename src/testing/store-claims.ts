@@ -50,12 +50,12 @@ export const NEED_TEXTS: Readonly<Record<StoreNeed, string>> = Object.freeze({
   itemLists: "lists of items",
   paths: "rollout paths",
   reopen: "threads that outlive the handle",
-  archive: "an archive",
+  archive: "archiving",
   delete: "deleting",
   multiProcess: "two handles on one place",
-  crash: "a way to kill a handle",
-  powerCut: "a way to cut the power",
-  damage: "a way to damage what is stored",
+  crash: "ways to kill a handle",
+  powerCut: "ways to cut the power",
+  damage: "ways to damage what is stored",
 });
 
 /** Why a law says nothing of a store: "it has no search", "it has search". */
