@@ -3,6 +3,8 @@
  * folded for the threads that are shown. Remembered for each file as long as it has the same size and
  * time of change.
  */
+import { basename } from "node:path";
+
 import { faultFromSystem, isSkeinError, LIMITS, type Logger, type SkeinError } from "../../base/index.ts";
 import { type ThreadMetadata, threadMetadataFold } from "../../events/index.ts";
 import { readMetadata } from "./fold-rollout.ts";
@@ -46,6 +48,8 @@ export interface RolloutFactsContext {
 }
 
 interface Known {
+  /** A file that was removed may leave its inode, its size and its time to the next; never its name, which says whose log it is. */
+  readonly name: string;
   readonly size: number;
   readonly modifiedNs: bigint;
   readonly end: number;
@@ -60,19 +64,20 @@ export function createRolloutFacts({ files, access, logger }: RolloutFactsContex
   const known = new KnownRollouts();
 
   const look = async (rollout: ReadableRollout): Promise<Known> => {
-    const { stat, end } = rollout;
-    const before = known.get(stat);
+    const { stat, end, path } = rollout;
+    const before = known.get(stat, path);
     if (before?.end === end) return before;
     const { size, modifiedNs } = stat;
     const head = await readFirst(files, rollout);
-    return known.set(stat.inode, { size, modifiedNs, end, head, whole: undefined, recencyMs: undefined });
+    const found = { name: basename(path), size, modifiedNs, end, head, whole: undefined, recencyMs: undefined };
+    return known.set(stat.inode, found);
   };
 
   /** What is remembered of a file as it is now; "gone" where there is none. */
   const recall = async (path: string): Promise<Known | "gone" | undefined> => {
     const stat = await files.stat(path);
     if (stat === undefined) return "gone";
-    const before = known.get(stat);
+    const before = known.get(stat, path);
     return before?.end === before?.size ? before : undefined;
   };
 
@@ -148,9 +153,10 @@ async function whyUnread(
 class KnownRollouts {
   readonly #known = new Map<string, Known>();
 
-  get(stat: FileStat): Known | undefined {
+  get(stat: FileStat, path: string): Known | undefined {
     const facts = this.#known.get(stat.inode);
-    return facts?.size === stat.size && facts.modifiedNs === stat.modifiedNs ? facts : undefined;
+    const isSame = facts?.size === stat.size && facts.modifiedNs === stat.modifiedNs && facts.name === basename(path);
+    return isSame ? facts : undefined;
   }
 
   set(inode: string, facts: Known): Known {
