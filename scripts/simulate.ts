@@ -97,16 +97,25 @@ function textOf(name: string, counts: Readonly<Record<string, number>>): string 
     .join(", ")}`;
 }
 
-function print(coverage: SimulationCoverage, seconds: number, json: boolean): void {
-  const runsPerSecond = Number((coverage.runs / seconds).toFixed(1));
+/** What the runs took. */
+interface Spent {
+  readonly seconds: number;
+  /** Of the processor, all threads of this process. */
+  readonly cpuSeconds: number;
+}
+
+function print(coverage: SimulationCoverage, { seconds, cpuSeconds }: Spent, json: boolean): void {
+  const [runsPerSecond, runsPerCpuSecond] = [seconds, cpuSeconds].map((spent) =>
+    Number((coverage.runs / spent).toFixed(1)),
+  );
   if (json) {
-    console.log(JSON.stringify({ ...coverage, seconds: Number(seconds.toFixed(1)), runsPerSecond }));
+    console.log(JSON.stringify({ ...coverage, seconds, cpuSeconds, runsPerSecond, runsPerCpuSecond }));
     return;
   }
   const { runs, events, simulatedMs, acknowledged, steps, faults, states, answers, missing } = coverage;
   const hours = (simulatedMs / 3_600_000).toFixed(1);
   console.log(
-    `${runs} runs, ${runsPerSecond} a second: ${events} events in ${hours} simulated hours, ${acknowledged} acknowledged`,
+    `${runs} runs, ${runsPerSecond} a second (${runsPerCpuSecond} a second of CPU): ${events} events in ${hours} simulated hours, ${acknowledged} acknowledged`,
   );
   console.log(
     [textOf("steps", steps), textOf("faults", faults), textOf("states", states), textOf("answers", answers)].join("\n"),
@@ -118,6 +127,7 @@ async function main(): Promise<number> {
   const wish = parseWish();
   if (wish === null) return 2;
   const begun = process.hrtime.bigint();
+  const cpuBefore = process.cpuUsage();
   const reports: SimulationReport[] = [];
   let failures = 0;
   for (let seed = wish.first; seed < wish.first + wish.count; seed += 1) {
@@ -131,7 +141,9 @@ async function main(): Promise<number> {
     if (reports.length % 100 === 0) say(`${reports.length} runs, ${failures} failed`);
   }
   const coverage = coverageOf(reports);
-  print(coverage, Number(process.hrtime.bigint() - begun) / 1e9, wish.json);
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
+  print(coverage, { seconds, cpuSeconds: (user + system) / 1e6 }, wish.json);
   const isWhole = wish.count >= WHOLE_RUNS && wish.without.length === 0;
   return failures > 0 || (isWhole && coverage.missing.length > 0) ? 1 : 0;
 }

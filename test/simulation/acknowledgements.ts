@@ -15,14 +15,16 @@ export interface AskedBatch {
   firstOrdinal: number | null;
 }
 
+/** Where a thread is, as far as anybody was told. */
+export type ThreadPlace = "unstored" | "live" | "archived" | "deleted";
+
 /** What is known of one thread. */
 export interface ThreadTruth {
   readonly threadId: string;
   /** Acknowledged records by their ordinals, as canonical lines. */
   readonly records: Map<number, string>;
   readonly batches: AskedBatch[];
-  /** Where it is: nowhere before it was stored and after it was deleted. */
-  readonly place: UncertainFact<"nowhere" | "live" | "archived">;
+  readonly place: UncertainFact<ThreadPlace>;
   readonly name: UncertainFact<string | null>;
 }
 
@@ -59,7 +61,7 @@ export class Acknowledgements {
       threadId,
       records: new Map(),
       batches: [],
-      place: new UncertainFact<"nowhere" | "live" | "archived">("nowhere"),
+      place: new UncertainFact<ThreadPlace>("unstored"),
       name: new UncertainFact<string | null>(null),
     };
     this.threads.set(threadId, truth);
@@ -68,7 +70,9 @@ export class Acknowledgements {
 
   /** Threads that are stored, as far as anybody was told. */
   stored(): readonly string[] {
-    return [...this.threads.values()].filter(({ place }) => place.value !== "nowhere").map(({ threadId }) => threadId);
+    return [...this.threads.values()]
+      .filter(({ place }) => place.value === "live" || place.value === "archived")
+      .map(({ threadId }) => threadId);
   }
 
   asked(process: string, threadId: string, items: readonly RolloutItem[]): AskedBatch {
@@ -81,7 +85,7 @@ export class Acknowledgements {
     const { records, place } = this.thread(threadId);
     batch.firstOrdinal = firstOrdinal;
     this.count += 1;
-    if (place.isSure && place.value === "nowhere") place.value = "live";
+    if (place.isSure && place.value === "unstored") place.value = "live";
     for (const [index, line] of batch.lines.entries()) {
       const ordinal = firstOrdinal + index;
       const before = records.get(ordinal);
@@ -99,6 +103,12 @@ export class Acknowledgements {
     const { records } = this.thread(threadId);
     for (const [ordinal, line] of source.records) if (ordinal < fork.endOrdinal) records.set(ordinal + 1, line);
     this.count += 1;
+  }
+
+  /** A turn's id was told: its start was acknowledged before. */
+  handedOut(threadId: string, turnId: string): void {
+    for (const line of this.thread(threadId).records.values()) if (line.includes(turnId)) return;
+    this.#broken(new BrokenInvariant("sim.acknowledged", `turn ${turnId} of ${threadId} was told and is not recorded`));
   }
 
   processGone(process: string): void {

@@ -45,7 +45,7 @@ export function acknowledgingStore(inner: ThreadStore, truth: Acknowledgements, 
     async persistThread(writer) {
       await inner.persistThread(writer);
       const { place } = truth.thread(writer.threadId);
-      if (place.isSure && place.value === "nowhere") place.value = "live";
+      if (place.isSure && place.value === "unstored") place.value = "live";
     },
     archiveThread: (threadId) =>
       changing({ fact: truth.thread(threadId).place, value: "archived" }, inner.archiveThread(threadId)),
@@ -55,7 +55,7 @@ export function acknowledgingStore(inner: ThreadStore, truth: Acknowledgements, 
       const { name, place } = truth.thread(threadId);
       // Its name goes too, and may be gone where the rest of the deletion is not.
       const unnamed = changing({ fact: name, value: null }, inner.deleteThread(threadId));
-      return changing({ fact: place, value: "nowhere" }, unnamed);
+      return changing({ fact: place, value: "deleted" }, unnamed);
     },
     async updateThreadMetadata(params) {
       const { name } = params.patch;

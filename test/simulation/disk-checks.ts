@@ -107,9 +107,10 @@ async function readAll(store: ThreadStore, threadId: string): Promise<readonly R
 
 async function checkPlace(store: ThreadStore, { threadId, place }: ThreadTruth, isThere: boolean): Promise<void> {
   const archived = isThere && (await store.readThread({ threadId })).archived;
-  const actual = !isThere ? "nowhere" : archived ? "archived" : "live";
-  // A thread may be stored before anybody was told.
-  if (actual === place.value || (place.value === "nowhere" && actual === "live")) return;
+  const actual = !isThere ? "gone" : archived ? "archived" : "live";
+  // Of one that nobody was told of, anything may be there.
+  const isAsTold = place.value === "deleted" ? !isThere : place.value === "unstored" || place.value === actual;
+  if (isAsTold) return;
   throw new BrokenInvariant("sim.acknowledged", `${threadId} is ${actual}, and was ${place.value}`);
 }
 

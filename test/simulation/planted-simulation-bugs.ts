@@ -3,12 +3,15 @@
  * finds nothing is only worth something if it finds these.
  */
 import type { ThreadStore } from "../../src/store/index.ts";
+import type { DiskFaultRates } from "../../src/testing/simulation/index.ts";
 import type { SimulationOptions } from "./simulation-report.ts";
 
 /** One bug. */
 export interface PlantedBug {
   readonly title: string;
   readonly options: Pick<SimulationOptions, "wrapDisk" | "wrapStore">;
+  /** What the disk has more of than otherwise, where the bug is about that. */
+  readonly faults?: Partial<DiskFaultRates>;
   /** Who may notice it first. */
   readonly invariants: readonly string[];
 }
@@ -39,6 +42,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     title: "a sync that fails and isn't heard",
     options: { wrapDisk: (files) => ({ ...files, syncData: (fd) => files.syncData(fd).catch(() => undefined) }) },
+    faults: { syncError: 0.2 },
     invariants: ["sim.acknowledged"],
   },
   {

@@ -252,6 +252,7 @@ class SimulationRun {
           threadIds: this.#threadIds,
           storedIds: this.#truth.stored(),
           told: (record: ToldRecord) => this.#tell(process, record),
+          handedOut: (threadId: string, turnId: string) => this.#truth.handedOut(threadId, turnId),
         };
         this.#calls.make(`${step.index} ${kind}`, process, () => operate(kind, context, choice));
       }

@@ -22,6 +22,8 @@ export interface OperationContext {
   /** Those that are stored, as far as anybody was told. */
   readonly storedIds: readonly string[];
   told(record: ToldRecord): void;
+  /** A turn's id was handed out: from then on it must be recorded. */
+  handedOut(threadId: string, turnId: string): void;
 }
 
 type Operation = (context: OperationContext) => Promise<unknown>;
@@ -97,7 +99,11 @@ const THREAD_OPERATIONS: Readonly<Record<ThreadStep, Operation>> = Object.freeze
     if (context.random.chance(0.8)) await thread.startTurn(context.writer.text());
     return thread.id;
   },
-  turn: onLoaded(async ({ writer }, thread) => (await thread.startTurn(writer.text())).turnId),
+  turn: onLoaded(async ({ writer, handedOut }, thread) => {
+    const { turnId } = await thread.startTurn(writer.text());
+    handedOut(thread.id, turnId);
+    return turnId;
+  }),
   steer: onLoaded(({ writer, random }, thread) => thread.steer(activeTurn(thread, random), writer.text())),
   interrupt: onLoaded(async ({ random }, thread) => (await thread.interrupt(activeTurn(thread, random))).status),
   fork: onThread(async (context, threadId) => {
