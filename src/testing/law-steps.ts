@@ -83,6 +83,17 @@ export async function readAllThreads(store: ThreadStore): Promise<readonly Store
   return threads;
 }
 
+/**
+ * A call that is waited for later. When it fails before that, the failure is the one who waits then has, and no error
+ * that nobody heard of, which would end the process.
+ */
+export function underWay<Value>(call: Promise<Value>): Promise<Value> {
+  call.catch(heardLater);
+  return call;
+}
+
+function heardLater(): void {}
+
 /** Checks that a call is refused with one of these codes, and gives the error. */
 export async function refused(
   call: Promise<unknown>,

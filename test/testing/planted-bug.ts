@@ -14,12 +14,15 @@ export interface PlantedBug {
   readonly caughtBy: readonly string[];
   /** What the store with the bug claims, beyond or less than what its handle says. */
   readonly claims?: Partial<StoreClaims>;
+  /** Whose stores go wrong. Default: memory. */
+  readonly base?: StoreFixture;
   /** The methods that go wrong, over a store that doesn't. `isReopened`: not the place's first handle. */
   plant(store: ThreadStore, isReopened: boolean): Partial<ThreadStore>;
 }
 
 /** A fixture whose stores have the bug; without one it keeps all laws. */
 export function fixtureWithBug(bug?: PlantedBug): StoreFixture {
+  if (bug?.base !== undefined) return breaking(bug.base, bug);
   return async () => {
     let memory: ThreadStore | undefined;
     return {
@@ -31,6 +34,24 @@ export function fixtureWithBug(bug?: PlantedBug): StoreFixture {
         return overriding(handle, bug?.plant(handle, isReopened) ?? {});
       },
       dispose: async () => {},
+    };
+  };
+}
+
+/** The fixture with its handles broken. */
+function breaking(base: StoreFixture, bug: PlantedBug): StoreFixture {
+  return async () => {
+    const place = await base();
+    const sound = new Map<ThreadStore, ThreadStore>();
+    return {
+      ...place,
+      open: async (options) => {
+        const store = await place.open(options);
+        const broken = overriding(store, bug.plant(store, sound.size > 0));
+        sound.set(broken, store);
+        return broken;
+      },
+      ...(place.kill === undefined ? {} : { kill: async (handle) => place.kill?.(sound.get(handle) ?? handle) }),
     };
   };
 }

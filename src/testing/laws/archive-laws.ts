@@ -10,7 +10,7 @@ import fc from "fast-check";
 import type { AppendableItem } from "../../events/index.ts";
 import type { ThreadStore } from "../../store/index.ts";
 import { arbBatch } from "../arbitraries/index.ts";
-import { plainMetadata, readItems, refused, seedThread } from "../law-steps.ts";
+import { plainMetadata, readItems, refused, seedThread, underWay } from "../law-steps.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
 /** The laws of this file. */
@@ -169,10 +169,10 @@ async function openWriterFollows(place: LawPlace, steps: readonly (Items | strin
     if (typeof step === "string") {
       // One move at a time; the appends around it are in flight.
       await moved;
-      moved = move(store, threadId, isArchived ? "unarchive" : "archive");
+      moved = underWay(move(store, threadId, isArchived ? "unarchive" : "archive"));
       isArchived = !isArchived;
     } else {
-      calls.push(store.appendItems({ writer, items: step }));
+      calls.push(underWay(store.appendItems({ writer, items: step })));
       expected.push(...step);
     }
   }

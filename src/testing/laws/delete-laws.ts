@@ -12,7 +12,16 @@ import type { AppendableItem } from "../../events/index.ts";
 import type { ThreadStore } from "../../store/index.ts";
 import { arbBatch } from "../arbitraries/index.ts";
 import { forkAt } from "../fork-steps.ts";
-import { plainMetadata, readAllThreads, readItems, readLog, refused, seedThread, userMessage } from "../law-steps.ts";
+import {
+  plainMetadata,
+  readAllThreads,
+  readItems,
+  readLog,
+  refused,
+  seedThread,
+  underWay,
+  userMessage,
+} from "../law-steps.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
 type ThreadState = "open" | "shut down" | "archived";
@@ -146,7 +155,7 @@ interface WriterOfDeleted {
 async function deletedClosesWriter(place: LawPlace, { early, late }: WriterOfDeleted): Promise<void> {
   const store = await place.open();
   const { id, writer } = await seedThread(store);
-  const flights = early.map((items) => isWritten(store.appendItems({ writer, items })));
+  const flights = early.map((items) => underWay(isWritten(store.appendItems({ writer, items }))));
   await store.deleteThread(id);
   await Promise.all(flights);
   for (const items of [...late, [userMessage("ghost")]]) {

@@ -11,7 +11,7 @@ import { isSkeinError, type SkeinError } from "../../base/index.ts";
 import type { AppendableItem } from "../../events/index.ts";
 import type { ThreadStore, ThreadWriter } from "../../store/index.ts";
 import { arbBatch, arbBatches } from "../arbitraries/index.ts";
-import { plainMetadata, readItems, refused, seedThread, userMessage } from "../law-steps.ts";
+import { plainMetadata, readItems, refused, seedThread, underWay, userMessage } from "../law-steps.ts";
 import { createManualClock, type ManualClock } from "../manual-clock.ts";
 import { createStoppableClock } from "../stoppable-clock.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
@@ -140,7 +140,7 @@ async function letGoIsFree(place: LawPlace, { batches, inFlight, lettingGo }: Le
   const { id, writer } = await seedThread(owner, []);
   for (const items of batches) await owner.appendItems({ writer, items });
   const sent = Array.from({ length: inFlight }, (_, n) => userMessage(`in flight ${n}`));
-  const flights = sent.map((item) => isAcknowledged(owner.appendItems({ writer, items: [item] })));
+  const flights = sent.map((item) => underWay(isAcknowledged(owner.appendItems({ writer, items: [item] }))));
   await letGo(owner, writer, lettingGo);
   const answered = await Promise.all(flights);
   const expected = [...batches.flat(), ...sent.filter((_, n) => answered[n] === true)];

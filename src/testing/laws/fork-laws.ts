@@ -11,7 +11,7 @@ import type { AppendableItem } from "../../events/index.ts";
 import type { ThreadStore } from "../../store/index.ts";
 import { arbBatch, arbBatches } from "../arbitraries/index.ts";
 import { copied, forkAt, isPrefix, type Opened } from "../fork-steps.ts";
-import { readItems, readLog, seedThread, userMessage } from "../law-steps.ts";
+import { readItems, readLog, seedThread, underWay, userMessage } from "../law-steps.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
 /** The laws of this file. */
@@ -200,7 +200,7 @@ interface Pending {
 async function forkSeesEarlierAppends(place: LawPlace, { items, before, behind, state }: Pending): Promise<void> {
   const store = await place.open();
   const { id, writer } = await seedThread(store, items);
-  const appends = before.map((batch) => store.appendItems({ writer, items: batch }));
+  const appends = before.map((batch) => underWay(store.appendItems({ writer, items: batch })));
   if (state === "shut down") await store.shutdownThread(writer);
   if (state === "archived" && place.claims.archive) await store.archiveThread(id);
   // A discard may drop what is in flight.
@@ -209,7 +209,7 @@ async function forkSeesEarlierAppends(place: LawPlace, { items, before, behind, 
   await Promise.all(appends);
   const log = await readLog(store, id);
   const isOpen = state === "open" || state === "archived";
-  const later = isOpen ? behind.map((batch) => store.appendItems({ writer, items: batch })) : [];
+  const later = isOpen ? behind.map((batch) => underWay(store.appendItems({ writer, items: batch }))) : [];
   const fork = await forkAt(store, id, log.length);
   await isPrefix(store, fork, { source: log, cut: log.length });
   equal((await store.readThread({ threadId: fork.id })).archived, false);

@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { isSkeinError } from "../../base/index.ts";
 import type { AppendableItem } from "../../events/index.ts";
 import type { ThreadStore, ThreadWriter } from "../../store/index.ts";
-import { plainMetadata, readItems, readLog, seedThread, userMessage } from "../law-steps.ts";
+import { plainMetadata, readItems, readLog, seedThread, underWay, userMessage } from "../law-steps.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
 /** What is called on an open writer, and not waited for. `turn` lets the event loop turn. */
@@ -124,11 +124,12 @@ async function startFlight(store: ThreadStore, writer: ThreadWriter, { flights, 
   if (kind === "append") {
     const text = `message ${appends.length}`;
     const items = [userMessage(text), userMessage(`${text} still`)];
-    appends.push({ items, isAnswered: isAnswered(store.appendItems({ writer, items })) });
-  } else if (kind === "persist") others.push(isAnswered(store.persistThread(writer)));
-  else if (kind === "flush") others.push(isAnswered(store.flushThread(writer)));
-  else if (kind === "rename") others.push(isAnswered(store.updateThreadMetadata({ threadId, patch: { name: "new" } })));
-  else if (kind === "read") others.push(isAnswered(store.loadHistory({ threadId })));
+    appends.push({ items, isAnswered: underWay(isAnswered(store.appendItems({ writer, items }))) });
+  } else if (kind === "persist") others.push(underWay(isAnswered(store.persistThread(writer))));
+  else if (kind === "flush") others.push(underWay(isAnswered(store.flushThread(writer))));
+  else if (kind === "rename")
+    others.push(underWay(isAnswered(store.updateThreadMetadata({ threadId, patch: { name: "new" } }))));
+  else if (kind === "read") others.push(underWay(isAnswered(store.loadHistory({ threadId }))));
   else await eventLoopTurns(1);
 }
 
@@ -149,16 +150,12 @@ async function endingsSettle(place: LawPlace, { isStored, early, endings }: Endi
   if (isStored) await first.persistThread(writer);
   const flights: Flights = { appends: [], others: [] };
   for (const kind of early) await startFlight(first, writer, { flights, kind });
-  const ended: Promise<PromiseSettledResult<boolean>[]>[] = [];
+  const ended: Promise<boolean>[] = [];
   for (const { ending, late } of endings) {
-    // Looked at once all are settled: one that fails must not be an error that nobody waits for.
-    ended.push(Promise.allSettled([end(first, writer, ending)]));
+    ended.push(underWay(end(first, writer, ending)));
     for (const kind of late) await startFlight(first, writer, { flights, kind });
   }
-  const hasEnded = (await Promise.all(ended)).flat().map((each) => {
-    if (each.status === "rejected") throw each.reason;
-    return each.value;
-  });
+  const hasEnded = await Promise.all(ended);
   await Promise.all(flights.others);
   const kept: AppendableItem[] = [];
   for (const { items, isAnswered: answered } of flights.appends) if (await answered) kept.push(...items);
@@ -205,7 +202,7 @@ async function shutdownKeepsAppends(place: LawPlace, { waited, inFlight, isStore
   if (isStored) await store.persistThread(writer);
   const items = Array.from({ length: waited + inFlight }, (_, n) => userMessage(`${n}`));
   for (const item of items.slice(0, waited)) await store.appendItems({ writer, items: [item] });
-  const appends = items.slice(waited).map((item) => store.appendItems({ writer, items: [item] }));
+  const appends = items.slice(waited).map((item) => underWay(store.appendItems({ writer, items: [item] })));
   await store.shutdownThread(writer);
   const answers = await Promise.all(appends);
   deepEqual(
@@ -228,13 +225,14 @@ async function flushWaitsForAppends(place: LawPlace, { appends, behind, isStored
   if (isStored) await store.persistThread(writer);
   const settled = new Set<number>();
   const batches = appends.map((count, nth) => Array.from({ length: count }, (_, n) => userMessage(`${nth} ${n}`)));
-  const calls = batches.map(async (items, nth) => {
+  const append = async (items: readonly AppendableItem[], nth: number): Promise<void> => {
     await store.appendItems({ writer, items });
     settled.add(nth);
-  });
-  const flushed = store.flushThread(writer);
+  };
+  const calls = batches.map((items, nth) => underWay(append(items, nth)));
+  const flushed = underWay(store.flushThread(writer));
   const later = Array.from({ length: behind }, (_, n) =>
-    store.appendItems({ writer, items: [userMessage(`late ${n}`)] }),
+    underWay(store.appendItems({ writer, items: [userMessage(`late ${n}`)] })),
   );
   await flushed;
   // An append's answer and the flush's may come in the same turn of the event loop.
@@ -289,7 +287,7 @@ async function closeKeepsAcknowledged(place: LawPlace, { threads, inFlight, turn
     }
   }
   await eventLoopTurns(turns);
-  const closed = store.close();
+  const closed = underWay(store.close());
   const settled = await Promise.all(flights.map(({ appends }) => Promise.all(appends.map((each) => each.isAnswered))));
   await closed;
   const reopened = await place.reopen(store);

@@ -11,7 +11,7 @@ import { isSkeinError } from "../../base/index.ts";
 import type { AppendableItem } from "../../events/index.ts";
 import type { ThreadStore, ThreadWriter } from "../../store/index.ts";
 import { arbBatch, arbBatches } from "../arbitraries/index.ts";
-import { readItems, seedThread, userMessage } from "../law-steps.ts";
+import { readItems, seedThread, underWay, userMessage } from "../law-steps.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
 type Items = readonly AppendableItem[];
@@ -86,7 +86,7 @@ async function writersLeaveOneLog(place: LawPlace, steps: readonly Step[]): Prom
   for (const step of steps) {
     const party = parties[step.who];
     if (party === undefined) continue;
-    const stepping = take(party, id, { step, acknowledged });
+    const stepping = underWay(take(party, id, { step, acknowledged }));
     if (step.kind === "append" && !step.isAwaited) flights.push(stepping);
     else await stepping;
   }
