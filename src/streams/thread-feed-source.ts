@@ -235,13 +235,14 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
     if (this.#searchFrom !== null) this.#searchOn(page);
     else this.#accept(page, from);
     // Asked for again, the same end would come again, for ever.
-    if (page.isEnd && (this.#tail ?? published) < published) this.#failure = { error: this.#missing(published) };
+    // A page that only looked for the end has taken nothing yet: where it ends counts, not what is held.
+    const { isEnd, nextOrdinal } = page;
+    if (isEnd && nextOrdinal < published) this.#failure = { error: this.#missing(nextOrdinal, published) };
   }
 
   /** The log ends before what was published when it was asked. */
-  #missing(publishedEnd: number): Error {
+  #missing(nextOrdinal: number, publishedEnd: number): Error {
     const { threadId } = this.#context;
-    const nextOrdinal = this.#tail;
     const text = `records of thread ${threadId} that were told are missing behind ordinal ${nextOrdinal}`;
     return fault("rollout_unreadable", text, { data: { threadId, nextOrdinal, publishedEnd } });
   }

@@ -164,6 +164,16 @@ describe("when a feed ends", () => {
 });
 
 describe("a log that lost what was told", () => {
+  it("isn't one that the feed only looked for its end in", async () => {
+    const { store, threadId, say } = await createFeedWorld();
+    const feed = createFeedHub<never>({ store }).openFeed({ threadId, from: "end", pollIntervalMs: 1_000 });
+    const iterator = feed[Symbol.asyncIterator]();
+    // Told before the log is first looked at, and found there by that look.
+    await say("first");
+    expect((await take(iterator, 2)).map(short)).toEqual([0, 1]);
+    await iterator.return?.();
+  });
+
   it("fails the feed behind the last record there is, instead of being read for ever", async () => {
     const { store, threadId, say } = await createFeedWorld("a", "b");
     const loadHistory: typeof store.loadHistory = async (params) => {
