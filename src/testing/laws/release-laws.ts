@@ -112,6 +112,22 @@ async function eventLoopTurns(turns: number): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
+/** Answers that come together may be heard in any order: all that were given are, when this resolves. */
+async function sameTurn(): Promise<void> {
+  for (let round = 0; round < 50; round += 1) await Promise.resolve();
+}
+
+/** Whether calls have been answered or refused by now. */
+async function areSettled(calls: readonly Promise<unknown>[]): Promise<boolean> {
+  let settled = 0;
+  const settle = (): void => {
+    settled += 1;
+  };
+  for (const call of calls) call.then(settle, settle);
+  await sameTurn();
+  return settled === calls.length;
+}
+
 interface Flights {
   readonly appends: { readonly items: readonly AppendableItem[]; readonly isAnswered: Promise<boolean> }[];
   readonly others: Promise<boolean>[];
@@ -204,6 +220,7 @@ async function shutdownKeepsAppends(place: LawPlace, { waited, inFlight, isStore
   for (const item of items.slice(0, waited)) await store.appendItems({ writer, items: [item] });
   const appends = items.slice(waited).map((item) => underWay(store.appendItems({ writer, items: [item] })));
   await store.shutdownThread(writer);
+  ok(await areSettled(appends), "a shutdown was answered before an append it waits for");
   const answers = await Promise.all(appends);
   deepEqual(
     answers.map((answer) => answer.firstOrdinal),
@@ -235,8 +252,7 @@ async function flushWaitsForAppends(place: LawPlace, { appends, behind, isStored
     underWay(store.appendItems({ writer, items: [userMessage(`late ${n}`)] })),
   );
   await flushed;
-  // An append's answer and the flush's may come in the same turn of the event loop.
-  await eventLoopTurns(1);
+  await sameTurn();
   equal(settled.size, batches.length, "a flush was answered before an append it waits for");
   const read = await readItems(store, writer.threadId);
   deepEqual(read.slice(0, batches.flat().length), batches.flat());
@@ -287,9 +303,10 @@ async function closeKeepsAcknowledged(place: LawPlace, { threads, inFlight, turn
     }
   }
   await eventLoopTurns(turns);
-  const closed = underWay(store.close());
+  await store.close();
+  const calls = flights.flatMap(({ appends }) => appends.map((each) => each.isAnswered));
+  ok(await areSettled(calls), "a store was closed before a call on it was answered or refused");
   const settled = await Promise.all(flights.map(({ appends }) => Promise.all(appends.map((each) => each.isAnswered))));
-  await closed;
   const reopened = await place.reopen(store);
   for (const [index, { id }] of made.entries()) {
     const appends = flights[index]?.appends ?? [];

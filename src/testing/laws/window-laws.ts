@@ -29,8 +29,8 @@ interface Step {
   readonly count: number;
 }
 const arbStep: fc.Arbitrary<Step> = fc.record({
-  kind: fc.constantFrom<Step["kind"]>("turn", "turn", "compaction", "rollback"),
-  count: fc.integer({ min: 1, max: 3 }),
+  kind: fc.constantFrom<Step["kind"]>("turn", "turn", "compaction", "compaction", "compaction", "rollback", "rollback"),
+  count: fc.constantFrom(1, 1, 1, 2, 3),
 });
 
 const arbLog = arbCompactedLog().map(([, ...items]) => items);
@@ -47,7 +47,7 @@ export const windowLaws: readonly StoreLaw[] = [
     id: "window.compaction",
     title: "a window begins at the newest compaction that stands, and there is none without one",
     runs: 12,
-    generator: fc.array(arbStep, { minLength: 1, maxLength: 8 }),
+    generator: fc.array(arbStep, { minLength: 3, maxLength: 10 }),
     holds: windowsBeginAtCompactions,
   }),
   storeLaw({
@@ -55,7 +55,7 @@ export const windowLaws: readonly StoreLaw[] = [
     title: "a fork's window is one of its own log",
     needs: ["fork"],
     runs: 12,
-    generator: fc.record({ items: arbLog, cut: fc.nat(100), isReopened: fc.boolean() }),
+    generator: fc.record({ items: arbLog, cut: fc.option(fc.nat(100), { freq: 2 }), isReopened: fc.boolean() }),
     holds: forksHaveWindowsOfTheirOwn,
   }),
   storeLaw({
@@ -198,14 +198,16 @@ async function windowsBeginAtCompactions(place: LawPlace, steps: readonly Step[]
 
 interface Forked {
   readonly items: readonly AppendableItem[];
-  readonly cut: number;
+  /** Null: the whole log. */
+  readonly cut: number | null;
   readonly isReopened: boolean;
 }
 
 async function forksHaveWindowsOfTheirOwn(place: LawPlace, { items, cut, isReopened }: Forked): Promise<void> {
   let store = await place.open();
-  const { id: threadId } = await seedThread(store, items);
-  const fork = { threadId, endOrdinal: 1 + (cut % (items.length + 1)) };
+  const log = [...turn("t1"), ...compaction("c1"), ...items];
+  const { id: threadId } = await seedThread(store, log);
+  const fork = { threadId, endOrdinal: 1 + (cut === null ? log.length : cut % (log.length + 1)) };
   const forked = await store.createThread({ metadata: plainMetadata, fork });
   const forkId = forked.writer.threadId;
   await checkWindowOf(store, forkId);
