@@ -10,16 +10,18 @@ import fc from "fast-check";
 import { systemClock } from "../../base/index.ts";
 import type { AppendableItem } from "../../events/index.ts";
 import type { ListThreadsParams, SortDirection, StoredThread, ThreadStore } from "../../store/index.ts";
-import { agentMessage, readLog, seedThread, userMessage } from "../law-steps.ts";
+import { agentMessage, readAllThreads, readLog, seedThread, userMessage } from "../law-steps.ts";
 import {
   anyPopulation,
   anyWalked,
   directions,
   idsOf,
   inOrder,
+  keyOf,
   type ListOrder,
   openPopulated,
   orders,
+  type Populated,
   type Population,
   readEach,
   touch,
@@ -29,6 +31,8 @@ import {
 import { createSettableClock } from "../settable-clock.ts";
 import { listContentLaws } from "./list-content-laws.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
+
+const updateOrders = orders.filter(({ sortKey }) => sortKey === "updated_at");
 
 /** The laws of this file, and of what a list shows. */
 export const listLaws: readonly StoreLaw[] = [
@@ -42,9 +46,12 @@ export const listLaws: readonly StoreLaw[] = [
   storeLaw({
     id: "list.under-writes",
     title: "threads that stay are listed exactly once while others are appended to, made, moved and deleted",
+    runs: 30,
+    runs: 30,
     generator: fc.record({
       population: anyPopulation(),
-      order: fc.constantFrom(...orders),
+      // Only a time that an append changes can move a thread under a walk.
+      order: fc.constantFrom(...orders, ...updateOrders, ...updateOrders),
       limit: fc.integer({ min: 1, max: 3 }),
       between: fc.array(arbChanges(), { maxLength: 8, size: "max" }),
     }),
@@ -56,6 +63,19 @@ export const listLaws: readonly StoreLaw[] = [
     runs: 8,
     generator: anyWalked(),
     holds: backwardsCursorsMeet,
+  }),
+  storeLaw({
+    id: "list.back-is-new",
+    title: "a walk back from a page sees what was written since: it is a walk of its own",
+    runs: 12,
+    generator: fc.record({
+      population: anyPopulation(),
+      order: fc.constantFrom(...orders),
+      limit: fc.integer({ min: 1, max: 3 }),
+      pages: fc.nat(3),
+      changes: arbChanges(),
+    }),
+    holds: walksBackAreNew,
   }),
   storeLaw({
     id: "list.walks-meet",
@@ -104,13 +124,7 @@ type Change = readonly [kind: "touch" | "tick" | "make" | "archive" | "delete", 
 
 /** What is done between two pages. */
 function arbChanges(): fc.Arbitrary<readonly Change[]> {
-  const kind = fc.constantFrom(
-    "touch" as const,
-    "tick" as const,
-    "make" as const,
-    "archive" as const,
-    "delete" as const,
-  );
+  const kind = fc.constantFrom(...(["touch", "tick", "touch", "make", "tick", "archive", "touch", "delete"] as const));
   return fc.array(fc.tuple(kind, fc.nat(99)), { maxLength: 4, size: "max" });
 }
 
@@ -121,33 +135,71 @@ interface WalkUnderWrites {
   readonly between: readonly (readonly Change[])[];
 }
 
-async function walksAreCompleteUnderWrites(place: LawPlace, example: WalkUnderWrites): Promise<void> {
-  const { population, order, limit, between } = example;
-  const { store, clock, ids } = await openPopulated(place, population);
-  const { claims } = place;
-  const staying = new Set(ids);
-  const leave = (nth: number): string => {
-    const id = [...staying][nth % staying.size] ?? "";
-    staying.delete(id);
-    return id;
-  };
-  // Without a tick, what is written bears the same time as what the walk began with.
-  const change = async ([kind, nth]: Change): Promise<void> => {
+/** Makes the changes, to threads of `staying`; the ones that go are taken out of it. */
+async function makeChanges(
+  { claims }: LawPlace,
+  { store, clock }: Populated,
+  { staying, changes }: { readonly staying: Set<string>; readonly changes: readonly Change[] },
+): Promise<void> {
+  for (const [kind, nth] of changes) {
+    const id = [...staying][nth % staying.size];
+    // Without a tick, what is written bears the same time as what the walk began with.
     if (kind === "tick") clock.advance(1);
     else if (kind === "make") await seedThread(store);
-    else if (staying.size === 0) return;
-    else if (kind === "archive" && claims.archive) await store.archiveThread(leave(nth));
-    else if (kind === "delete" && claims.delete) await store.deleteThread(leave(nth));
-    else await touch(store, [...staying][nth % staying.size] ?? "");
-  };
+    else if (id === undefined) continue;
+    else if (kind === "archive" && claims.archive) {
+      await store.archiveThread(id);
+      staying.delete(id);
+    } else if (kind === "delete" && claims.delete) {
+      await store.deleteThread(id);
+      staying.delete(id);
+    } else await touch(store, id);
+  }
+}
+
+async function walksAreCompleteUnderWrites(place: LawPlace, example: WalkUnderWrites): Promise<void> {
+  const { population, order, limit, between } = example;
+  const populated = await openPopulated(place, population);
+  const staying = new Set(populated.ids);
   let page = 0;
-  const listed = await walk(store, { limit, ...order }, async () => {
-    for (const one of between[page] ?? []) await change(one);
+  const listed = await walk(populated.store, { limit, ...order }, async () => {
+    await makeChanges(place, populated, { staying, changes: between[page] ?? [] });
     page += 1;
   });
   const seen = idsOf(listed);
   equal(new Set(seen).size, seen.length, "a thread is listed twice");
   for (const id of staying) ok(seen.includes(id), "a thread that stayed is not listed");
+}
+
+interface WalkBack {
+  readonly population: Population;
+  readonly order: ListOrder;
+  readonly limit: number;
+  /** Read before the one that is gone back from, where there are so many. */
+  readonly pages: number;
+  readonly changes: readonly Change[];
+}
+
+async function walksBackAreNew(place: LawPlace, { population, order, limit, pages, changes }: WalkBack): Promise<void> {
+  const populated = await openPopulated(place, population);
+  const { store } = populated;
+  let page = await store.listThreads({ limit, ...order });
+  for (let n = 0; n < pages && page.nextCursor !== null; n += 1) {
+    page = await store.listThreads({ limit, ...order, cursor: page.nextCursor });
+  }
+  const cursor = page.backwardsCursor ?? fail("a page with threads leads back");
+  const first = page.data[0] ?? fail("a page with threads has a first");
+  await makeChanges(place, populated, { staying: new Set(populated.ids), changes });
+  const back = { ...order, sortDirection: opposite(order) };
+  const listed = idsOf(await walk(store, { limit, ...back, cursor }));
+  // By the model: all that now stands behind the place at which the page's first thread stood.
+  const now = (await readAllThreads(store)).filter(({ archived }) => !archived);
+  const isBehind = (thread: StoredThread): boolean => {
+    if (thread.id !== first.id) return inOrder([first, thread], back)[0] === first.id;
+    const moved = keyOf(thread, back) - keyOf(first, back);
+    return back.sortDirection === "asc" ? moved > 0 : moved < 0;
+  };
+  deepEqual(listed, inOrder(now.filter(isBehind), back), inWords(back));
 }
 
 async function backwardsCursorsMeet(place: LawPlace, { population, limit, limitBack }: Walked): Promise<void> {
