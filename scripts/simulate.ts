@@ -7,6 +7,7 @@
  *   --from N      the first seed, default 1
  *   --seed N      this one alone
  *   --steps N     steps of each run, default 60
+ *   --threads N   threads that run, default one a core; with --trace one
  *   --without L   leave out these steps of the plan: 3,5,8
  *   --trace       print what happens
  *   --json        print the result as JSON
@@ -14,9 +15,11 @@
  * Exit codes: 0 all held and everything was met, 1 something did not hold or was never met, 2 wrong option. With
  * fewer than 1000 runs, and with --seed, what was never met is only told.
  */
+import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 
 import { coverageOf, type SimulationCoverage } from "../test/simulation/simulation-coverage.ts";
+import { runPlans } from "../test/simulation/simulation-crew.ts";
 import { minimise } from "../test/simulation/simulation-minimiser.ts";
 import { planSimulation, type SimulationPlan } from "../test/simulation/simulation-plan.ts";
 import type { SimulationReport } from "../test/simulation/simulation-report.ts";
@@ -27,6 +30,7 @@ const options = {
   from: { type: "string" },
   seed: { type: "string" },
   steps: { type: "string" },
+  threads: { type: "string" },
   without: { type: "string" },
   trace: { type: "boolean", default: false },
   json: { type: "boolean", default: false },
@@ -36,6 +40,7 @@ interface Wish {
   readonly first: number;
   readonly count: number;
   readonly steps: number;
+  readonly threads: number;
   readonly without: readonly number[];
   readonly trace: boolean;
   readonly json: boolean;
@@ -56,15 +61,21 @@ function parseWish(): Wish | null {
     const first = Number(seed ?? values.from ?? 1);
     const count = seed === undefined ? Number(values.seeds ?? WHOLE_RUNS) : 1;
     const steps = Number(values.steps ?? 60);
+    const threads = Number(values.threads ?? availableParallelism());
     const without = (values.without ?? "")
       .split(",")
       .filter((text) => text !== "")
       .map(Number);
-    const numbers = [first, count, steps, ...without];
-    if (numbers.every((number) => Number.isSafeInteger(number) && number >= 0) && count > 0 && steps > 0) {
-      return { first, count, steps, without, trace, json };
+    const numbers = [first, count, steps, threads, ...without];
+    if (
+      numbers.every((number) => Number.isSafeInteger(number) && number >= 0) &&
+      count > 0 &&
+      steps > 0 &&
+      threads > 0
+    ) {
+      return { first, count, steps, threads, without, trace, json };
     }
-    say("--seeds, --from, --seed, --steps and --without take whole numbers");
+    say("--seeds, --from, --seed, --steps, --threads and --without take whole numbers");
   } catch (error) {
     say(error instanceof Error ? error.message : String(error));
   }
@@ -123,29 +134,43 @@ function print(coverage: SimulationCoverage, { seconds, cpuSeconds }: Spent, jso
   console.log(missing.length === 0 ? "every fault and every state was met" : `never met: ${missing.join(", ")}`);
 }
 
+/** One after another in this thread, saying what happens. */
+async function traceAll(
+  plans: readonly SimulationPlan[],
+  onReport: (report: SimulationReport, plan: SimulationPlan) => void,
+): Promise<readonly SimulationReport[]> {
+  const reports: SimulationReport[] = [];
+  for (const plan of plans) {
+    const report = await runSimulation(plan, { onTrace: (line) => console.log(line) });
+    reports.push(report);
+    onReport(report, plan);
+  }
+  return reports;
+}
+
 async function main(): Promise<number> {
   const wish = parseWish();
   if (wish === null) return 2;
   const begun = process.hrtime.bigint();
   const cpuBefore = process.cpuUsage();
-  const reports: SimulationReport[] = [];
-  let failures = 0;
-  for (let seed = wish.first; seed < wish.first + wish.count; seed += 1) {
-    const plan = planOf(seed, wish);
-    const report = await runSimulation(plan, wish.trace ? { onTrace: (line) => console.log(line) } : {});
-    reports.push(report);
-    if (report.broken !== null) {
-      failures += 1;
-      await tellFailure(plan, report, wish);
-    }
-    if (reports.length % 100 === 0) say(`${reports.length} runs, ${failures} failed`);
-  }
+  const plans = Array.from({ length: wish.count }, (_, at) => planOf(wish.first + at, wish));
+  const failed: { readonly plan: SimulationPlan; readonly report: SimulationReport }[] = [];
+  let runs = 0;
+  const onReport = (report: SimulationReport, plan: SimulationPlan): void => {
+    runs += 1;
+    if (report.broken !== null) failed.push({ plan, report });
+    if (runs % 100 === 0) say(`${runs} runs, ${failed.length} failed`);
+  };
+  const reports = wish.trace
+    ? await traceAll(plans, onReport)
+    : await runPlans(plans, { threads: wish.threads, onReport });
   const coverage = coverageOf(reports);
   const { user, system } = process.cpuUsage(cpuBefore);
   const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
   print(coverage, { seconds, cpuSeconds: (user + system) / 1e6 }, wish.json);
+  for (const { plan, report } of failed) await tellFailure(plan, report, wish);
   const isWhole = wish.count >= WHOLE_RUNS && wish.without.length === 0;
-  return failures > 0 || (isWhole && coverage.missing.length > 0) ? 1 : 0;
+  return failed.length > 0 || (isWhole && coverage.missing.length > 0) ? 1 : 0;
 }
 
 process.exitCode = await main();
