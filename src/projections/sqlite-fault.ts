@@ -3,7 +3,7 @@
  * the system's own error number to itself, so where it only says that it can't open a file, the folder is
  * asked instead. Bugs and SkeinErrors pass as they are.
  */
-import { accessSync, closeSync, constants, existsSync, openSync } from "node:fs";
+import { accessSync, closeSync, constants, existsSync, openSync, statfsSync } from "node:fs";
 import { dirname } from "node:path";
 
 import {
@@ -46,7 +46,8 @@ export function sqliteFault(error: unknown, { attempted, path }: SqliteAttempt):
     fault(code, `could not ${attempted}: ${reason} (${sqlite})`, { retryable, data, cause: error });
   if (isBusy(error)) return toFault("state_db_busy", true);
   if (isDamage(error)) return toFault("state_db_unusable", false);
-  if (sqlite === "SQLITE_FULL") return toFault("disk_full", true);
+  if (sqlite === "SQLITE_FULL" || (sqlite.startsWith("SQLITE_IOERR") && isDiskFull(path)))
+    return toFault("disk_full", true);
   if (/^SQLITE_(READONLY|PERM|AUTH)/.test(sqlite)) return toFault("permission_denied", false);
   if (sqlite.startsWith("SQLITE_CANTOPEN")) {
     const found = whyNotOpened(path);
@@ -63,6 +64,20 @@ function isFolderGone(error: unknown, path: string): boolean {
 function folderGone(cause: unknown, path: string, attempted: string): unknown {
   const home = dirname(path);
   return fault("home_unusable", `could not ${attempted}: the folder ${home} is gone`, { data: { home, path }, cause });
+}
+
+/** Less room than the shared memory beside a WAL begins with. */
+const ROOM_BYTES_MIN = 32 * 1024;
+
+/** SQLite says that the disk is full where it writes, and that it failed where it makes its shared memory larger. */
+function isDiskFull(path: string): boolean {
+  try {
+    const { bavail, bsize } = statfsSync(dirname(path));
+    return bavail * bsize < ROOM_BYTES_MIN;
+  } catch {
+    // It can't be asked: then what SQLite said stands.
+    return false;
+  }
 }
 
 /** What a connection opens: the database, its WAL and shared memory, a journal, and the folder to sync it. */
