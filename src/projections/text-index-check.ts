@@ -14,7 +14,7 @@ export function unfoundTexts({ sql, rollouts }: Tables, threadId: string): numbe
   let unfound = 0;
   for (const { id } of rollouts.ofThread(threadId)) {
     const { from, to } = textIdsOf(id);
-    const texts = sql.all<{ id: number; text: string }>(
+    const texts = sql.all<{ id: number; text: unknown }>(
       "SELECT id, text FROM texts_# WHERE id >= ? AND id < ?",
       from,
       to,
@@ -33,7 +33,9 @@ export function strayTexts({ sql }: Tables): number {
   return stray?.rows ?? 0;
 }
 
-function isFound(sql: SetStatements, { id, text }: { readonly id: number; readonly text: string }): boolean {
+function isFound(sql: SetStatements, { id, text }: { readonly id: number; readonly text: unknown }): boolean {
+  // A damaged file may hold anything in a text's place.
+  if (typeof text !== "string") return false;
   const match = matchOf(text.replaceAll("\0", "\uFFFD"));
   // A text shorter than a triple is in the index without any.
   if (match === null) return sql.get("SELECT 1 FROM texts_fts_# WHERE rowid = ?", id) !== undefined;

@@ -6,6 +6,7 @@ import { appendFileSync, cpSync, readFileSync, rmSync, statSync, utimesSync, wri
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
+import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 
 import { generateHome } from "../../bench/home-generator.ts";
@@ -88,6 +89,20 @@ describe("a file that is damaged where only verifying looks", () => {
     bytes[(page - 1) * 4_096] = 0xff;
     writeFileSync(path, bytes);
     await expect(verify(home, { sweeps: false })).rejects.toMatchObject({ code: "state_db_unusable" });
+  });
+
+  it("is named also where a text is no text any more", async () => {
+    const home = await filledHome();
+    // As a flipped bit in a record's header would have it, past what the table is declared to hold.
+    const db = new Database(join(home, "skein.sqlite"));
+    db.unsafeMode();
+    db.pragma("writable_schema = on");
+    db.exec(
+      "UPDATE sqlite_schema SET sql = replace(sql, 'text TEXT NOT NULL', 'text TEXT') WHERE name LIKE 'texts!__' ESCAPE '!'",
+    );
+    db.close();
+    plant(home, `UPDATE texts_# SET text = NULL WHERE ${ofPlain("id / 33554432")}`);
+    expect(await odd(home, { sweeps: false })).toContain(`differs ${PLAIN} texts`);
   });
 });
 
