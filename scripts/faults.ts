@@ -77,8 +77,9 @@ function parseWish(): Wish | null {
     const beginnings = values.only?.split(",") ?? [""];
     const rows = FAULT_ROWS.filter(({ id }) => beginnings.some((beginning) => id.startsWith(beginning)));
     const { list, every, smoke, json, page } = values;
-    const earlier = values.with === undefined ? null : (JSON.parse(readFileSync(values.with, "utf8")) as FinishedRun);
-    const known = new Set([...rows, ...(earlier?.results ?? [])].map(({ id }) => id));
+    const files = values.with?.split(",") ?? [];
+    const earlier = files.map((file) => JSON.parse(readFileSync(file, "utf8")) as FinishedRun);
+    const known = new Set([...rows, ...earlier.flatMap(({ results }) => results)].map(({ id }) => id));
     if (!Number.isSafeInteger(seed) || !Number.isSafeInteger(repeat) || repeat < 1) {
       say("--seed and --repeat take whole numbers");
     } else if (rows.length === 0) say(`no row begins with ${values.only}; see --list`);

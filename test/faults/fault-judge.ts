@@ -72,6 +72,7 @@ async function judge(judgement: Judgement): Promise<void> {
 
 /** What `doctor` says begins with a path; what it is about comes behind. */
 function wordsOf(attention: string): string {
+  if (attention.includes("never filled")) return "never filled";
   return /\[(\w+)\]/.exec(attention)?.[1] ?? attention.replaceAll(/\S*\/\S*/g, "…").slice(0, 60);
 }
 

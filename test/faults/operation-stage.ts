@@ -40,13 +40,27 @@ export class FaultSession {
   readonly #folder = mkdtempSync(join(tmpdir(), "skein-fault-stages-"));
   readonly #stages = new Map<string, Promise<OperationStage>>();
 
+  #template: Promise<string> | null = null;
+
+  /** Puts the home that faults are tried on at a path. */
+  async makeHome(path: string): Promise<void> {
+    this.#template ??= this.#makeTemplate();
+    copyHome(await this.#template, path);
+  }
+
   /** The operation, made ready by the first row that asks. */
   stage(operation: FaultOperation, context: Pick<FaultContext, "books" | "isSmoke">): Promise<OperationStage> {
     const known = this.#stages.get(operation.id);
     if (known !== undefined) return known;
-    const stage = stageOperation(operation, { ...context, shim: this.shim, folder: this.#folder });
+    const stage = stageOperation(operation, { ...context, session: this, folder: this.#folder });
     this.#stages.set(operation.id, stage);
     return stage;
+  }
+
+  async #makeTemplate(): Promise<string> {
+    const template = join(this.#folder, "template");
+    await makeFaultHome(template);
+    return template;
   }
 
   close(): void {
@@ -55,15 +69,14 @@ export class FaultSession {
   }
 }
 
-interface Staging extends Pick<FaultContext, "books" | "isSmoke" | "folder"> {
-  readonly shim: FaultShim;
-}
+type Staging = Pick<FaultContext, "books" | "isSmoke" | "folder" | "session">;
 
 /** Makes an operation ready, and counts its calls in a child that nothing happens to. */
 async function stageOperation(operation: FaultOperation, staging: Staging): Promise<OperationStage> {
-  const { folder, shim, books, isSmoke } = staging;
+  const { folder, session, books, isSmoke } = staging;
+  const { shim } = session;
   const start = join(folder, `start-${operation.id}`);
-  await makeFaultHome(start);
+  await session.makeHome(start);
   await operation.prepare?.(start);
   const done = join(folder, `done-${operation.id}`);
   copyHome(start, done);

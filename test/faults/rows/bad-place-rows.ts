@@ -5,14 +5,19 @@
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import type { FaultContext, FaultRow } from "../fault-row.ts";
-import { isSameThread, makeFaultHome, readHomeFacts, type HomeFacts } from "../fault-home.ts";
+import { drawCases, type FaultContext, type FaultRow } from "../fault-row.ts";
+import { isSameThread, readHomeFacts, type HomeFacts } from "../fault-home.ts";
 import { rowsThatDiffer, verifyFindings } from "../fault-inspection.ts";
 import { remount, withSmallDisk } from "../mounted-disk.ts";
 import { copyHome } from "../operation-stage.ts";
 import { checkByLedger, codesIn, type PressureOptions, PressureProcess } from "../pressure-process.ts";
 
 const quiet = { threads: 2, paddingChars: 100, durability: "fsync" } as const;
+
+/** Without a state DB and with one; in a smoke run one of them. */
+function bothWays(context: FaultContext): readonly boolean[] {
+  return drawCases(context, [false, true], 1);
+}
 
 /** A home that a process is to use and can't, and the codes that it may be told so by. */
 interface BadPlace {
@@ -55,9 +60,9 @@ async function readOnlyMount(context: FaultContext): Promise<void> {
   const { books, folder } = context;
   await withSmallDisk(folder, 8_192, async (disk) => {
     const home = join(disk, "home");
-    await makeFaultHome(home);
+    await context.session.makeHome(home);
     const before = await readHomeFacts(home);
-    for (const withRows of [false, true]) {
+    for (const withRows of bothWays(context)) {
       remount(disk, "ro");
       const bad = { home, withRows, codes: ["permission_denied"], place: `read-only, rows ${withRows}` };
       books.expect((await tryToUse(context, bad)) > 0, `${bad.place}: nobody was told`);
@@ -81,18 +86,21 @@ function walk(path: string, change: (path: string, isFolder: boolean) => void): 
   change(path, true);
 }
 
+/** Of files, and of folders. */
+const MODES = [
+  [0o444, 0o555],
+  [0o444, 0o755],
+  [0o000, 0o000],
+] as const;
+
 async function readOnlyFolders(context: FaultContext): Promise<void> {
   const { books, folder } = context;
   chmodSync(folder, 0o755);
   const start = join(folder, "start");
-  await makeFaultHome(start);
+  await context.session.makeHome(start);
   const before = await readHomeFacts(start);
-  for (const modes of [
-    [0o444, 0o555],
-    [0o444, 0o755],
-    [0o000, 0o000],
-  ] as const) {
-    for (const withRows of [false, true]) {
+  for (const modes of drawCases(context, MODES, 1)) {
+    for (const withRows of bothWays(context)) {
       const home = join(folder, "home");
       copyHome(start, home);
       walk(home, (path, isFolder) => {
@@ -114,10 +122,10 @@ async function readOnlyFolders(context: FaultContext): Promise<void> {
 async function missingFolders(context: FaultContext): Promise<void> {
   const { books, folder } = context;
   const start = join(folder, "start");
-  await makeFaultHome(start);
+  await context.session.makeHome(start);
   const before = await readHomeFacts(start);
   const unusable = ["home_unusable", "io_error", "permission_denied"];
-  for (const withRows of [false, true]) {
+  for (const withRows of bothWays(context)) {
     const file = join(folder, `file-${withRows}`);
     writeFileSync(file, "no folder\n");
     const places = [file, join(file, "below")];
@@ -151,7 +159,7 @@ async function missingFolders(context: FaultContext): Promise<void> {
 /** The home is taken away while a process uses it, and comes back. */
 async function folderTakenAway(context: FaultContext): Promise<void> {
   const { books, folder } = context;
-  for (const withRows of [false, true]) {
+  for (const withRows of bothWays(context)) {
     const home = join(folder, `taken-${withRows}`);
     mkdirSync(home);
     const options = { ...quiet, home, name: `taken${withRows}`, withRows };
@@ -180,7 +188,7 @@ async function fewDescriptors(context: FaultContext): Promise<void> {
   const { books, folder, isSmoke } = context;
   const limits = isSmoke ? [40] : [24, 26, 28, 30, 34, 40, 50, 64];
   for (const [n, limit] of limits.entries()) {
-    for (const withRows of [false, true]) {
+    for (const withRows of bothWays(context)) {
       const home = join(folder, `few-${limit}-${withRows}`);
       const options: PressureOptions = { ...quiet, threads: 60, home, name: `few${limit}`, withRows };
       const child = new PressureProcess({ options, through: ["prlimit", `--nofile=${limit}:${limit}`, "--"] });

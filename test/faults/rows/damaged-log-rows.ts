@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { openLocalThreadStore } from "../../../src/store/local/index.ts";
 import { checkOthers, checkRowsLikeFiles, codeOf, type DamagedHome } from "../damage-checks.ts";
 import { drawCases, type FaultContext, type FaultRow, runCases } from "../fault-row.ts";
-import { isSameThread, makeFaultHome, readHomeFacts, THREADS, turnItems } from "../fault-home.ts";
+import { isSameThread, readHomeFacts, THREADS, turnItems } from "../fault-home.ts";
 import { verifyFindings } from "../fault-inspection.ts";
 import { copyHome } from "../operation-stage.ts";
 
@@ -41,7 +41,7 @@ const FLIPS_MAX = 400;
 async function tearEverywhere(context: FaultContext): Promise<void> {
   const { folder, books } = context;
   const start = join(folder, "start");
-  await makeFaultHome(start);
+  await context.session.makeHome(start);
   const [before, path] = [await readHomeFacts(start), await subjectFile(start)];
   const whole = readFileSync(path).byteLength;
   await appendOnce(start, "torn");
@@ -89,7 +89,7 @@ function linesAt(bytes: Buffer, at: number): readonly number[] {
 async function flipBits(context: FaultContext): Promise<void> {
   const { folder, books } = context;
   const start = join(folder, "start");
-  await makeFaultHome(start);
+  await context.session.makeHome(start);
   const [before, path] = [await readHomeFacts(start), await subjectFile(start)];
   const bytes = readFileSync(path);
   const wanted = before.get(THREADS.subject)?.log ?? [];

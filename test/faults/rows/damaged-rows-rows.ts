@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { STATE_DB_FILE_NAME } from "../../../src/projections/state-db-file.ts";
 import { checkOthers, checkRowsLikeFiles, commandCode, type DamagedHome } from "../damage-checks.ts";
 import { drawCases, type FaultContext, type FaultRow, runCases } from "../fault-row.ts";
-import { type HomeFacts, makeFaultHome, readFiles, readHomeFacts } from "../fault-home.ts";
+import { type HomeFacts, readFiles, readHomeFacts } from "../fault-home.ts";
 import { doctorAttention, rowsThatDiffer } from "../fault-inspection.ts";
 import { removeRows } from "../fault-operations.ts";
 import { copyHome } from "../operation-stage.ts";
@@ -25,7 +25,7 @@ async function damageRows(
 ): Promise<void> {
   const { folder } = context;
   const start = join(folder, "start");
-  await makeFaultHome(start);
+  await context.session.makeHome(start);
   const before = await readHomeFacts(start);
   const logs = readFiles(start);
   const damages = drawCases(context, damagesOf(start), smokeMax);
@@ -136,7 +136,7 @@ export const DAMAGED_ROWS_ROWS: readonly FaultRow[] = [
     how: "three in each of its pages, drawn by the seed",
     holds: "answers are those of the files, or `doctor --check` or `verify --projections` names it; a rebuild heals",
     needs: [],
-    run: (context) => damageRows(context, 4, (start) => flips(context, start)),
+    run: (context) => damageRows(context, 2, (start) => flips(context, start)),
   },
   {
     id: "fault.cut.rows",
@@ -144,7 +144,7 @@ export const DAMAGED_ROWS_ROWS: readonly FaultRow[] = [
     how: "at the end of each page, and within some",
     holds: "as for a flipped bit",
     needs: [],
-    run: (context) => damageRows(context, 2, cuts),
+    run: (context) => damageRows(context, 1, cuts),
   },
   {
     id: "fault.garbage.rows",
@@ -152,6 +152,6 @@ export const DAMAGED_ROWS_ROWS: readonly FaultRow[] = [
     how: "text, zeros, half a header; garbage as its WAL, shared memory and journal",
     holds: "as for a flipped bit",
     needs: [],
-    run: (context) => damageRows(context, 6, strangers),
+    run: (context) => damageRows(context, 2, strangers),
   },
 ];

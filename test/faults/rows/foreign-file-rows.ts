@@ -7,8 +7,8 @@ import { dirname, join } from "node:path";
 
 import { openLocalThreadStore } from "../../../src/store/local/index.ts";
 import { checkOthers, checkRowsLikeFiles, type DamagedHome } from "../damage-checks.ts";
-import type { FaultContext, FaultRow } from "../fault-row.ts";
-import { makeFaultHome, readFiles, readHomeFacts, THREADS } from "../fault-home.ts";
+import { drawCases, type FaultContext, type FaultRow } from "../fault-row.ts";
+import { readFiles, readHomeFacts, THREADS } from "../fault-home.ts";
 import { doctorAttention, rowsThatDiffer, verifyFindings } from "../fault-inspection.ts";
 import { copyHome } from "../operation-stage.ts";
 
@@ -111,12 +111,13 @@ const FOREIGN_FILES: readonly ForeignFile[] = [
 async function putFiles(context: FaultContext): Promise<void> {
   const { folder } = context;
   const start = join(folder, "start");
-  await makeFaultHome(start);
-  for (const [n, file] of FOREIGN_FILES.entries()) {
+  await context.session.makeHome(start);
+  const files = drawCases(context, FOREIGN_FILES, 5);
+  for (const [n, file] of files.entries()) {
     const home = join(folder, "home");
     copyHome(start, home);
     await putOne(context, home, file);
-    context.onCase(n + 1, FOREIGN_FILES.length);
+    context.onCase(n + 1, files.length);
   }
 }
 

@@ -2,14 +2,14 @@
  * Disks that are full and files that may not grow, for real: a small tmpfs, and the limit of a process. What was
  * acknowledged stays, the caller is told, and the same process goes on once there is room.
  */
-import { rmSync } from "node:fs";
+import { rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 
 import { isSkeinError } from "../../../src/base/index.ts";
 import { openStateDb } from "../../../src/runtime/index.ts";
 import type { FaultContext, FaultRow } from "../fault-row.ts";
 import { drawCases } from "../fault-row.ts";
-import { makeFaultHome, readHomeFacts, isSameThread } from "../fault-home.ts";
+import { readHomeFacts, isSameThread } from "../fault-home.ts";
 import { doctorAttention, rowsThatDiffer, verifyFindings } from "../fault-inspection.ts";
 import { removeRows } from "../fault-operations.ts";
 import { fillWithBallast, withSmallDisk } from "../mounted-disk.ts";
@@ -103,6 +103,34 @@ async function fillRows(context: FaultContext, kib: number): Promise<void> {
   });
 }
 
+/** Opens a filled state DB on a disk with hardly a byte left: what SQLite makes beside it can't be made. */
+async function openOnFullDisk(context: FaultContext, leftKib: number): Promise<void> {
+  const { books, folder } = context;
+  await withSmallDisk(folder, 4_096, async (disk) => {
+    const home = join(disk, "home");
+    await context.session.makeHome(home);
+    const before = await readHomeFacts(home);
+    const { bavail, bsize } = statfsSync(disk);
+    const ballast = fillWithBallast(disk, (bavail * bsize) / 1_024 - leftKib);
+    books.inject();
+    try {
+      await (await openStateDb({ home })).close();
+      books.code("acknowledged");
+    } catch (error) {
+      const code = isSkeinError(error) ? error.code : "none";
+      books.code(code);
+      books.expect(code === "disk_full", `${leftKib} KiB left: a full disk was told as ${code}: ${String(error)}`);
+    }
+    const found = await readHomeFacts(home);
+    for (const [id, facts] of before) {
+      books.acknowledge(facts.log.length);
+      if (!isSameThread(facts, found.get(id))) books.lose(`thread ${id}`);
+    }
+    rmSync(ballast);
+    await checkRowsAndDoctor(context, home);
+  });
+}
+
 /** Sizes at which the disk is full in the file, in the WAL, or in what is written beside them. */
 function sizes(from: number, to: number, step: number): readonly number[] {
   return Array.from({ length: Math.floor((to - from) / step) + 1 }, (_, n) => from + n * step);
@@ -137,7 +165,7 @@ async function reachLimit(context: FaultContext, withRows: boolean): Promise<voi
 async function reachRowsLimit(context: FaultContext): Promise<void> {
   const { books, folder } = context;
   const home = join(folder, "home");
-  await makeFaultHome(home);
+  await context.session.makeHome(home);
   removeRows(home);
   const options = { home, name: "rows", threads: 1, paddingChars: 10, withRows: true, durability: "fsync" } as const;
   const child = new PressureProcess({ options, through: ["prlimit", "--fsize=60000", "--"] });
@@ -184,9 +212,19 @@ export const FULL_DISK_ROWS: readonly FaultRow[] = [
     needs: ["tmpfs"],
     run: async (context) => {
       const source = join(context.folder, "source");
-      await makeFaultHome(source);
+      await context.session.makeHome(source);
       removeRows(source);
       for (const kib of drawCases(context, sizes(2_440, 2_640, 16), 2)) await fillRows(context, kib);
+    },
+  },
+  {
+    id: "fault.full-disk.open",
+    what: "a disk without room for what SQLite makes beside a state DB that is filled",
+    how: "the state DB is opened with 0 to 64 KiB left",
+    holds: "disk_full; reading by the files goes on",
+    needs: ["tmpfs"],
+    run: async (context) => {
+      for (const kib of drawCases(context, [0, 4, 8, 16, 28, 32, 40, 64], 1)) await openOnFullDisk(context, kib);
     },
   },
   {
