@@ -52,6 +52,18 @@ export {
 } from "./store-report.ts";
 export type { StoreDamage, StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";
 export type { TestContext, TestRunner } from "./test-runner.ts";
+export {
+  type CommandRun,
+  matchesModel,
+  type ModelThread,
+  type NamedWriter,
+  type Refusal,
+  type StoreCommand,
+  storeCommands,
+  type StoreCommandsOptions,
+  StoreModel,
+  type StoreSession,
+} from "./model/index.ts";
 export { storeLaws } from "./store-laws.ts";
 export { threadStoreSuite, type ThreadStoreSuiteOptions } from "./thread-store-suite.ts";
 export {

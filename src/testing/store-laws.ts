@@ -23,10 +23,12 @@ import { lifecycleLaws } from "./laws/lifecycle-laws.ts";
 import { listFilterLaws } from "./laws/list-filter-laws.ts";
 import { listLaws } from "./laws/list-laws.ts";
 import { metadataLaws } from "./laws/metadata-laws.ts";
+import { modelLaws } from "./laws/model-laws.ts";
 import { releaseLaws } from "./laws/release-laws.ts";
 import { rollbackLaws } from "./laws/rollback-laws.ts";
 import { searchLaws } from "./laws/search-laws.ts";
 import { turnPageLaws } from "./laws/turn-page-laws.ts";
+import { twoHandleLaws } from "./laws/two-handle-laws.ts";
 import { windowLaws } from "./laws/window-laws.ts";
 import type { StoreLaw } from "./store-law.ts";
 
@@ -49,6 +51,7 @@ export const storeLaws: readonly StoreLaw[] = Object.freeze([
   ...archiveLaws,
   ...deleteLaws,
   ...fencingLaws,
+  ...twoHandleLaws,
   ...crashLaws,
   ...damageLaws,
   ...badInputLaws,
@@ -58,4 +61,5 @@ export const storeLaws: readonly StoreLaw[] = Object.freeze([
   ...feedSubscriberLaws,
   ...feedEndLaws,
   ...feedConsumerLaws,
+  ...modelLaws,
 ]);

@@ -3,9 +3,11 @@
  * are source-mutants.ts.
  */
 import type { PlantedBug } from "./planted-bug.ts";
+import { crashBugs } from "./planted-crash-bugs.ts";
 import { historyBugs } from "./planted-history-bugs.ts";
 import { feedBugs } from "./planted-feed-bugs.ts";
 import { listAndSearchBugs } from "./planted-list-bugs.ts";
+import { modelBugs } from "./planted-model-bugs.ts";
 import { readBugs } from "./planted-read-bugs.ts";
 import { threadBugs } from "./planted-thread-bugs.ts";
 import { windowBugs } from "./planted-window-bugs.ts";
@@ -19,5 +21,7 @@ export const plantedBugs: readonly PlantedBug[] = Object.freeze([
   ...threadBugs,
   ...windowBugs,
   ...feedBugs,
+  ...modelBugs,
   ...historyBugs,
+  ...crashBugs,
 ]);

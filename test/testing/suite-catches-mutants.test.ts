@@ -8,9 +8,11 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { checkLaw, storeLaws } from "../../src/testing/index.ts";
 import { fixtureWithBug } from "./planted-bug.ts";
+import { crashBugs } from "./planted-crash-bugs.ts";
 import { feedBugs } from "./planted-feed-bugs.ts";
 import { historyBugs } from "./planted-history-bugs.ts";
 import { listAndSearchBugs } from "./planted-list-bugs.ts";
+import { modelBugs } from "./planted-model-bugs.ts";
 import { readBugs } from "./planted-read-bugs.ts";
 import { threadBugs } from "./planted-thread-bugs.ts";
 import { windowBugs } from "./planted-window-bugs.ts";
@@ -31,7 +33,9 @@ const bugs = [
   ...threadBugs,
   ...windowBugs,
   ...historyBugs,
+  ...crashBugs,
   ...feedBugs,
+  ...modelBugs,
 ];
 
 describe("the store laws", () => {
