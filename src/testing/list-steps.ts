@@ -120,15 +120,17 @@ export async function walk(
 /** The ids in the order of a list: by (key, id). */
 export function inOrder(threads: readonly StoredThread[], { sortKey, sortDirection }: ListOrder): readonly string[] {
   const sign = sortDirection === "asc" ? 1 : -1;
-  const key = (thread: StoredThread): number => timesOf(thread)[sortKey];
+  const key = (thread: StoredThread): number => keyOf(thread, { sortKey });
   return threads.toSorted((a, b) => sign * (key(a) - key(b) || (a.id < b.id ? -1 : 1))).map((thread) => thread.id);
 }
 
 /** The order of a list that names none. */
 export const defaultOrder: ListOrder = Object.freeze({ sortKey: "created_at", sortDirection: "desc" });
 
-function timesOf({ createdAtMs, updatedAtMs, recencyAtMs }: StoredThread): Readonly<Record<SortKey, number>> {
-  return { created_at: createdAtMs, updated_at: updatedAtMs, recency_at: recencyAtMs };
+/** The time by which a thread is sorted, milliseconds since the epoch. */
+export function keyOf(thread: StoredThread, { sortKey }: Pick<ListOrder, "sortKey">): number {
+  const { createdAtMs, updatedAtMs, recencyAtMs } = thread;
+  return { created_at: createdAtMs, updated_at: updatedAtMs, recency_at: recencyAtMs }[sortKey];
 }
 
 /** The ids of threads, in their order. */
