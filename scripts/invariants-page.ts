@@ -105,7 +105,8 @@ keeps it current, and another refuses an id that is cited and isn't here.
 ## Laws of a thread store
 
 A law is a sentence, a generator of examples, and code that tries to break the sentence with one of them on a fresh place.
-*Needs* are claims: a store that doesn't make them isn't held to the law, and its report says so. *Examples* are how many are
+*Needs* are claims: a store that doesn't make them isn't held to the law, and its report says so; a law that needs "no search" is about
+stores that don't claim search. *Examples* are how many are
 tried where nobody asks for another number. *Kept in* names code of this repository that cites the law; that each law is
 caught breaking is shown in [MUTANTS.md](MUTANTS.md).`;
 
@@ -129,10 +130,12 @@ function lawTables(): string {
     ({ id }) => id,
   );
   const tables = [...groups].map(([group, laws]) => {
-    const rows = laws.map(({ id, title, needs, runs }) => {
+    const rows = laws.map(({ id, title, needs, lacks, runs }) => {
       const paths = [...new Set((cited.get(id) ?? []).map(({ path }) => path))];
       const links = paths.map((path) => `[${path.slice(path.lastIndexOf("/") + 1)}](../${path})`).join(", ");
-      const needed = needs.map((need) => NEED_TEXTS[need]).join(", ");
+      const needed = [...needs.map((need) => NEED_TEXTS[need]), ...lacks.map((need) => `no ${NEED_TEXTS[need]}`)].join(
+        ", ",
+      );
       return `| \`${id}\` | ${cell(title)} | ${needed} | ${runs} | ${links} |`;
     });
     return [

@@ -11,7 +11,7 @@ import { toLiteral } from "./code-literal.ts";
 import { failureTestText } from "./failure-test.ts";
 import { type LawFailure, lawFailureText } from "./law-failure.ts";
 import { printOnLine } from "./literal-printer.ts";
-import { NEED_TEXTS, type StoreClaims, type StoreNeed } from "./store-claims.ts";
+import { type StoreClaims, type StoreNeed, whyNotChecked } from "./store-claims.ts";
 
 /** An error as plain data. `actual` and `expected` as code, of a comparison that failed. */
 export interface ErrorJson {
@@ -32,7 +32,7 @@ export type LawOutcomeJson = { readonly id: string; readonly title: string } & (
       /** `test`: the failure as a test to be pasted. */
       readonly failure: Omit<LawFailure, "error"> & { readonly error: ErrorJson; readonly test: string };
     }
-  | { readonly status: "not-checked"; readonly missing: readonly StoreNeed[] }
+  | { readonly status: "not-checked"; readonly missing: readonly StoreNeed[]; readonly beyond: readonly StoreNeed[] }
 );
 
 /** A report as plain data: JSON.stringify loses nothing of it. */
@@ -84,20 +84,25 @@ function keptText(laws: readonly LawOutcome[]): string {
   return lines.length === 0 ? "" : ["KEPT", ...lines].join("\n");
 }
 
-/** What is not claimed, with the claim that would switch its laws on. */
+/** What the laws that were not checked are about, with the claim that would switch them on. */
 function notCheckedText({ laws, claims }: StoreReport): string {
-  const byNeed = new Map<string, { readonly missing: readonly StoreNeed[]; readonly ids: string[] }>();
+  const byReason = new Map<string, { readonly how: string; readonly ids: string[] }>();
   for (const law of laws) {
     if (law.status !== "not-checked") continue;
-    const key = law.missing.join();
-    const entry = byNeed.get(key) ?? { missing: law.missing, ids: [] };
+    const { missing, beyond } = law;
+    const reason = whyNotChecked(missing, beyond);
+    const how = [
+      ...missing.map((need) => claimText(need, claims)),
+      ...beyond.map((need) => `\`capabilities: { ${need === "fork" ? 'fork: "none"' : `${need}: false`} }\``),
+    ];
+    const entry = byReason.get(reason) ?? { how: how.join(" and "), ids: [] };
     entry.ids.push(law.id);
-    byNeed.set(key, entry);
+    byReason.set(reason, entry);
   }
-  const lines = [...byNeed.values()].flatMap(({ missing, ids }) => [
-    `  no ${missing.map((need) => NEED_TEXTS[need]).join(", no ")}: ${count(ids.length, "law")}`,
+  const lines = [...byReason].flatMap(([reason, { how, ids }]) => [
+    `  ${reason}: ${count(ids.length, "law")}`,
     `    ${ids.join(", ")}`,
-    `    checked with ${missing.map((need) => claimText(need, claims)).join(" and ")}`,
+    `    checked with ${how}`,
   ]);
   return lines.length === 0 ? "" : ["NOT CHECKED", ...lines].join("\n");
 }

@@ -72,7 +72,7 @@ describe("skein check-store", () => {
     expect(exitCode).toBe(1);
     expect(said).toContain("BROKEN\nappend.atomic: not so: an append with one item that can't be written writes none");
     expect(said).toMatch(/await replayLaw\("append\.atomic", fixture, \{ seed: 5, path: "[\d:]+" \}\);/);
-    expect(said).toMatch(/NOT CHECKED\n {2}no search: \d+ laws\n/);
+    expect(said).toMatch(/NOT CHECKED\n {2}it has no search: \d+ laws\n/);
     expect(said).toContain("checked with `capabilities: { search: true }`");
     expect(said).toContain("half-batches: 0 laws kept, 1 broken");
   });
@@ -109,7 +109,13 @@ describe("skein check-store", () => {
     expect(said).toMatch(/^fork\.prefix +a fork holds /m);
     expect(said).not.toMatch(/^append/m);
     const { laws } = await report("--list");
-    expect(laws[0]).toEqual({ id: "append.ordinals", title: expect.any(String), needs: [], runs: expect.any(Number) });
+    expect(laws[0]).toEqual({
+      id: "append.ordinals",
+      title: expect.any(String),
+      needs: [],
+      lacks: [],
+      runs: expect.any(Number),
+    });
   });
 
   it.each([

@@ -43,7 +43,7 @@ describe("a report", () => {
     const text = storeReportText(await checked);
     expect(text).toMatch(/^KEPT\n {2}append {2}1 of 2 laws kept, \d+ examples\n\nBROKEN\nappend\.atomic: not so: /);
     expect(text).toContain(
-      "NOT CHECKED\n  no threads that outlive the handle: 1 law\n    append.idempotent-reopened\n    checked with `capabilities: { reopen: true }`",
+      "NOT CHECKED\n  it has no threads that outlive the handle: 1 law\n    append.idempotent-reopened\n    checked with `capabilities: { reopen: true }`",
     );
     expect(text).toMatch(/half: 1 law kept, 1 broken, 1 not checked \(seed 3, \d+\.\d s\)\n\nAgain: checkThreadStore/);
     expect(storeReportText(await checked, { again: "npm test" })).toMatch(/\nAgain: npm test$/);

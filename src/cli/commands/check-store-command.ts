@@ -112,7 +112,7 @@ function isNamed({ id }: StoreLaw, name: string): boolean {
 async function listLaws({ json, out }: CliContext, laws: readonly StoreLaw[]): Promise<ExitCode> {
   if (json) {
     await out.write(
-      `${toJsonLine({ laws: laws.map(({ id, title, needs, runs }) => ({ id, title, needs, runs })) })}\n`,
+      `${toJsonLine({ laws: laws.map(({ id, title, needs, lacks, runs }) => ({ id, title, needs, lacks, runs })) })}\n`,
     );
     return EXIT.ok;
   }
