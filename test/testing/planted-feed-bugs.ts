@@ -116,6 +116,20 @@ export const feedBugs: readonly PlantedBug[] = [
     }),
   },
   {
+    name: "behind 256 records of an append, each is told with the item of the one before",
+    caughtBy: ["feed.many"],
+    plant: (store) =>
+      hearing(store, (event, listener) => {
+        if (event.type !== "appended") return listener(event);
+        const { records } = event;
+        const told = records.map((record, nth) => ({
+          ...record,
+          item: records[nth < 256 ? nth : nth - 1]?.item ?? record.item,
+        }));
+        listener({ ...event, records: told });
+      }),
+  },
+  {
     name: "what was rolled back is left out of pages",
     caughtBy: ["feed.rollback"],
     plant: (store) => ({

@@ -47,6 +47,8 @@ export const feedLaws: readonly StoreLaw[] = [
       batches: arbBatches(5),
       after: fc.nat(4),
       polls: fc.boolean(),
+      /** Whether it has found the end before more is appended. */
+      settles: fc.boolean(),
       kind: arbKind,
       bufferRecordsMax: fc.integer({ min: 1, max: 3 }),
     }),
@@ -68,6 +70,13 @@ export const feedLaws: readonly StoreLaw[] = [
       reads: fc.array(fc.nat(4), { maxLength: 6 }),
     }),
     holds: slowLosesNothing,
+  }),
+  storeLaw({
+    id: "feed.many",
+    title: "hundreds of records that are held for one subscriber are told whole and in order",
+    runs: 2,
+    generator: fc.record({ size: fc.integer({ min: 300, max: 400 }), reads: fc.nat(300) }),
+    holds: manyAreHeld,
   }),
   storeLaw({
     id: "feed.rollback",
@@ -163,21 +172,31 @@ interface FromEnd {
   readonly batches: readonly (readonly AppendableItem[])[];
   readonly after: number;
   readonly polls: boolean;
+  readonly settles: boolean;
   readonly kind: FollowerKind;
   readonly bufferRecordsMax: number;
 }
 
 async function fromEndTellsTheNew(place: LawPlace, example: FromEnd): Promise<void> {
-  const { batches, after, polls, kind, bufferRecordsMax } = example;
+  const { batches, after, polls, settles, kind, bufferRecordsMax } = example;
   const store = await place.open();
   const { writer } = await store.createThread({ metadata: plainMetadata });
   const { threadId } = writer;
-  const hub = createFeedHub<string>({ store, clock: createManualClock() });
+  const pages: Promise<unknown>[] = [];
+  const loadHistory: ThreadStore["loadHistory"] = (params) => {
+    const page = store.loadHistory(params);
+    pages.push(page);
+    return page;
+  };
+  const hub = createFeedHub<string>({ store: standingBefore(store, { loadHistory }), clock: createManualClock() });
   const polling = polls ? { pollIntervalMs: 1_000 } : {};
   let next = 0;
   for (const items of batches.slice(0, after)) next = (await store.appendItems({ writer, items })).nextOrdinal;
   const begin = next;
   const follower = follow(hub.openFeed({ threadId, from: "end", bufferRecordsMax, ...polling }), { kind });
+  for (await drainEventLoop(); settles && pages.length > 0; await drainEventLoop()) {
+    await Promise.allSettled(pages.splice(0));
+  }
   for (const items of batches.slice(after)) next = (await store.appendItems({ writer, items })).nextOrdinal;
   if (next > begin) await follower.until(next);
   else await drainEventLoop();
@@ -248,6 +267,28 @@ async function slowLosesNothing(place: LawPlace, { batches, bufferRecordsMax, re
   }
   while (told.length < next) await read();
   deepEqual(told, await readLog(store, threadId));
+  await iterator.return();
+  hub.close();
+}
+
+interface Many {
+  readonly size: number;
+  readonly reads: number;
+}
+
+async function manyAreHeld(place: LawPlace, { size, reads }: Many): Promise<void> {
+  const store = await place.open();
+  const { id: threadId, writer } = await seedThread(store);
+  const hub = createFeedHub<string>({ store });
+  const iterator = hub.openFeed({ threadId, from: "end", bufferRecordsMax: 800 })[Symbol.asyncIterator]();
+  const told: RolloutRecord[] = [];
+  for (const begin of [0, size]) {
+    const items = Array.from({ length: size }, (_, nth) => userMessage(`${begin + nth}`));
+    await store.appendItems({ writer, items });
+    if (begin === 0) for (let nth = 0; nth < reads; nth += 1) told.push(await nextRecord(iterator));
+  }
+  while (told.length < 2 * size) told.push(await nextRecord(iterator));
+  deepEqual(told, await readLog(store, threadId, { from: 2 }));
   await iterator.return();
   hub.close();
 }
