@@ -40,10 +40,14 @@ export interface HomeSurvey {
 /** What the rows say. */
 export interface SurveyedRows {
   readonly files: readonly FileRow[];
-  readonly quarantined: readonly (Pick<QuarantinedFile, "inode" | "size" | "modifiedNs"> & { readonly path: string })[];
+  readonly quarantined: readonly (Pick<QuarantinedFile, "inode" | "size" | "modifiedNs" | "code"> & {
+    readonly path: string;
+  })[];
 }
 
 const STATS_AT_ONCE = 16;
+/** What keeps a file from being read and is not in the file: it may be over without anything to see of it. */
+const PASSING_CODES: ReadonlySet<string> = new Set(["io_error", "permission_denied", "too_many_open_files"]);
 
 /** Compares all of a home's files and rows. */
 export async function surveyHome(files: FileSystem, paths: HomePaths, rows: SurveyedRows): Promise<HomeSurvey> {
@@ -89,7 +93,12 @@ async function fileNames(files: FileSystem, folder: string): Promise<readonly st
   return (await files.readDirectory(folder)).filter(({ kind }) => kind === "file").map(({ name }) => name);
 }
 
-/** Files in quarantine count as seen as long as they are as they were. */
+/** The files in quarantine that are looked at again although nothing about them changed, by their paths in the home. */
+export function passingQuarantines({ quarantined }: Pick<SurveyedRows, "quarantined">): readonly string[] {
+  return quarantined.filter(({ code }) => PASSING_CODES.has(code)).map(({ path }) => path);
+}
+
+/** Files in quarantine count as seen as long as they are as they were, unless it was not they that failed. */
 async function compareFiles(
   context: { readonly files: FileSystem; readonly paths: HomePaths; readonly rows: SurveyedRows },
   entries: readonly RolloutEntry[],
@@ -109,9 +118,9 @@ async function compareFiles(
     const poison = poisoned.get(path);
     const row = byPath.get(path);
     if (row !== undefined) seen.add(row.id);
-    if (poison !== undefined && isAsKnown(poison, stat)) return;
+    if (poison !== undefined && isAsKnown(poison, stat) && !PASSING_CODES.has(poison.code)) return;
     if (row === undefined) unknown.push({ entry, stat });
-    else if (!isAsKnown(row, stat)) changed.push({ ...entry, size: stat.size });
+    else if (poison !== undefined || !isAsKnown(row, stat)) changed.push({ ...entry, size: stat.size });
   });
   for (const { entry, stat } of unknown) {
     const row = byInode.get(stat.inode);

@@ -4,14 +4,15 @@
  * filled, under their lease. It can be ended between any two files and begun again: what was done stays.
  *
  * A file that can't be folded, or under which a worker dies, is tried once more by itself; then it is put into
- * quarantine with its reason, and the others go on. It is tried again when it has changed. A state DB that takes no
+ * quarantine with its reason, and the others go on. It is tried again when it has changed; and at every look
+ * where it was the disk, its permissions or the want of descriptors that kept it from being read. A state DB that takes no
  * rows says nothing of the files: after one more try that ends the sync, and nothing is put into quarantine for it.
  */
 import { type Clock, fault, type Logger } from "../base/index.ts";
 import { type FileSystem, type HomePaths, type RolloutEntry } from "../store/local/index.ts";
 import { pathInHome } from "./file-fold.ts";
 import { type FoldedEntry, type FoldPool, type FoldReport, requireRows } from "./fold-pool.ts";
-import { type HomeSurvey, surveyPaths } from "./home-survey.ts";
+import { type HomeSurvey, passingQuarantines, surveyPaths } from "./home-survey.ts";
 import type { LeaseClaim } from "./lease-rows.ts";
 import { failureOf, type FoldFailure } from "./rollout-sync.ts";
 import { withTextIndex } from "./text-index.ts";
@@ -105,7 +106,9 @@ async function surveyOf(context: HomeSyncContext): Promise<HomeSurvey> {
     const filesKnown = context.read(() => context.tables().rollouts.count());
     return pool.survey({ dbPath, home: paths.home, generation, filesKnown }, signal);
   }
-  const unfollowed = await othersOf(changedPaths, (path) => context.isCurrent(path));
+  const passing = passingQuarantines(context.read(() => ({ quarantined: context.tables().rollouts.quarantined() })));
+  const looked = [...new Set([...changedPaths, ...passing.map((path) => `${paths.home}/${path}`)])];
+  const unfollowed = await othersOf(looked, (path) => context.isCurrent(path));
   const wanted = unfollowed.map((path) => pathInHome(paths, path));
   const rows = context.read(() => {
     const { rollouts } = context.tables();

@@ -22,7 +22,12 @@ import {
 } from "../../src/projections/index.ts";
 import { openConnection } from "../../src/projections/sqlite-connection.ts";
 import { openStateDb } from "../../src/runtime/index.ts";
-import { type LocalThreadStore, openLocalThreadStore } from "../../src/store/local/index.ts";
+import {
+  type FileSystem,
+  type LocalThreadStore,
+  nodeFileSystem,
+  openLocalThreadStore,
+} from "../../src/store/local/index.ts";
 import { createFoldPool } from "../../src/workers/index.ts";
 import { bytesOf } from "../events/log-reading.ts";
 import { event, metaItem, turnItems } from "./reaching-logs.ts";
@@ -132,6 +137,23 @@ describe("a file that can't be folded", () => {
     expect(await listed(store)).toEqual({ ids: [idOf(1), idOf(3)], isComplete: false });
     // As it is, it is not tried again.
     expect(pool.tries).toEqual([3, 1]);
+  });
+
+  it("is tried again with the next list when it was the disk that failed, though nothing about it changed", async () => {
+    const files = [1, 2].map((n) => putThread(n));
+    const disk = { fails: true };
+    const failing: FileSystem = {
+      ...nodeFileSystem,
+      open: async (path, mode) => {
+        if (disk.fails && path === files[1]) throw Object.assign(new Error("EIO: injected"), { code: "EIO" });
+        return await nodeFileSystem.open(path, mode);
+      },
+    };
+    const { stateDb, store } = await open(createInlinePool({ files: failing }));
+    expect(await listed(store)).toEqual({ ids: [idOf(1)], isComplete: false });
+    expect(quarantineOf(stateDb)).toMatchObject([{ code: "io_error" }]);
+    disk.fails = false;
+    expect(await listed(store)).toEqual({ ids: [idOf(1), idOf(2)], isComplete: true });
   });
 
   it("is tried again when it has changed, and is complete when that goes well", async () => {

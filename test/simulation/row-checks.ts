@@ -35,7 +35,10 @@ export async function checkRows(look: RowLook): Promise<void> {
         const page: Awaited<ReturnType<NonNullable<typeof process.runtime>["listThreads"]>> | undefined =
           await process.runtime?.listThreads({ archived, limit: 4, ...(cursor === null ? {} : { cursor }) });
         if (page === undefined) throw new BrokenInvariant("sim.no-hang", "the last process did not open");
-        if (!page.isComplete) throw new BrokenInvariant("sim.rows-are-folds", "a list without faults is not complete");
+        if (!page.isComplete) {
+          const why = JSON.stringify(dump(process).quarantine);
+          throw new BrokenInvariant("sim.rows-are-folds", `a list without faults is not complete: ${why}`);
+        }
         ids.push(...page.data.map(({ id }) => id));
         cursor = page.nextCursor;
       } while (cursor !== null);
