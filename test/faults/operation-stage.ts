@@ -6,11 +6,11 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import type { FaultBooks } from "./fault-books.ts";
 import { makeFaultHome, readFiles, readHomeFacts } from "./fault-home.ts";
 import { judgeHome, type OperationFacts } from "./fault-judge.ts";
 import { type FaultOperation, runOperation } from "./fault-operations.ts";
 import { type FaultEnd, runFaultChild } from "./fault-process.ts";
-import type { FaultContext } from "./fault-row.ts";
 import { compileFaultShim, type FaultPlan, type FaultShim, type TracedCall } from "./fault-shim.ts";
 
 /** An operation that is ready. */
@@ -34,6 +34,12 @@ export function copyHome(from: string, to: string): void {
   cpSync(from, to, { recursive: true, preserveTimestamps: true });
 }
 
+/** Of the row that asks first (fault-row.ts). */
+interface StageContext {
+  readonly books: FaultBooks;
+  readonly isSmoke: boolean;
+}
+
 /** What is made once for all rows of a run: the layer that makes faults, and operations that are ready. */
 export class FaultSession {
   readonly shim: FaultShim = compileFaultShim();
@@ -49,10 +55,11 @@ export class FaultSession {
   }
 
   /** The operation, made ready by the first row that asks. */
-  stage(operation: FaultOperation, context: Pick<FaultContext, "books" | "isSmoke">): Promise<OperationStage> {
+  stage(operation: FaultOperation, context: StageContext): Promise<OperationStage> {
     const known = this.#stages.get(operation.id);
     if (known !== undefined) return known;
-    const stage = stageOperation(operation, { ...context, session: this, folder: this.#folder });
+    const { books, isSmoke } = context;
+    const stage = stageOperation(operation, { books, isSmoke, session: this, folder: this.#folder });
     this.#stages.set(operation.id, stage);
     return stage;
   }
@@ -69,7 +76,10 @@ export class FaultSession {
   }
 }
 
-type Staging = Pick<FaultContext, "books" | "isSmoke" | "folder" | "session">;
+interface Staging extends StageContext {
+  readonly folder: string;
+  readonly session: FaultSession;
+}
 
 /** Makes an operation ready, and counts its calls in a child that nothing happens to. */
 async function stageOperation(operation: FaultOperation, staging: Staging): Promise<OperationStage> {

@@ -52,9 +52,9 @@ const CALL_ERRORS: readonly CallError[] = [
   },
   {
     id: "enospc-short-write",
-    what: "a write that is taken by half, and ENOSPC on the next",
+    what: "a write that is taken by half, and ENOSPC on all behind it",
     kinds: "w",
-    plan: { does: "ENOSPC", isHalf: true },
+    plan: { does: "ENOSPC", isHalf: true, isSticky: true },
     codes: ["disk_full"],
   },
 ];
