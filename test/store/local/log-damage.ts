@@ -10,7 +10,7 @@ import type { StoreDamage } from "../../../src/testing/index.ts";
 const NEWLINE = 0x0a;
 
 /** Damages bytes. `fraction` counts from the place where damage may begin to the one where it must end. */
-export function damaged(bytes: Buffer, damage: StoreDamage): Buffer {
+function damaged(bytes: Buffer, damage: StoreDamage): Buffer {
   const firstEnd = bytes.indexOf(NEWLINE) + 1;
   switch (damage.kind) {
     case "torn": {
