@@ -101,7 +101,8 @@ function drawFaults(random: SeededRandom): Partial<DiskFaultRates> {
     lateWrite: rate(0.5),
     noSpace: rate(0.05),
     writeError: rate(0.03),
-    readError: rate(0.01),
+    // Often enough, in some runs, to fail what is tried twice.
+    readError: random.chance(0.1) ? 0.12 : rate(0.01),
     noDescriptors: rate(0.01),
     nameError: rate(0.02),
     syncError: rate(0.06),

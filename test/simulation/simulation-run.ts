@@ -195,9 +195,10 @@ class SimulationRun {
   #logger(name: string): Logger {
     const nothing = (): void => undefined;
     const error = (fields: object, message: string): void => {
-      this.#options.onTrace?.(`${name} logged: ${message} ${String(Reflect.get(fields, "error"))}`);
-      if (/\bbug\b/.test(message))
-        this.broken(new BrokenInvariant("sim.no-bug", `${message}: ${String(Reflect.get(fields, "error"))}`));
+      // The folder is another in each run.
+      const cause = String(Reflect.get(fields, "error")).replaceAll(this.#home.path, "");
+      this.#options.onTrace?.(`${name} logged: ${message} ${cause}`);
+      if (/\bbug\b/.test(message)) this.broken(new BrokenInvariant("sim.no-bug", `${message}: ${cause}`));
     };
     const warn = (_fields: object, message: string): void => {
       if (message.startsWith("took a thread over")) this.#count("faults", "takeover");
