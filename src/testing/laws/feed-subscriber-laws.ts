@@ -1,6 +1,7 @@
 /**
  * Laws of feeds with more than one subscriber: ones that throw, ones that leave, ones on other threads, ones that
- * ask for signals. And of `subscribe` itself, which is what all feeds of a store hang on.
+ * ask for signals. And of `subscribe` itself, which is what all feeds of a store hang on: a listener of its own is
+ * told all that was appended while it listened.
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 

@@ -1,5 +1,6 @@
 /**
- * The model of a thread store and the commands that compare a store with it: for `fc.commands` laws of one's own.
+ * The model of a thread store, the commands that compare a store with it, and the serial order that explains calls
+ * in flight together: for laws of one's own.
  */
 export { arbCalls, CallingClients, type PlannedCall } from "./interleaved-calls.ts";
 export { hasSerialOrder } from "./serial-order.ts";

@@ -72,7 +72,7 @@ export function literal(value: unknown): string {
 }
 
 /** Which of several: the n-th, from the end where it is negative, counted around. Undefined when there are none. */
-export function pick<Value>(values: readonly Value[], nth: number): Value | undefined {
+function pick<Value>(values: readonly Value[], nth: number): Value | undefined {
   return values.at(nth % Math.max(1, values.length));
 }
 
