@@ -16,7 +16,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "if (page.isEnd && this.#publishedEnd <= tail) this.#join(tail);",
     to: "if (page.isEnd) { this.#join(tail); this.#tail = Math.max(tail, this.#publishedEnd); }",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.archive"],
   },
   {
     name: "a feed joins before it has read what was published meanwhile",
@@ -24,7 +24,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "if (page.isEnd && this.#publishedEnd <= tail) this.#join(tail);",
     to: "if (page.isEnd) this.#join(tail);",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.archive"],
   },
   {
     name: "a feed begins to listen when it is first asked, not when it is made",
@@ -32,15 +32,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "    if (!this.#isLagging) this.#take(records);\n",
     to: "    if (!this.#isLagging && this.#pagesRead > 0) this.#take(records);\n",
     fixture: "local",
-    caughtBy: [],
-  },
-  {
-    name: "a record that the log gave is told again when it is published",
-    file: SOURCE,
-    from: "      if (record.ordinal < tail) continue;\n",
-    to: "",
-    fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.from-end"],
   },
   {
     name: "published records are taken while the log is still read",
@@ -48,7 +40,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "if (!this.#isLagging) this.#take(records);",
     to: "this.#take(records);",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.polled"],
   },
   {
     name: "records that somebody else wrote are passed over",
@@ -56,7 +48,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "        // Written by somebody this store doesn't hear of: the log has what is missing.\n        this.#isLagging = true;\n        return;",
     to: "        this.#tail = record.ordinal;",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.complete"],
   },
   {
     name: "a slow subscriber loses what its buffer has no place for",
@@ -64,7 +56,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "        this.#isLagging = true;\n        this.#isSlow = true;",
     to: "        this.#tail = record.ordinal + 1;\n        this.#isSlow = true;",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.slow"],
   },
   {
     name: "a slow subscriber is told again what it held when its buffer was full",
@@ -72,7 +64,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "        this.#isLagging = true;\n        this.#isSlow = true;",
     to: "        this.#isLagging = true;\n        this.#tail = Math.max(0, record.ordinal - 1);\n        this.#isSlow = true;",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.slow"],
   },
   {
     name: "a feed begins one record behind the one that was asked for",
@@ -80,15 +72,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: 'this.#tail = from === "end" ? null : from;',
     to: 'this.#tail = from === "end" ? null : from + 1;',
     fixture: "local",
-    caughtBy: [],
-  },
-  {
-    name: "a feed from the end tells the newest record that was there",
-    file: SOURCE,
-    from: "      this.#tail = page.nextOrdinal;\n      this.#searchFrom = null;\n      if",
-    to: "      this.#tail = page.nextOrdinal - 1;\n      this.#searchFrom = null;\n      if",
-    fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.complete"],
   },
   {
     name: "a signal overtakes the records that came before it",
@@ -96,7 +80,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "return signal !== undefined && signal.afterOrdinal <= next;",
     to: "return signal !== undefined && signal.afterOrdinal >= 0 * next;",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.signals"],
   },
   {
     name: "the next page of a feed begins at the hint of the page before it",
@@ -104,7 +88,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "const hint = this.#hint?.ordinal === from ? { hint: this.#hint.text } : {};",
     to: "const hint = {};\n    from += this.#hint === undefined ? 0 : 1;",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.slow"],
   },
   {
     name: "a feed goes on when its thread was deleted",
@@ -112,7 +96,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "for (const listener of this.#threads.get(threadId) ?? []) listener.onEnd();\n        this.#tellRuntime",
     to: "this.#tellRuntime",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.deleted"],
   },
   {
     name: "the first subscriber of a thread is forgotten when the second comes",
@@ -120,7 +104,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "this.#threads.set(threadId, listeners.add(listener));",
     to: "this.#threads.set(threadId, new Set([listener]));",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.threads"],
   },
   {
     name: "a subscriber that leaves takes the others of its thread along",
@@ -128,7 +112,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "if (listeners.size === 0 && this.#threads.get(threadId) === listeners) this.#threads.delete(threadId);",
     to: "this.#threads.delete(threadId);",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.threads"],
   },
   {
     name: "the hub leaves its store when any of its feeds ends",
@@ -136,23 +120,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "if (this.#threads.size === 0 && this.#runtime.size === 0) this.#letGoOfStore();",
     to: "this.#letGoOfStore();",
     fixture: "local",
-    caughtBy: [],
-  },
-  {
-    name: "a wake that nobody waits for is forgotten",
-    file: "src/streams/wakeup.ts",
-    from: "        isAwake = true;\n        return;",
-    to: "        return;",
-    fixture: "local",
-    caughtBy: [],
-  },
-  {
-    name: "a bounded queue drops its newest when it is moved up",
-    file: "src/streams/bounded-queue.ts",
-    from: "items = items.slice(front);\n      front = 0;\n    }\n    return item;",
-    to: "items = items.slice(front, -1);\n      front = 0;\n    }\n    return item;",
-    fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.deleted"],
   },
   {
     name: "a listener that throws keeps the others from being told",
@@ -160,7 +128,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: 'logger.error({ error, event: event.type, threadId: event.threadId }, "a store listener threw");',
     to: "void logger;\n          void error;\n          return;",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["feed.throwing"],
   },
   {
     name: "a listener that throws fails the append",
@@ -168,7 +136,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: 'logger.error({ error, event: event.type, threadId: event.threadId }, "a store listener threw");',
     to: "void logger;\n          throw error;",
     fixture: "memory",
-    caughtBy: [],
+    caughtBy: ["feed.throwing"],
   },
   {
     name: "a listener that left is still told",

@@ -1,21 +1,13 @@
 /**
- * The stores that laws are run on when the code has a planted bug: memory, rollout files, and rollout files with a
- * state DB beside them. Homes lie in memory where the machine has a folder for that: the laws are about what
- * is read back, and most of a run would be spent waiting for the disk.
+ * The stores that laws are run on when the code has a planted bug: memory, rollout files on a disk in memory whose
+ * power can be cut, and rollout files with a state DB beside them. The same places as those of the suites of the
+ * code without bugs.
  */
-import { existsSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-
-import type { ThreadStore } from "../../src/store/index.ts";
-import { openLocalThreadStore } from "../../src/store/local/index.ts";
 import { createMemoryThreadStore } from "../../src/store/memory/index.ts";
-import type { CheckThreadStoreOptions, StoreFixture, StoreOpenOptions } from "../../src/testing/index.ts";
-import { openIndexedStore } from "../projections/indexed-store.ts";
+import type { CheckThreadStoreOptions, StoreFixture } from "../../src/testing/index.ts";
+import { indexedFixture } from "../projections/indexed-place.ts";
+import { simulatedFixture } from "../store/local/local-place.ts";
 import type { MutantFixture } from "./source-mutant.ts";
-
-const HOMES = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
 /** The store of a mutant, as the kit takes it. */
 export function storeUnderTest(
@@ -25,9 +17,9 @@ export function storeUnderTest(
     case "memory":
       return { fixture: memoryFixture };
     case "local":
-      return { fixture: homeFixture((home, options) => openLocalThreadStore({ home, ...options })) };
+      return { fixture: simulatedFixture() };
     case "indexed":
-      return { fixture: homeFixture(async (home, options) => (await openIndexedStore({ home, ...options })).store) };
+      return { fixture: indexedFixture(), capabilities: { multiProcess: true } };
   }
 }
 
@@ -36,14 +28,3 @@ const memoryFixture: StoreFixture = async () => ({
   open: async (options) => createMemoryThreadStore(options),
   dispose: async () => {},
 });
-
-function homeFixture(open: (home: string, options: StoreOpenOptions) => Promise<ThreadStore>): StoreFixture {
-  return async () => {
-    const home = await mkdtemp(join(HOMES, "skein-mutant-"));
-    return {
-      place: home,
-      open: (options = {}) => open(home, options),
-      dispose: () => rm(home, { recursive: true, force: true }),
-    };
-  };
-}

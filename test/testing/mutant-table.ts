@@ -31,15 +31,18 @@ export interface MutantTable {
 export function mutantsPage({ seeds, rows }: MutantTable): string {
   const stores = [...new Set(rows.map((row) => row.store))];
   const [first, last] = [seeds[0], seeds.at(-1)];
+  const tried = seeds.length === 1 ? `with seed ${first}` : `over ${seeds.length} seeds (${first} to ${last})`;
   return [
     "# Planted bugs",
     "",
     `A suite that can't fail proves nothing. ${rows.length} bugs are planted in Skein's stores and feeds, one at a time, and the`,
-    "laws of `skein/testing` must catch every one. Some are planted from outside, by replacing methods of a store that",
+    "laws of `skein/testing` catch every one. Some are planted from outside, by replacing methods of a store that",
     "keeps all laws; the others in a copy of the source, by changing one place in a file. None is in the code itself.",
     "",
-    `The number behind a law is the most examples it needed until it broke, over ${seeds.length} seeds (${first} to ${last}): each`,
-    "example is a fresh place, and a law tries 20 examples unless [it says otherwise](INVARIANTS.md).",
+    `The number behind a law is the most examples it needed until it broke, ${tried}; a question mark`,
+    "stands where that was not measured. Each example is a fresh place, and a law tries 20 unless",
+    "[it says otherwise](INVARIANTS.md). Where it takes a disk that fails or lies, the simulation of the whole runtime",
+    "finds the bug: its invariants begin with `sim.`, and an example is a run of it (`npm run simulate`).",
     "",
     "- `npm run mutants` plants them all again and prints this table; `--page` writes this page.",
     "- `npm test` plants each once, and checks that this page has the bugs and laws that the code has.",

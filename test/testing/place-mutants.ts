@@ -27,7 +27,7 @@ export const placeMutants: readonly SourceMutant[] = [
     from: "if (isSynced) await directories.sync([...newFolders, dirname(to), dirname(from)]);",
     to: "void newFolders;",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["crash.power-cut-work"],
   },
   {
     name: "archiving what is archived is taken for done",
@@ -51,7 +51,7 @@ export const placeMutants: readonly SourceMutant[] = [
     from: 'context.events.tell({ type: "deleted", threadId });',
     to: "",
     fixture: "local",
-    caughtBy: ["archive.told"],
+    caughtBy: ["delete.told"],
   },
   {
     name: "where a thread was moved to is not remembered as its archive",
@@ -59,7 +59,7 @@ export const placeMutants: readonly SourceMutant[] = [
     from: "return { ...entry, path, archived: true };",
     to: "return { ...entry, path, archived: false };",
     fixture: "local",
-    caughtBy: ["archive.wrong-state"],
+    caughtBy: ["archive.open-writer"],
   },
   {
     name: "a thread is looked for in the folder of its day only",
@@ -67,7 +67,7 @@ export const placeMutants: readonly SourceMutant[] = [
     from: "if (inFolder.length > 0) return preferred(inFolder, paths);",
     to: "return preferred(inFolder, paths);",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["archive.reopened"],
   },
   {
     name: "a deletion leaves the open writer",
@@ -75,7 +75,7 @@ export const placeMutants: readonly SourceMutant[] = [
     from: 'if (writer !== undefined) await writers.release(writer, writerClosed(threadId, "the thread was deleted"));',
     to: "void writer;",
     fixture: "local",
-    caughtBy: ["delete.writer"],
+    caughtBy: ["delete.anew"],
   },
   {
     name: "a deletion leaves the thread's name",
@@ -83,7 +83,7 @@ export const placeMutants: readonly SourceMutant[] = [
     from: "await index.setName(threadId, null);",
     to: "",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["delete.anew"],
   },
   {
     name: "a deletion is not synced",
@@ -91,7 +91,7 @@ export const placeMutants: readonly SourceMutant[] = [
     from: "if (isSynced) for (const folder of folders) await files.syncDirectory(folder);",
     to: "void isSynced;",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["crash.power-cut-work"],
   },
   {
     name: "a name that was cleared is kept",
@@ -126,20 +126,12 @@ export const placeMutants: readonly SourceMutant[] = [
     caughtBy: ["metadata.name"],
   },
   {
-    name: "a name is fused with the torn line in front of it",
-    file: INDEX,
-    from: "Buffer.from(isTorn ? `\\n${line}` : line)",
-    to: "Buffer.from(line)",
-    fixture: "local",
-    caughtBy: [],
-  },
-  {
     name: "names are not synced",
     file: INDEX,
     from: "    throw failure.error;\n  }\n  await files.syncData(fd);",
     to: "    throw failure.error;\n  }",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["crash.power-cut-work"],
   },
   {
     name: "a git field that is cleared is kept",

@@ -14,16 +14,14 @@ import type { SourceMutant } from "./source-mutant.ts";
 import { writerMutants } from "./writer-mutants.ts";
 
 /** Each has a name of its own. */
-export const sourceMutants: readonly SourceMutant[] = Object.freeze(
-  [
-    ...memoryMutants,
-    ...writerMutants,
-    ...logMutants,
-    ...placeMutants,
-    ...listMutants,
-    ...rowMutants,
-    ...ownerMutants,
-    ...feedMutants,
-    ...diskMutants,
-  ].filter(({ caughtBy }) => caughtBy.length > 0),
-);
+export const sourceMutants: readonly SourceMutant[] = Object.freeze([
+  ...memoryMutants,
+  ...writerMutants,
+  ...logMutants,
+  ...placeMutants,
+  ...listMutants,
+  ...rowMutants,
+  ...ownerMutants,
+  ...feedMutants,
+  ...diskMutants,
+]);
