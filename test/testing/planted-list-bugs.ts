@@ -37,6 +37,27 @@ const listBugs: readonly PlantedBug[] = [
     }),
   },
   {
+    name: "a walk back sees nothing that was written since",
+    caughtBy: ["list.back-is-new"],
+    plant: (store) => {
+      const seen = new Set<string>();
+      const knownTo = new Map<string, ReadonlySet<string>>();
+      return {
+        listThreads: async (params = {}) => {
+          const page = await store.listThreads(params);
+          const known = params.cursor === undefined ? undefined : knownTo.get(params.cursor);
+          const all = await store.listThreads({ limit: 1_000, archived: params.archived ?? false });
+          for (const thread of all.data) seen.add(versionOf(thread));
+          if (known === undefined && page.backwardsCursor !== null) knownTo.set(page.backwardsCursor, new Set(seen));
+          if (known !== undefined && page.nextCursor !== null) knownTo.set(page.nextCursor, known);
+          return known === undefined
+            ? page
+            : { ...page, data: page.data.filter((thread) => known.has(versionOf(thread))) };
+        },
+      };
+    },
+  },
+  {
     name: "a list is as of its newest thread",
     caughtBy: ["list.says-as-of"],
     plant: (store) => ({
@@ -230,6 +251,10 @@ const searchBugs: readonly PlantedBug[] = [
 
 /** The bugs. */
 export const listAndSearchBugs: readonly PlantedBug[] = [...listBugs, ...laterHandleBugs, ...searchBugs];
+
+function versionOf({ id, updatedAtMs }: StoredThread): string {
+  return `${id} ${updatedAtMs}`;
+}
 
 /** Answers what it answered before to the same parameters. */
 function remembering<Params, Answer>(call: (params: Params) => Promise<Answer>): (params: Params) => Promise<Answer> {

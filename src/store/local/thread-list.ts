@@ -110,7 +110,8 @@ async function readRow({ facts, names, unread }: Listing, { entry }: RolloutFact
   const metadata = await facts.readWhole(entry, unread);
   if (metadata === undefined) return undefined;
   const { path, archived } = entry;
-  return storedThreadFrom({ metadata, path, archived, name: names.get(metadata.id) });
+  // A copy: the facts are kept for the next list, and the reader may change what it gets.
+  return storedThreadFrom({ metadata: structuredClone(metadata), path, archived, name: names.get(metadata.id) });
 }
 
 /**

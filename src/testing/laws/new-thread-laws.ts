@@ -132,7 +132,8 @@ interface Changed {
 async function metadataIsNotShared(place: LawPlace, { before, after }: Changed): Promise<void> {
   const store = await place.open();
   const { id: threadId } = await seedThread(store, [userMessage("hello")], { git: before, source: { custom: "x" } });
-  const unchanged = await readPlace(store);
+  // A copy: a store that hands out its own objects would change this reading as well.
+  const unchanged = structuredClone(await readPlace(store));
   for (const thread of [await store.readThread({ threadId }), ...(await readPlace(store)).threads]) {
     spoil(thread.git, after);
     spoil(thread.source, after);
@@ -146,7 +147,7 @@ async function metadataIsNotShared(place: LawPlace, { before, after }: Changed):
   spoil(git, after);
   spoil(source, after);
   await store.persistThread(writer);
-  const created = await store.readThread({ threadId: writer.threadId });
+  const created = structuredClone(await store.readThread({ threadId: writer.threadId }));
   deepEqual(gitOf(created), before, "what was passed in is the caller's own");
   deepEqual(created.source, { custom: "x" });
   for (const { item } of await readLog(store, writer.threadId)) spoil("payload" in item ? item.payload : item, after);

@@ -94,8 +94,38 @@ function anyPaged(): fc.Arbitrary<Paged> {
     const items = log.filter((_, index) => keeps[index % keeps.length] !== 0);
     return [items.slice(0, at), items.slice(at)].filter((batch) => batch.length > 0);
   });
-  const logs = fc.oneof(fc.array(arbTurnEvents(12), { minLength: 1, maxLength: 3 }), compacted);
+  const logs = fc.oneof(fc.array(arbTurnEvents(12), { minLength: 1, maxLength: 3 }), compacted, arbLateLog());
   return fc.record({ batches: logs, limit: anyLimit() });
+}
+
+/** Turns, and what comes behind them: of their tools, their ends once more, rollbacks of them. A batch each. */
+function arbLateLog(): fc.Arbitrary<Paged["batches"]> {
+  const ofTurn = fc.integer({ min: 1, max: 4 }).map((n) => `turn-${n}`);
+  const event = (type: string, members: object): readonly AppendableItem[] => [
+    { type: "event_msg", payload: { type, ...members } },
+  ];
+  const patch = { call_id: "call-1", stdout: "", stderr: "", success: true, changes: {}, status: "completed" };
+  const late = fc.oneof(
+    ofTurn.map((turn_id) => event("patch_apply_end", { ...patch, turn_id })),
+    ofTurn.map((turn_id) => {
+      const item = { type: "Plan", id: "plan-1", text: "do" };
+      return event("item_completed", { thread_id: "thread", turn_id, item });
+    }),
+    ofTurn.map((turn_id) => event("task_complete", { turn_id, completed_at: 9, duration_ms: 2 })),
+    ofTurn.map((turn_id) => event("turn_aborted", { turn_id, reason: "interrupted" })),
+    fc.integer({ min: 1, max: 2 }).map((num_turns) => event("thread_rolled_back", { num_turns })),
+  );
+  const next = fc.constant(null);
+  return fc
+    .array(fc.oneof({ weight: 2, arbitrary: next }, { weight: 3, arbitrary: late }), {
+      minLength: 1,
+      maxLength: 10,
+      size: "max",
+    })
+    .map((steps) => {
+      let turns = 0;
+      return steps.map((step) => step ?? turn(`turn-${(turns += 1)}`));
+    });
 }
 
 function anyLimit(): fc.Arbitrary<number> {
