@@ -142,6 +142,19 @@ describe("a script", () => {
     ]);
   });
 
+  it("ends at a bound, for a store that keeps its caller busy for ever", async () => {
+    const script = await scriptOf(async (place) => {
+      const store = await place.open();
+      for (let n = 0; n < 6_000; n += 1) await store.listThreads({ limit: 5 });
+    });
+    expect(script.split("\n").slice(2)).toEqual([
+      "for (let n = 0; n < 4999; n += 1) {",
+      "  await store.listThreads({ limit: 5 });",
+      "}",
+      "// … and 1001 calls more, which are not written down.",
+    ]);
+  });
+
   it("ends with what the law said", async () => {
     const said = await scriptOf(
       async (place) => void (await place.open()),

@@ -69,14 +69,16 @@ function callsOf(script: string): string {
     .join("\n");
 }
 
-// These laws change what they were answered, and no call is seen of that.
-const CHANGING: ReadonlySet<string> = new Set(["append.no-sharing", "metadata.no-sharing"]);
+// The first two change what they were answered, and no call is seen of that; the third spells an id that was
+// answered in ways of its own, which stand in its script as they were.
+const UNTOLD: ReadonlySet<string> = new Set(["append.no-sharing", "metadata.no-sharing", "bad-input.spellings"]);
 
 describe("the script of", () => {
   for (const bug of plantedBugs) {
     const law = storeLaws.find(({ id }) => id === bug.caughtBy[0]);
-    if (law === undefined || CHANGING.has(law.id)) continue;
-    if (bug.claims !== undefined) continue;
+    // A feed's own reads, and what a scheduler lets through, come when they come: no script says when.
+    const isSteady = law !== undefined && !UNTOLD.has(law.id) && !/^(feed|model|fencing|crash|damage)\./.test(law.id);
+    if (!isSteady || bug.base !== undefined || bug.claims !== undefined) continue;
     it(`${bug.name} (${law.id}) does what the law did`, async () => {
       const { script, repeats } = await failureOf(law.id, fixtureWithBug(bug), false);
       expect(repeats).toBe(true);
