@@ -74,7 +74,7 @@ export async function readClaims(fixture: StoreFixture, passed: Partial<StoreCla
 }
 
 /** What a law needs that isn't claimed; empty when the law applies. */
-export function missingNeeds(law: StoreLaw, claims: StoreClaims): readonly StoreNeed[] {
+function missingNeeds(law: StoreLaw, claims: StoreClaims): readonly StoreNeed[] {
   return law.needs.filter((need) => !meetsNeed(claims, need));
 }
 

@@ -1,6 +1,7 @@
 /**
  * Laws about items that can't be written, or not as they are: what would not read back as it went in is refused
- * before anything is written, and what is cleaned on its way is told as it will be read.
+ * before anything is written, and what is cleaned on its way is told as it will be read. Each bad item stands
+ * among good ones, which are not written either.
  */
 import { deepEqual, equal } from "node:assert/strict";
 

@@ -1,6 +1,7 @@
 /**
  * Laws of what a list shows: a listed thread is the thread as it is read, by this handle, by the next one behind
- * it, and by another one beside it, whatever was done to the thread before.
+ * it, and by another one beside it, whatever was done to the thread before. What a store doesn't claim to do is
+ * left out of what is done.
  */
 import { deepEqual, equal, fail } from "node:assert/strict";
 

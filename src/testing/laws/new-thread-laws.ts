@@ -1,6 +1,7 @@
 /**
  * Laws of a new thread's metadata: what was said of it reads back, what was not has its documented default, and
- * neither what a caller passed in nor what it got is shared with what is stored.
+ * neither what a caller passed in nor what it got is shared with what is stored. Checked as read, as listed and, where
+ * threads outlive the handle, after reopening.
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 
