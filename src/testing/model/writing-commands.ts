@@ -126,7 +126,7 @@ async function create({ model, session, say }: CommandRun, creation: Creation): 
 function forkCommand({ of, cut }: { readonly of: ThreadChoice; readonly cut: number }): StoreCommand {
   return storeCommand({
     name: "createThread({ fork })",
-    isPossible: (model) => model.ids.size > 0,
+    isPossible: (model) => model.claims.fork !== "none" && model.ids.size > 0,
     run: async (run) => {
       const { id: threadId, code } = pickThread(run.model, of) ?? fail("there is one");
       // One past the end is refused.
@@ -223,7 +223,7 @@ function moveCommand({ of, toArchive }: { readonly of: ThreadChoice; readonly to
   const call = toArchive ? "archiveThread" : "unarchiveThread";
   return storeCommand({
     name: call,
-    isPossible: (model) => model.ids.size > 0,
+    isPossible: (model) => model.claims.archive && model.ids.size > 0,
     run: async ({ model, session, say }) => {
       const { id, code } = pickThread(model, of) ?? fail("there is one");
       say(`await store.${call}(${code})`);
@@ -239,7 +239,7 @@ function deleteCommand(of: ThreadChoice): StoreCommand {
     name: "deleteThread",
     isPossible: (model) => {
       const id = pickThread(model, of)?.id;
-      return id !== undefined && (model.claims.fork !== "reference" || !model.hasForks(id));
+      return model.claims.delete && id !== undefined && (model.claims.fork !== "reference" || !model.hasForks(id));
     },
     run: async ({ model, session, say }) => {
       const { id, code } = pickThread(model, of) ?? fail("there is one");
