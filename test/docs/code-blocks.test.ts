@@ -32,7 +32,7 @@ describe.runIf(programs.length > 0)("the pages", () => {
   const runnable = programs.filter((program) => program.isRun || program.language === "sh");
   const titled = runnable.map((program): [string, DocProgram] => [`${program.page}:${program.line}`, program]);
 
-  test.concurrent.each(titled)("%s works", { timeout: 90_000 }, async (_title, program) => {
+  test.concurrent.each(titled)("%s works", { timeout: 150_000 }, async (_title, program) => {
     const { exitCode, output } = await workplace.run(program);
     expect(exitCode, output).toBe(0);
   });

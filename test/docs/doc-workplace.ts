@@ -12,7 +12,7 @@ import manifest from "../../package.json" with { type: "json" };
 import { nodeTypeFlags } from "../support/node-flags.ts";
 import type { DocProgram } from "./doc-blocks.ts";
 
-const RUN_LIMIT_MS = 60_000;
+const RUN_LIMIT_MS = 120_000;
 
 /** How a program ended, with everything it printed. */
 export interface RunResult {
