@@ -294,8 +294,10 @@ export class ThreadLog {
       signal?.throwIfAborted();
       conversation = stepAll(conversation, page.records);
       hint = page.hint;
-      if (page.isEnd && conversation.nextOrdinal >= this.#announcedOrdinal) return conversation;
-      if (page.records.length === 0) throw this.#missingBehind(nextOrdinal);
+      const endOrdinal = page.isEnd ? Math.max(page.nextOrdinal, this.#announcedOrdinal) : Infinity;
+      if (conversation.nextOrdinal >= endOrdinal) return conversation;
+      // A page that doesn't go on where the one before ended never will: the store's log has a gap.
+      if (conversation.nextOrdinal === nextOrdinal) throw this.#missingBehind(nextOrdinal);
     }
   }
 
