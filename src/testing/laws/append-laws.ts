@@ -1,6 +1,7 @@
 /**
  * Laws of appending: what an append promises when it answers, and what it leaves alone when it refuses.
- * They state S1 to S3 and S8 of the port; S5 is in idempotency-laws.ts.
+ * They state S1 to S3 and S8 of the port; S5, what a key does that was applied before, is in idempotency-laws.ts,
+ * and what several writers of one thread may do in fencing-laws.ts.
  */
 import { deepEqual, equal, fail, ok } from "node:assert/strict";
 
