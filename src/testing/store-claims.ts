@@ -29,6 +29,8 @@ export interface StoreClaims {
   readonly archive: boolean;
   /** Threads can be deleted. Default true. */
   readonly delete: boolean;
+  /** Handles keep the time of the `clock` they are opened with. Default true. */
+  readonly clock: boolean;
   /** Two handles may be open on a place at a time, and a thread has one writer among them. Default false. */
   readonly multiProcess: boolean;
   /** What was acknowledged outlives a killed process. Default: the place can `kill`. */
@@ -52,6 +54,7 @@ export const NEED_TEXTS: Readonly<Record<StoreNeed, string>> = Object.freeze({
   reopen: "threads that outlive the handle",
   archive: "archiving",
   delete: "deleting",
+  clock: "clocks that are handed to it",
   multiProcess: "two handles on one place",
   crash: "ways to kill a handle",
   powerCut: "ways to cut the power",
@@ -76,6 +79,7 @@ export function claimsOf(store: ThreadStore, place: StorePlace, passed: Partial<
     reopen,
     archive: true,
     delete: true,
+    clock: true,
     multiProcess: false,
     crash: place.kill !== undefined,
     powerCut: place.cutPower !== undefined,

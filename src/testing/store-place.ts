@@ -9,7 +9,7 @@
 import type { Clock } from "../base/index.ts";
 import type { ThreadStore } from "../store/index.ts";
 
-/** What a law may ask of the handle it gets. An adapter without clocks to hand over may ignore it. */
+/** What a law may ask of the handle it gets. A store that keeps time elsewhere doesn't claim `clock`. */
 export interface StoreOpenOptions {
   /** Wall time and timers of the store. Default: the adapter's own. */
   readonly clock?: Clock;

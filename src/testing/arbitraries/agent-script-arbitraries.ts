@@ -79,7 +79,9 @@ export function arbAgentScript(options: ArbAgentScriptOptions = {}): fc.Arbitrar
     weight: kinds.filter((other) => other === kind).length,
     arbitrary: stepsOf(kind, delayMsMax),
   }));
-  const turn = fc.array(fc.oneof({ withCrossShrink: true }, ...weighed), { maxLength: stepsMax }).map((steps) => steps.flat());
+  const turn = fc
+    .array(fc.oneof({ withCrossShrink: true }, ...weighed), { maxLength: stepsMax })
+    .map((steps) => steps.flat());
   return fc.array(turn, { maxLength: turnsMax }).map((turns) => ({ turns }));
 }
 

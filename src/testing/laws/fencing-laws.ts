@@ -66,7 +66,7 @@ export const fencingLaws: readonly StoreLaw[] = [
   storeLaw({
     id: "fencing.slept",
     title: "an owner that slept until its thread was taken over is refused at its first append, whatever it does first",
-    needs: ["multiProcess"],
+    needs: ["multiProcess", "clock"],
     runs: 5,
     generator: fc.record({
       before: arbBatch(2),
@@ -80,7 +80,7 @@ export const fencingLaws: readonly StoreLaw[] = [
   storeLaw({
     id: "fencing.awake",
     title: "an owner that is awake keeps its thread for as long as it likes",
-    needs: ["multiProcess"],
+    needs: ["multiProcess", "clock"],
     runs: 4,
     generator: fc.record({
       batches: arbBatches(2),

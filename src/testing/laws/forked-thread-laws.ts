@@ -40,7 +40,7 @@ export const forkedThreadLaws: readonly StoreLaw[] = [
   storeLaw({
     id: "fork.updated-when-made",
     title: "a fork was updated when it was made, however old what it copied is, in reads and in lists",
-    needs: ["fork"],
+    needs: ["fork", "clock"],
     runs: 6,
     generator: fc.record({ items: arbBatch(3), cut: fc.nat(4), waitMs: fc.integer({ min: 1, max: 100_000 }) }),
     holds: forkIsUpdatedWhenMade,

@@ -86,6 +86,7 @@ export const listLaws: readonly StoreLaw[] = [
   storeLaw({
     id: "list.recency",
     title: "a list by recency follows the newest turn begun, and a walk keeps the order it began with",
+    needs: ["clock"],
     generator: arbRecency(),
     holds: recencyIsOfTurns,
   }),
