@@ -31,6 +31,7 @@ const ALL_CLAIMS: StoreClaims = Object.freeze({
   reopen: true,
   archive: true,
   delete: true,
+  clock: true,
   multiProcess: true,
   crash: true,
   powerCut: true,
