@@ -232,12 +232,14 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
     this.#pagesRead += 1;
     this.#hasSeen = true;
     if (page.hint !== undefined) this.#hint = { ordinal: page.nextOrdinal, text: page.hint };
-    if (this.#searchFrom !== null) this.#searchOn(page);
+    const isSearching = this.#searchFrom !== null;
+    if (isSearching) this.#searchOn(page);
     else this.#accept(page, from);
     // Asked for again, the same end would come again, for ever.
-    // A page that only looked for the end has taken nothing yet: where it ends counts, not what is held.
-    const { isEnd, nextOrdinal } = page;
-    if (isEnd && nextOrdinal < published) this.#failure = { error: this.#missing(nextOrdinal, published) };
+    // A page that only looked for the end has taken nothing yet: where it ends counts, not what is held. Of one that
+    // was read what it holds counts, whatever it says of its end.
+    const end = isSearching ? page.nextOrdinal : from + page.records.length;
+    if (page.isEnd && end < published) this.#failure = { error: this.#missing(end, published) };
   }
 
   /** The log ends before what was published when it was asked. */

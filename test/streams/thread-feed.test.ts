@@ -192,6 +192,22 @@ describe("a log that lost what was told", () => {
     });
     expect(hub.stats()).toEqual(idle);
   });
+
+  it("fails the feed also where the page says that it ends behind what was told", async () => {
+    const { store, threadId, say } = await createFeedWorld("a");
+    const loadHistory: typeof store.loadHistory = async (params) => {
+      const page = await store.loadHistory(params);
+      return { ...page, records: page.records.filter(({ ordinal }) => ordinal < 2) };
+    };
+    const hub = createFeedHub<never>({ store: troubled(store, { loadHistory }) });
+    const iterator = hub.openFeed({ threadId, bufferRecordsMax: 2 })[Symbol.asyncIterator]();
+    await say("b");
+    expect((await take(iterator, 2)).map(short)).toEqual([0, 1]);
+    await expect(iterator.next()).rejects.toMatchObject({
+      code: "rollout_unreadable",
+      data: { threadId, nextOrdinal: 2, publishedEnd: 3 },
+    });
+  });
 });
 
 describe("a slow subscriber", () => {
