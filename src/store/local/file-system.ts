@@ -28,8 +28,11 @@ export interface DirectoryEntry {
   readonly kind: "file" | "directory" | "link" | "other";
 }
 
-/** `append`: an existing file, to read and to append. `create`: the same, refused when the name is taken. */
-export type OpenMode = "read" | "append" | "create" | "appendOrCreate";
+/**
+ * `append`: an existing file, to read and to append. `create`: the same, refused when the name is taken. `overwrite`: an
+ * existing file, to read and to write in place.
+ */
+export type OpenMode = "read" | "overwrite" | "append" | "create" | "appendOrCreate";
 
 /** The port. */
 export interface FileSystem {
@@ -39,6 +42,8 @@ export interface FileSystem {
   read(fd: number, into: Uint8Array, position: number): Promise<number>;
   /** Appends; bytes written, which may be fewer than given. */
   write(fd: number, bytes: Uint8Array): number | Promise<number>;
+  /** Writes at `position` of a file open to `overwrite`, at once; bytes written, which may be fewer than given. */
+  writeAt(fd: number, bytes: Uint8Array, position: number): number;
   truncate(fd: number, size: number): Promise<void>;
   /** fdatasync: the bytes and the size stand on the disk. */
   syncData(fd: number): Promise<void>;
@@ -65,6 +70,7 @@ const SYNC_WRITE_BYTES_MAX = 256 * 1024;
 const { O_APPEND, O_CREAT, O_EXCL, O_RDONLY, O_RDWR } = fs.constants;
 const OPEN_FLAGS: Readonly<Record<OpenMode, number>> = {
   read: O_RDONLY,
+  overwrite: O_RDWR,
   append: O_RDWR | O_APPEND,
   create: O_RDWR | O_APPEND | O_CREAT | O_EXCL,
   appendOrCreate: O_RDWR | O_APPEND | O_CREAT,
@@ -85,6 +91,7 @@ export const nodeFileSystem: FileSystem = Object.freeze({
     bytes.byteLength <= SYNC_WRITE_BYTES_MAX
       ? fs.writeSync(fd, bytes)
       : call<number>((done) => fs.write(fd, bytes, done)),
+  writeAt: (fd: number, bytes: Uint8Array, position: number) => fs.writeSync(fd, bytes, 0, bytes.byteLength, position),
   truncate: (fd: number, size: number) => run((done) => fs.ftruncate(fd, size, done)),
   syncData: (fd: number) => run((done) => fs.fdatasync(fd, done)),
   reaches: (fd: number, position: number) => fs.readSync(fd, PROBE, 0, 1, position) > 0,

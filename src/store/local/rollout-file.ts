@@ -9,8 +9,9 @@
  *       unsynced writes it is left out when the last look is less than CHECK_MS ago.
  *   R2  A write that fails is cut off again: the file is as before, and the writer goes on.
  *   R3  A sync that fails ends the writer: the page cache no longer says what the disk holds. What it should have
- *       made durable is written once more before: the kernel takes pages that it could not write for clean, and
- *       a later sync that succeeds would leave a hole in front of what it covers.
+ *       made durable, back to the last sync, is written once more before: the kernel takes pages that it could not
+ *       write for clean, and a later sync that succeeds would leave a hole in front of what it covers. It is
+ *       written in place: no reader sees a shorter log, and what others have appended meanwhile stays.
  *   R4  A torn tail is cut (and kept aside), or a missing newline written, before the first append.
  *   R5  The file is known by its inode. It may be moved under its writer; deleted or replaced, the writer
  *       is fenced.
@@ -29,11 +30,11 @@ import {
   systemCode,
 } from "../../base/index.ts";
 import type { DirectoryMaker } from "./directory-maker.ts";
-import { type FileSystem, isMissing } from "./file-system.ts";
+import { type FileSystem, isMissing, type OpenMode } from "./file-system.ts";
 import type { OpenFileBudget, OpenFileHolder } from "./open-file-budget.ts";
 import type { RolloutTail } from "./rollout-tail.ts";
 import { cutTornTail } from "./tail-repair.ts";
-import { writeAll, type WriteOutcome } from "./write-all.ts";
+import { overwriteAll, rewriteInPlace, writeAll, type WriteOutcome } from "./write-all.ts";
 import { fencedByFile, fencedBySize, writerLost } from "./writer-faults.ts";
 
 /** What a rollout file needs from its store. */
@@ -62,6 +63,8 @@ export interface RolloutPlace {
 export interface ExistingRollout {
   readonly inode: string;
   readonly tail: RolloutTail;
+  /** Its name and its bytes are known to stand on the disk. */
+  readonly isStored?: boolean;
 }
 
 /** What was appended, and how that went. */
@@ -74,6 +77,7 @@ const NO_TAIL: RolloutTail = { end: 0, tornBytes: 0, lacksNewline: false };
 /** A look at the file that is older says nothing about a write without sync. */
 const CHECK_MS = 10;
 const NEWLINE = Buffer.from("\n");
+const NOTHING = Buffer.alloc(0);
 
 export class RolloutFile implements OpenFileHolder {
   readonly #context: RolloutFileContext;
@@ -83,6 +87,8 @@ export class RolloutFile implements OpenFileHolder {
   #fd: number | null = null;
   #inode: string | null;
   #tail: RolloutTail;
+  /** Up to where a sync of this writer has succeeded; what is behind it may not be on the disk. */
+  #syncedEnd = 0;
   #isBusy = false;
   /** When the file was last looked at before a write, on the monotonic clock. */
   #checkedMs = Number.NEGATIVE_INFINITY;
@@ -98,7 +104,8 @@ export class RolloutFile implements OpenFileHolder {
     this.#inode = existing?.inode ?? null;
     this.#tail = existing?.tail ?? NO_TAIL;
     // Whoever made the file may have been killed before its name was synced.
-    if (existing !== null) this.#unsyncedFolders = context.directories.unsyncedAbove(at.path);
+    if (existing?.isStored === true) this.#syncedEnd = existing.tail.end;
+    else if (existing !== null) this.#unsyncedFolders = context.directories.unsyncedAbove(at.path);
   }
 
   get path(): string {
@@ -147,6 +154,7 @@ export class RolloutFile implements OpenFileHolder {
       }
       this.#fd = fd;
       this.#tail = { ...NO_TAIL, end: bytes.byteLength };
+      if (sync) this.#syncedEnd = bytes.byteLength;
       this.#context.budget.touch(this);
     });
   }
@@ -164,7 +172,7 @@ export class RolloutFile implements OpenFileHolder {
 
   /** Makes durable what was appended before. */
   async sync(): Promise<void> {
-    await this.#busy(async () => this.#sync(await this.#open()));
+    await this.#busy(async () => this.#syncWritten(await this.#open(), NOTHING));
   }
 
   closeIfIdle(): Promise<void> | null {
@@ -176,8 +184,12 @@ export class RolloutFile implements OpenFileHolder {
     const fd = this.#fd;
     if (fd === null) return;
     this.#fd = null;
-    const { files, budget, logger } = this.#context;
-    budget.forget(this);
+    this.#context.budget.forget(this);
+    await this.#closeQuietly(fd);
+  }
+
+  async #closeQuietly(fd: number): Promise<void> {
+    const { files, logger } = this.#context;
     try {
       await files.close(fd);
     } catch (error) {
@@ -250,24 +262,24 @@ export class RolloutFile implements OpenFileHolder {
       budget.touch(this);
       return this.#fd;
     }
-    const fd = await this.#reopen();
+    const fd = await this.#reopen("append");
     this.#fd = fd;
     budget.touch(this);
     if (files.fstat(fd).inode !== this.#inode) throw fencedByFile(this.#threadId, this.#path, "was replaced");
     return fd;
   }
 
-  async #reopen(): Promise<number> {
+  async #reopen(mode: OpenMode): Promise<number> {
     const { files } = this.#context;
     try {
-      return await files.open(this.#path, "append");
+      return await files.open(this.#path, mode);
     } catch (error) {
       if (!isMissing(error)) throw error;
     }
     const moved = await this.#context.find(this.#threadId);
     if (moved === undefined) throw fencedByFile(this.#threadId, this.#path, "was deleted");
     this.#path = moved;
-    return files.open(moved, "append");
+    return files.open(moved, mode);
   }
 
   /** R1, before a write. */
@@ -315,28 +327,34 @@ export class RolloutFile implements OpenFileHolder {
     throw cause;
   }
 
-  /** Syncs what was appended; where that fails, R3. */
+  /** Syncs all that was written, `bytes` last; where that fails, R3. */
   async #syncWritten(fd: number, bytes: Buffer): Promise<void> {
+    const end = this.#tail.end + bytes.byteLength;
     try {
       await this.#sync(fd);
+      this.#syncedEnd = end;
     } catch (error) {
-      await this.#writeAgain(fd, bytes);
+      await this.#writeAgain(bytes);
       throw error;
     }
   }
 
-  /** Nobody was told that these bytes are there: what becomes of them now is not lost. */
-  async #writeAgain(fd: number, bytes: Buffer): Promise<void> {
+  /** R3. What was written before `bytes` is known from the file alone. */
+  async #writeAgain(bytes: Buffer): Promise<void> {
     const { files, logger } = this.#context;
     const { end } = this.#tail;
+    const offset = this.#syncedEnd;
+    let fd: number | null = null;
     try {
-      // Behind them may stand what another process wrote.
-      if (files.fstat(fd).size !== end + bytes.byteLength) return;
-      await files.truncate(fd, end);
-      const { failure } = await writeAll(files, fd, bytes);
-      if (failure !== null) throw failure.error;
+      // One of its own: what is open for appending writes behind the end, whatever the position.
+      fd = await this.#reopen("overwrite");
+      if (files.fstat(fd).inode !== this.#inode) return;
+      await rewriteInPlace(files, fd, { from: offset, end });
+      overwriteAll(files, { fd, bytes, position: end });
     } catch (error) {
-      logger.warn({ error, path: this.#path, offset: end }, "what a sync failed to store could not be written again");
+      logger.warn({ error, path: this.#path, offset }, "what a sync failed to store could not be written again");
+    } finally {
+      if (fd !== null) await this.#closeQuietly(fd);
     }
   }
 

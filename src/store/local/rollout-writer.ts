@@ -88,6 +88,8 @@ export class RolloutWriter {
   #queuedChars = 0;
   /** The newest commit was written and not synced. */
   #hasUnsynced = false;
+  /** A commit of this writer was synced, and with it all that stood before. */
+  #hasSynced = false;
   #refusal: SkeinError | null = null;
   #vouchesForEnd = true;
 
@@ -132,7 +134,9 @@ export class RolloutWriter {
       const applied = this.#options.keys.get(key);
       if (applied !== undefined) {
         const { durability } = this.#options;
-        return Promise.resolve({ ...applied, durability, duplicate: true });
+        const answer = { ...applied, durability, duplicate: true };
+        // Whoever wrote it may not have lived to sync it, or have failed to: it is durable once this writer has synced.
+        return durability === "os" || this.#hasSynced ? Promise.resolve(answer) : this.flush().then(() => answer);
       }
       const appending = this.#appending.get(key);
       if (appending !== undefined) return appending.then((answer) => ({ ...answer, duplicate: true }));
@@ -293,6 +297,7 @@ export class RolloutWriter {
   /** The entries are durable: gives them their ordinals, tells the listeners, answers the callers. */
   #accept(entries: readonly Entry[], offset: number): void {
     const { durability, events, keys, follower } = this.#options;
+    this.#hasSynced ||= durability === "fsync" || entries.some((entry) => entry.needsSync);
     const created = this.file.inode !== null && this.#newMeta !== null ? this.#tellCreated() : null;
     if (created === null) this.index.note(this.#nextOrdinal, offset);
     const isHeard = events.hasListeners() || follower !== null;

@@ -1,9 +1,10 @@
 /**
  * One write after another until all bytes are written: a write may be short at any time (a full disk,
  * a signal), and a short write is no error yet. How far it came is always told, as that is what must
- * be undone.
+ * be undone. And writing in place, for bytes that may not have come through to the disk.
  */
 import { fault } from "../../base/index.ts";
+import { readExactly } from "./backward-lines.ts";
 import type { FileSystem } from "./file-system.ts";
 
 /** What became of the bytes. */
@@ -46,5 +47,38 @@ async function writeRest(files: FileSystem, { fd, bytes, writing }: Writing): Pr
     }
   } catch (error) {
     return { writtenBytes, failure: { error } };
+  }
+}
+
+/** Bytes, and where they go. */
+interface Overwriting {
+  readonly fd: number;
+  readonly bytes: Uint8Array;
+  readonly position: number;
+}
+
+/** Writes bytes where they stand already, at once; nothing where the file was cut off meanwhile. Throws what the disk says. */
+export function overwriteAll(files: FileSystem, { fd, bytes, position }: Overwriting): void {
+  if (files.fstat(fd).size < position + bytes.byteLength) return;
+  let writtenBytes = 0;
+  while (writtenBytes < bytes.byteLength) {
+    const count = files.writeAt(fd, bytes.subarray(writtenBytes), position + writtenBytes);
+    if (count <= 0) throw fault("io_error", "the disk took no bytes", { retryable: true });
+    writtenBytes += count;
+  }
+}
+
+/** Copied in one go on the calling thread: 0.1 ms. */
+const REWRITE_BYTES = 256 * 1024;
+
+/** Writes the file's own bytes [from, end) once more. Rejects with what the disk says. */
+export async function rewriteInPlace(
+  files: FileSystem,
+  fd: number,
+  { from, end }: { readonly from: number; readonly end: number },
+): Promise<void> {
+  for (let position = from; position < end; position += REWRITE_BYTES) {
+    const size = Math.min(REWRITE_BYTES, end - position);
+    overwriteAll(files, { fd, bytes: await readExactly(files, { fd, from: position, size }), position });
   }
 }

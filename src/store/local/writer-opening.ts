@@ -88,7 +88,7 @@ export async function openFork(
   );
   if (params.threadId !== undefined) await undoRivalled(context, { threadId, path });
   context.lookup.remember(threadId, { path, name: path.slice(path.lastIndexOf("/") + 1), archived: false });
-  const answer = await openExisting(context, threadId, { path, nextOrdinal: endOrdinal + 1 });
+  const answer = await openExisting(context, threadId, { path, nextOrdinal: endOrdinal + 1, isStored: isSynced });
   context.events.tell({ type: "created", threadId });
   return answer;
 }
@@ -103,12 +103,17 @@ async function undoRivalled({ files, fileContext }: LocalContext, own: RolloutPl
   }
 }
 
-/** Opens a writer on a file that holds the thread; `nextOrdinal`, if it is known, spares counting. `rollout_unreadable`, `thread_not_found`. */
-export async function openExisting(
-  context: LocalContext,
-  threadId: string,
-  file: { readonly path: string; readonly nextOrdinal?: number },
-): Promise<OpenedThread> {
+/** A file that holds the thread, and what is known of it. */
+interface WriterFile {
+  readonly path: string;
+  /** Spares counting. */
+  readonly nextOrdinal?: number;
+  /** Its name and its bytes are known to stand on the disk. */
+  readonly isStored?: boolean;
+}
+
+/** Opens a writer on a file that holds the thread. `rollout_unreadable`, `thread_not_found`. */
+export async function openExisting(context: LocalContext, threadId: string, file: WriterFile): Promise<OpenedThread> {
   await context.rows?.claims.acquire(threadId);
   try {
     return await openClaimed(context, threadId, file);
@@ -121,7 +126,7 @@ export async function openExisting(
 async function openClaimed(
   context: LocalContext,
   threadId: string,
-  { path, nextOrdinal: given }: { readonly path: string; readonly nextOrdinal?: number },
+  { path, nextOrdinal: given, isStored = false }: WriterFile,
 ): Promise<OpenedThread> {
   const archived = path.startsWith(`${context.paths.archived}/`);
   const read = await context.access.open(path, async (rollout) => {
@@ -134,7 +139,7 @@ async function openClaimed(
         ? await countRecords(context.files, rollout)
         : { nextOrdinal: known, index: createOffsetIndex() };
     const keys = await readKeys(context, { threadId, rollout, nextOrdinal });
-    const existing: ExistingRollout = { inode: stat.inode, tail: { end, tornBytes, lacksNewline } };
+    const existing: ExistingRollout = { inode: stat.inode, tail: { end, tornBytes, lacksNewline }, isStored };
     return { existing, nextOrdinal, index, keys, indexed };
   });
   if (read === undefined) throw threadNotFound(threadId);

@@ -6,7 +6,7 @@
 import { systemCode } from "../../base/index.ts";
 import type { DirectoryEntry, FileStat, FileSystem, OpenMode } from "../../store/local/index.ts";
 import type { DiskFault } from "./disk-faults.ts";
-import { type MemoryDisk, systemError, type WriteFailure } from "./memory-disk.ts";
+import { MAKING_MODES, type MemoryDisk, systemError, type WriteFailure } from "./memory-disk.ts";
 import type { ScheduledProcess } from "./seeded-scheduler.ts";
 import type { SimulatedFile } from "./simulated-file.ts";
 import type { SimulatedFolder } from "./simulated-folders.ts";
@@ -45,6 +45,7 @@ export class DiskView {
       close: (fd) => this.#call([], () => disk.closeFile(fd)),
       read: (fd, into, position) => this.#call(READS, () => this.#read(fd, into, position)),
       write: (fd, bytes) => this.#write(fd, bytes),
+      writeAt: (fd, bytes, position) => this.#now(() => this.#writeAt(fd, bytes, position)),
       truncate: (fd, size) => this.#call([["writeError", "EIO"]], () => this.#truncate(fd, size)),
       syncData: (fd) => this.#syncData(fd),
       fstat: (fd) => this.#now(() => statOfFile(disk.openedAt(fd).file)),
@@ -64,7 +65,7 @@ export class DiskView {
   }
 
   #open(path: string, mode: OpenMode): Promise<number> {
-    const makes = mode !== "read" && mode !== "append" && this.#disk.folders.find(path) === undefined;
+    const makes = MAKING_MODES.has(mode) && this.#disk.folders.find(path) === undefined;
     return this.#call(makes ? [...OPENS, ...MAKES] : OPENS, () =>
       this.#disk.openFile(path, mode, this.#process === null ? null : this),
     );
@@ -85,8 +86,8 @@ export class DiskView {
   /** At once: what is written may be less than what was given, and then the disk is full or there is an error. */
   #append(fd: number, bytes: Uint8Array): number {
     const disk = this.#disk;
-    const { file, appends } = disk.openedAt(fd);
-    if (!appends) throw systemError("EBADF", String(fd));
+    const { file, mode } = disk.openedAt(fd);
+    if (mode === "read" || mode === "overwrite") throw systemError("EBADF", String(fd));
     const failure = disk.takeDue(fd) ?? this.#writeFailure();
     const isHalf = failure?.isHalf === true && bytes.byteLength > 1;
     if (failure !== undefined && !isHalf) throw systemError(failure.code, String(fd));
@@ -95,6 +96,18 @@ export class DiskView {
     const isShort = isHalf || (bytes.byteLength > 1 && this.#meets("shortWrite"));
     const taken = isShort ? bytes.subarray(0, 1 + disk.random.below(bytes.byteLength - 1)) : bytes;
     file.append(taken, disk.fileTimeMs());
+    return taken.byteLength;
+  }
+
+  #writeAt(fd: number, bytes: Uint8Array, position: number): number {
+    const disk = this.#disk;
+    const { file, mode } = disk.openedAt(fd);
+    if (mode !== "overwrite") throw systemError("EBADF", String(fd));
+    const failure = this.#writeFailure();
+    if (failure !== undefined) throw systemError(failure.code, String(fd));
+    const isShort = bytes.byteLength > 1 && this.#meets("shortWrite");
+    const taken = isShort ? bytes.subarray(0, 1 + disk.random.below(bytes.byteLength - 1)) : bytes;
+    file.overwrite(taken, position, disk.fileTimeMs());
     return taken.byteLength;
   }
 

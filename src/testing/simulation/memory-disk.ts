@@ -34,6 +34,9 @@ export interface PowerCut {
 /** File systems tell times in steps; two writes in one step have the same. */
 const TIME_STEP_MS = 4;
 
+/** Opening so makes a file where there is none. */
+export const MAKING_MODES: ReadonlySet<OpenMode> = new Set(["create", "appendOrCreate"]);
+
 /** Why a write fails. */
 export interface WriteFailure {
   readonly code: string;
@@ -44,7 +47,7 @@ export interface WriteFailure {
 /** A file that somebody has open. */
 interface Opened {
   readonly file: SimulatedFile;
-  readonly appends: boolean;
+  readonly mode: OpenMode;
   /** Whoever opened it; null: who looks from outside. */
   readonly owner: object | null;
 }
@@ -122,13 +125,13 @@ export class MemoryDisk {
 
   openFile(path: string, mode: OpenMode, owner: object | null): number {
     const entry = this.folders.find(path);
-    if (entry === undefined && (mode === "read" || mode === "append")) throw systemError("ENOENT", path);
+    if (entry === undefined && !MAKING_MODES.has(mode)) throw systemError("ENOENT", path);
     if (entry !== undefined && mode === "create") throw systemError("EEXIST", path);
     if (entry?.kind === "folder") throw systemError("EISDIR", path);
     const file = entry?.file ?? this.#createFile(path);
     file.openCount += 1;
     this.#descriptors += 1;
-    this.opened.set(this.#descriptors, { file, appends: mode !== "read", owner });
+    this.opened.set(this.#descriptors, { file, mode, owner });
     return this.#descriptors;
   }
 

@@ -9,8 +9,9 @@
 import type { SeededRandom } from "./seeded-random.ts";
 
 /** What was done to a file since its last sync, oldest first. */
-interface Append {
-  readonly kind: "append";
+interface Write {
+  /** `append`: behind all that was there; `overwrite`: in the midst of it. */
+  readonly kind: "append" | "overwrite";
   readonly serial: number;
   readonly atMs: number;
   readonly at: number;
@@ -28,7 +29,7 @@ interface Truncation {
   isLied: boolean;
 }
 
-type FileChange = Append | Truncation;
+type FileChange = Write | Truncation;
 
 /** What a power cut did to one file. */
 export interface FileCut {
@@ -70,13 +71,12 @@ export class SimulatedFile {
   }
 
   append(bytes: Uint8Array, nowMs: number): void {
-    // Copied: the caller may use its buffer again.
-    const own = Uint8Array.from(bytes);
-    this.#serial += 1;
-    const marks = { serial: this.#serial, atMs: nowMs, isDoomed: false, isLied: false };
-    this.#changes.push({ kind: "append", at: this.#seen.size, bytes: own, ...marks });
-    this.#seen.append(own);
-    this.modifiedMs = nowMs;
+    this.#write(bytes, { kind: "append", at: this.#seen.size, atMs: nowMs });
+  }
+
+  /** Writes in place; what reaches past the end makes the file longer. */
+  overwrite(bytes: Uint8Array, at: number, nowMs: number): void {
+    this.#write(bytes, { kind: "overwrite", at, atMs: nowMs });
   }
 
   truncate(size: number, nowMs: number): void {
@@ -102,7 +102,7 @@ export class SimulatedFile {
   /** A sync that began at `point` has failed: the pages it could not write count as clean. */
   syncFailed(point: number): void {
     for (const change of this.#changes) {
-      if (change.kind === "append" && change.serial <= point) change.isDoomed = true;
+      if (change.kind !== "truncate" && change.serial <= point) change.isDoomed = true;
     }
   }
 
@@ -124,7 +124,7 @@ export class SimulatedFile {
       this.#store(change, dirty);
       this.modifiedMs = change.atMs;
     }
-    let hasZeros = changes.some((change) => change.kind === "append" && change.isDoomed);
+    let hasZeros = changes.some((change) => change.kind !== "truncate" && change.isDoomed);
     if (next?.kind === "append" && !next.isDoomed && random.chance(0.7)) {
       const torn = random.below(next.bytes.byteLength);
       this.modifiedMs = next.atMs;
@@ -136,12 +136,24 @@ export class SimulatedFile {
         hasZeros = true;
       }
     }
+    if (next?.kind === "overwrite" && !next.isDoomed) {
+      this.#stored.write(next.bytes.subarray(0, random.below(next.bytes.byteLength)), next.at);
+    }
     // Whoever knew the file by length and time alone must see that it is another one.
     if (hasZeros) this.modifiedMs += 1_000;
     this.#changes = [];
     this.#seen.copyFrom(this.#stored);
     this.openCount = 0;
     return { lostBytes: Math.max(0, before - this.#seen.size), wasLiedAbout, hasZeros };
+  }
+
+  #write(bytes: Uint8Array, write: Pick<Write, "kind" | "at" | "atMs">): void {
+    // Copied: the caller may use its buffer again.
+    const own = Uint8Array.from(bytes);
+    this.#serial += 1;
+    this.#changes.push({ ...write, bytes: own, serial: this.#serial, isDoomed: false, isLied: false });
+    this.#seen.write(own, write.at);
+    this.modifiedMs = write.atMs;
   }
 
   #store(change: FileChange, dirty: ReadonlySet<number>): void {
@@ -151,24 +163,25 @@ export class SimulatedFile {
       this.#stored.resize(change.size);
       return;
     }
-    this.#stored.resize(change.at);
+    if (change.kind === "append") this.#stored.resize(change.at);
     if (!change.isDoomed) {
-      this.#stored.append(change.bytes);
+      this.#stored.write(change.bytes, change.at);
       return;
     }
     // Only what shares a page with bytes that were written later is on the disk.
     const bytes = new Uint8Array(change.bytes.byteLength);
+    this.#stored.read(bytes, change.at);
     for (let at = 0; at < bytes.byteLength; at += 1) {
       if (dirty.has(Math.floor((change.at + at) / PAGE_BYTES))) bytes[at] = change.bytes[at] ?? 0;
     }
-    this.#stored.append(bytes);
+    this.#stored.write(bytes, change.at);
   }
 }
 
 /** Pages that these changes write; those of a sync that failed write none. */
 function dirtyPages(changes: readonly FileChange[]): ReadonlySet<number> {
   const pages = new Set<number>();
-  if (!changes.some((change) => change.kind === "append" && change.isDoomed)) return pages;
+  if (!changes.some((change) => change.kind !== "truncate" && change.isDoomed)) return pages;
   for (const change of changes) {
     if (change.kind === "truncate" || change.isDoomed) continue;
     const last = Math.floor((change.at + change.bytes.byteLength - 1) / PAGE_BYTES);
@@ -186,6 +199,12 @@ class GrowingBytes {
     this.#reserve(this.size + bytes.byteLength);
     this.#buffer.set(bytes, this.size);
     this.size += bytes.byteLength;
+  }
+
+  /** Puts bytes where others may be, or behind them. */
+  write(bytes: Uint8Array, at: number): void {
+    if (at + bytes.byteLength > this.size) this.resize(at + bytes.byteLength);
+    this.#buffer.set(bytes, at);
   }
 
   /** Cuts, or goes on with zeros. */

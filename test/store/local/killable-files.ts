@@ -60,6 +60,7 @@ export function createKillableFiles(disk: FileSystem, { isSlow = false } = {}): 
       }),
     read: (fd, into, position) => call(() => disk.read(fd, into, position)),
     write: (fd, bytes) => now(() => disk.write(fd, bytes)),
+    writeAt: (fd, bytes, position) => now(() => disk.writeAt(fd, bytes, position)),
     truncate: (fd, size) => call(() => disk.truncate(fd, size)),
     syncData: (fd) => call(() => disk.syncData(fd)),
     fstat: (fd) => now(() => disk.fstat(fd)),

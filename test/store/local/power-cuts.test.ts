@@ -11,6 +11,7 @@ import {
   createSeededRandom,
   createSeededScheduler,
   createSimulatedDisk,
+  type ScheduledProcess,
   type SimulatedDisk,
 } from "../../../src/testing/simulation/index.ts";
 import { logOf, message, openStore, refusal } from "./store-lab.ts";
@@ -39,6 +40,24 @@ async function textsAfterCut(disk: SimulatedDisk, threadId: string): Promise<rea
   const store = await openStore(HOME, { fileSystem: disk.direct() });
   const records = await logOf(store, threadId);
   return records.flatMap(({ item }) => (item.type === "event_msg" ? [item.payload["message"]] : []));
+}
+
+/** A process of its own, and what waits for its calls on simulated time. */
+function scheduledProcess(): {
+  readonly process: ScheduledProcess;
+  soon<Value>(call: Promise<Value>): Promise<Value>;
+} {
+  const scheduler = createSeededScheduler();
+  const soon = async <Value>(call: Promise<Value>): Promise<Value> => {
+    let isDone = false;
+    const settle = (): void => {
+      isDone = true;
+    };
+    call.then(settle, settle);
+    await scheduler.runUntil(() => isDone, scheduler.nowMs + 10_000);
+    return await call;
+  };
+  return { process: scheduler.openProcess("process"), soon };
 }
 
 describe("a power cut", () => {
@@ -91,17 +110,7 @@ describe("a power cut", () => {
 
   it("leaves no hole where a sync failed, in front of what a later one made durable", () =>
     atEverySeed(async (disk) => {
-      const scheduler = createSeededScheduler();
-      const process = scheduler.openProcess("process");
-      const soon = async <Value>(call: Promise<Value>): Promise<Value> => {
-        let isDone = false;
-        const settle = (): void => {
-          isDone = true;
-        };
-        call.then(settle, settle);
-        await scheduler.runUntil(() => isDone, scheduler.nowMs + 10_000);
-        return await call;
-      };
+      const { process, soon } = scheduledProcess();
       const options = { home: HOME, fileSystem: disk.view(process), clock: process.clock };
       const store = await soon(openLocalThreadStore(options));
       const { writer } = await soon(store.createThread({ metadata: { cwd: "/" } }));
@@ -117,5 +126,99 @@ describe("a power cut", () => {
       process.kill();
 
       expect(await textsAfterCut(disk, writer.threadId)).toEqual(["first", long, "kept"]);
+    }));
+
+  it("leaves no hole where a flush failed, in front of what a later one made durable", () =>
+    atEverySeed(async (disk) => {
+      const { process, soon } = scheduledProcess();
+      const options = { home: HOME, fileSystem: disk.view(process), clock: process.clock, durability: "os" } as const;
+      const store = await soon(openLocalThreadStore(options));
+      const { writer } = await soon(store.createThread({ metadata: { cwd: "/" } }));
+      await soon(store.appendItems({ writer, items: [message("first")] }));
+      await soon(store.flushThread(writer));
+      const long = "x".repeat(20_000);
+      for (const text of [long, "second"]) await soon(store.appendItems({ writer, items: [message(text)] }));
+      disk.setFaults({ syncError: 1 });
+      expect(await soon(refusal(store.flushThread(writer)))).toMatchObject({ code: "writer_closed" });
+      disk.setFaults({});
+
+      const resumed = await soon(store.resumeThread({ threadId: writer.threadId }));
+      await soon(store.appendItems({ writer: resumed.writer, items: [message("kept")] }));
+      await soon(store.flushThread(resumed.writer));
+      process.kill();
+
+      expect(await textsAfterCut(disk, writer.threadId)).toEqual(["first", long, "second", "kept"]);
+    }));
+
+  it("leaves no hole where the first flush of a resumed writer failed, over what an earlier one did not flush", () =>
+    atEverySeed(async (disk) => {
+      const { process, soon } = scheduledProcess();
+      const options = { home: HOME, fileSystem: disk.view(process), clock: process.clock, durability: "os" } as const;
+      const store = await soon(openLocalThreadStore(options));
+      const { writer } = await soon(store.createThread({ metadata: { cwd: "/" } }));
+      const long = "x".repeat(20_000);
+      await soon(store.appendItems({ writer, items: [message(long)] }));
+      const { threadId } = writer;
+      const failed = await soon(store.resumeThread({ threadId }));
+      disk.setFaults({ syncError: 1 });
+      expect(await soon(refusal(store.flushThread(failed.writer)))).toMatchObject({ code: "writer_closed" });
+      disk.setFaults({});
+
+      const resumed = await soon(store.resumeThread({ threadId }));
+      await soon(store.appendItems({ writer: resumed.writer, items: [message("kept")] }));
+      await soon(store.flushThread(resumed.writer));
+      process.kill();
+
+      expect(await textsAfterCut(disk, threadId)).toEqual([long, "kept"]);
+    }));
+});
+
+describe("a power cut behind an append that was asked for again with its key", () => {
+  const second = { items: [message("second")], idempotencyKey: "key" };
+
+  it("leaves it where the sync of the first had failed", () =>
+    atEverySeed(async (disk) => {
+      let isFailing = false;
+      const direct = disk.direct();
+      const syncData = async (fd: number): Promise<void> => {
+        if (isFailing) throw Object.assign(new Error("EIO: injected"), { code: "EIO" });
+        await direct.syncData(fd);
+      };
+      const store = await openStore(HOME, { fileSystem: { ...direct, syncData } });
+      const { writer } = await store.createThread({ metadata: { cwd: "/" } });
+      await store.appendItems({ writer, items: [message("first")] });
+      isFailing = true;
+      expect(await refusal(store.appendItems({ writer, ...second }))).toMatchObject({ code: "writer_closed" });
+      const failed = await store.resumeThread({ threadId: writer.threadId });
+      expect(await refusal(store.appendItems({ writer: failed.writer, ...second }))).toMatchObject({
+        code: "writer_closed",
+      });
+      isFailing = false;
+
+      const resumed = await store.resumeThread({ threadId: writer.threadId });
+      const answer = await store.appendItems({ writer: resumed.writer, ...second });
+
+      expect(answer).toMatchObject({ durability: "fsync", duplicate: true });
+      expect(await textsAfterCut(disk, writer.threadId)).toEqual(["first", "second"]);
+    }));
+
+  it("leaves it where the first process was killed before its sync", () =>
+    atEverySeed(async (disk) => {
+      let isHanging = false;
+      const direct = disk.direct();
+      const syncData = (fd: number): Promise<void> => (isHanging ? new Promise(() => undefined) : direct.syncData(fd));
+      const killed = await openLocalThreadStore({ home: HOME, fileSystem: { ...direct, syncData } });
+      const { writer } = await killed.createThread({ metadata: { cwd: "/" } });
+      await killed.appendItems({ writer, items: [message("first")] });
+      isHanging = true;
+      void killed.appendItems({ writer, ...second });
+      await drainEventLoop();
+
+      const store = await openStore(HOME, { fileSystem: disk.direct() });
+      const resumed = await store.resumeThread({ threadId: writer.threadId });
+      const answer = await store.appendItems({ writer: resumed.writer, ...second });
+
+      expect(answer).toMatchObject({ durability: "fsync", duplicate: true });
+      expect(await textsAfterCut(disk, writer.threadId)).toEqual(["first", "second"]);
     }));
 });

@@ -122,3 +122,42 @@ describe("an unfinished fork", () => {
     expect((await readdir(dirname(file))).toSorted()).toEqual([basename(file), basename(young ?? "")].toSorted());
   });
 });
+
+describe("a sync that fails while another process appends", () => {
+  it("takes nothing from what that process was told is there", async () => {
+    const home = await makeHome();
+    let other: (() => Promise<unknown>) | null = null;
+    // Whatever the store does about the sync, the other process is there first.
+    const beaten = async <Value>(call: () => Promise<Value>): Promise<Value> => {
+      const appending = other;
+      other = null;
+      await appending?.();
+      return await call();
+    };
+    let isFailing = false;
+    const rival = await openStore(home);
+    const store = await openStore(home, {
+      fileSystem: {
+        ...nodeFileSystem,
+        open: (path, mode) => beaten(() => nodeFileSystem.open(path, mode)),
+        truncate: (fd, size) => beaten(() => nodeFileSystem.truncate(fd, size)),
+        async syncData(fd) {
+          if (!isFailing) return await nodeFileSystem.syncData(fd);
+          other = async () => {
+            const { writer } = await rival.resumeThread({ threadId: id });
+            await rival.appendItems({ writer, items: [message("acknowledged")] });
+          };
+          throw Object.assign(new Error("EIO: injected"), { code: "EIO" });
+        },
+      },
+    });
+    const { id, writer } = await seed(store, [message("first")]);
+    isFailing = true;
+
+    const failing = refusal(store.appendItems({ writer, items: [message("failed")] }));
+
+    expect(await failing).toMatchObject({ code: "writer_closed" });
+    expect(other).toBeNull();
+    expect(await textsOf(await openStore(home), id)).toEqual(["first", "failed", "acknowledged"]);
+  });
+});
