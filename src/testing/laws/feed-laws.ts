@@ -3,7 +3,7 @@
  * whatever the moment, the pace and the buffer. A feed is the hub's of the streams room, over the store under test:
  * what a subscriber of any store gets, and what its `loadHistory` and its `subscribe` must be good for together.
  *
- * Where pages are read and answered in another order than appends, the order is fast-check's scheduler's.
+ * Where pages are read and answered in another order than appends, the order is a scheduler's that is drawn.
  */
 import { deepEqual, equal, ok } from "node:assert/strict";
 
@@ -16,6 +16,7 @@ import { arbBatch, arbBatches, arbTurnEvents } from "../arbitraries/index.ts";
 import { follow, type Follower, type FollowerKind, hearingOnly, nextRecord, standingBefore } from "../feed-steps.ts";
 import { plainMetadata, readLog, seedThread, userMessage } from "../law-steps.ts";
 import { createManualClock, drainEventLoop } from "../manual-clock.ts";
+import { arbScheduler } from "../model/index.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 
 const arbKind = fc.constantFrom<FollowerKind>("iterator", "observable");
@@ -34,7 +35,7 @@ export const feedLaws: readonly StoreLaw[] = [
     id: "feed.complete",
     title: "a feed is the log from where it begins, for any interleaving, moment, pace and buffer",
     generator: fc.record({
-      s: fc.scheduler(),
+      s: arbScheduler(),
       batches: arbHearing,
       readers: fc.array(arbReader, { minLength: 1, maxLength: 3 }),
     }),

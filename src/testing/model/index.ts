@@ -3,6 +3,7 @@
  * in flight together: for laws of one's own.
  */
 export { arbCalls, CallingClients, type PlannedCall } from "./interleaved-calls.ts";
+export { arbScheduler } from "./scheduler-arbitrary.ts";
 export { hasSerialOrder } from "./serial-order.ts";
 export { type CommandRun, matchesModel, type StoreCommand, type StoreSession } from "./store-command.ts";
 export { storeCommands, type StoreCommandsOptions } from "./store-commands.ts";
