@@ -20,7 +20,7 @@ import type { FileRow, QuarantinedFile } from "./rollout-store.ts";
 import { withTextIndex } from "./text-index.ts";
 import { failureOf, type FoldFailure, type FoldWrite, writeFolded } from "./rollout-sync.ts";
 import { openConnection, type SqliteDatabase } from "./sqlite-connection.ts";
-import { sqliteFault } from "./sqlite-fault.ts";
+import { refusalOf, sqliteFault } from "./sqlite-fault.ts";
 import { currentTableSet } from "./table-set.ts";
 import { type Tables, tablesOf } from "./tables.ts";
 
@@ -57,6 +57,8 @@ export interface RowsFailure {
   readonly code: ErrorCode;
   readonly reason: string;
   readonly retryable: boolean;
+  /** Whether it was the rows that were refused, or the state DB takes none; `unclear` where only other rows can tell. */
+  readonly refused: ReturnType<typeof refusalOf>;
 }
 
 /** A look at the home. */
@@ -105,7 +107,7 @@ export async function runFoldTask(task: FoldTask, signal?: AbortSignal, means: F
     const found = sqliteFault(error, { attempted: "write rows", path: task.dbPath });
     if (!isSkeinError(found)) throw error;
     const { code, message: reason, retryable } = found;
-    return { ...NOTHING_FAILED, files: [], rowsFailed: { code, reason, retryable } };
+    return { ...NOTHING_FAILED, files: [], rowsFailed: { code, reason, retryable, refused: refusalOf(error) } };
   }
 }
 
@@ -196,6 +198,8 @@ async function writeAll(
     clock,
   }: { readonly tables: Tables; readonly folded: readonly FoldedTaskEntry[]; readonly clock: Clock },
 ): Promise<ReadonlySet<RolloutEntry>> {
+  // Files that can't be read again and again take the write lock from nobody.
+  if (folded.every(({ write }) => write === null)) return new Set();
   const work = db.transaction(() => {
     if (task.lease !== null) checkLeaseToken(db, task.lease);
     // A rebuild may have swapped sets since the fold began, and have kept the old one: nobody reads that any more.

@@ -16,6 +16,8 @@ import type { FileRow, QuarantinedFile } from "./rollout-store.ts";
 /** A file that the rows are behind. */
 export interface ChangedFile extends RolloutEntry {
   readonly size: number;
+  /** It is in quarantine and as it was: it is tried again only because its failure may have passed. */
+  readonly isRetry: boolean;
 }
 
 /** A row whose file has another path now. */
@@ -110,7 +112,7 @@ async function compareFiles(
   const seen = new Set<number>();
   const changed: ChangedFile[] = [];
   const moved: MovedFile[] = [];
-  const unknown: { readonly entry: RolloutEntry; readonly stat: FileStat }[] = [];
+  const unknown: { readonly entry: RolloutEntry; readonly stat: FileStat; readonly isRetry: boolean }[] = [];
   await mapBounded(entries, STATS_AT_ONCE, async (entry) => {
     const stat = await files.stat(entry.path);
     if (stat === undefined) return;
@@ -118,16 +120,17 @@ async function compareFiles(
     const poison = poisoned.get(path);
     const row = byPath.get(path);
     if (row !== undefined) seen.add(row.id);
-    if (poison !== undefined && isAsKnown(poison, stat) && !PASSING_CODES.has(poison.code)) return;
-    if (row === undefined) unknown.push({ entry, stat });
-    else if (poison !== undefined || !isAsKnown(row, stat)) changed.push({ ...entry, size: stat.size });
+    const isRetry = poison !== undefined && isAsKnown(poison, stat);
+    if (isRetry && !PASSING_CODES.has(poison.code)) return;
+    if (row === undefined) unknown.push({ entry, stat, isRetry });
+    else if (poison !== undefined || !isAsKnown(row, stat)) changed.push({ ...entry, size: stat.size, isRetry });
   });
-  for (const { entry, stat } of unknown) {
+  for (const { entry, stat, isRetry } of unknown) {
     const row = byInode.get(stat.inode);
     if (row !== undefined && !seen.has(row.id) && isAsKnown(row, stat)) {
       seen.add(row.id);
       moved.push({ id: row.id, threadId: row.threadId, entry });
-    } else changed.push({ ...entry, size: stat.size });
+    } else changed.push({ ...entry, size: stat.size, isRetry });
   }
   return {
     filesTotal: entries.length,

@@ -4,16 +4,19 @@
  * filled, under their lease. It can be ended between any two files and begun again: what was done stays.
  *
  * A file that can't be folded, or under which a worker dies, is tried once more by itself; then it is put into
- * quarantine with its reason, and the others go on. It is tried again when it has changed; and at every look
- * where it was the disk, its permissions or the want of descriptors that kept it from being read. A state DB that takes no
- * rows says nothing of the files: after one more try that ends the sync, and nothing is put into quarantine for it.
+ * quarantine with its reason, and the others go on. It is tried again when it has changed; and after a while that
+ * grows where it was the disk, its permissions or the want of descriptors that kept it from being read. A state DB
+ * that takes no rows says nothing of the files: after one more try that ends the sync, and nothing is put into
+ * quarantine for it. A file is, whose values SQLite refuses, or whose rows alone it refuses while it takes others.
  */
 import { type Clock, fault, type Logger } from "../base/index.ts";
 import { type FileSystem, type HomePaths, type RolloutEntry } from "../store/local/index.ts";
 import { pathInHome } from "./file-fold.ts";
-import { type FoldedEntry, type FoldPool, type FoldReport, requireRows } from "./fold-pool.ts";
-import { type HomeSurvey, passingQuarantines, surveyPaths } from "./home-survey.ts";
+import { type FoldedEntry, type FoldPool, type FoldReport, requireRows, type RowsFailure } from "./fold-pool.ts";
+import { type HomeSurvey, isAsKnown, passingQuarantines, surveyPaths } from "./home-survey.ts";
 import type { LeaseClaim } from "./lease-rows.ts";
+import type { QuarantineRetries } from "./quarantine-retries.ts";
+import type { QuarantinedFile } from "./rollout-store.ts";
 import { failureOf, type FoldFailure } from "./rollout-sync.ts";
 import { withTextIndex } from "./text-index.ts";
 import type { Tables } from "./tables.ts";
@@ -53,6 +56,8 @@ export interface HomeSyncContext {
   readonly onProgress?: ((progress: FoldProgress) => void) | undefined;
   /** Only these absolute paths may have changed; null: look at all. */
   readonly changedPaths?: readonly string[] | null;
+  /** Which files in quarantine have waited long enough. Default: all have. */
+  readonly retries?: QuarantineRetries;
 }
 
 /** What a sync found and did. */
@@ -73,7 +78,8 @@ export async function syncHome(context: HomeSyncContext): Promise<SyncReport> {
   const { signal } = context;
   const survey = await surveyOf(context);
   signal?.throwIfAborted();
-  const changed = await othersOf(survey.changed, ({ path }) => context.isCurrent(path));
+  const due = survey.changed.filter(({ path, isRetry }) => !isRetry || isDue(context, path));
+  const changed = await othersOf(due, ({ path }) => context.isCurrent(path));
   if (survey.moved.length > 0) await applyMoves(context, survey);
   const meter = createMeter(context, changed);
   const failed = await foldAll(context, changed, meter);
@@ -88,6 +94,12 @@ export async function syncHome(context: HomeSyncContext): Promise<SyncReport> {
     removed: survey.gone.length,
     quarantined,
   };
+}
+
+/** Whether a file in quarantine that is as it was is tried now. One that the watcher named is: its permissions may be others. */
+function isDue({ changedPaths, retries, paths, clock }: HomeSyncContext, path: string): boolean {
+  if (changedPaths?.includes(path) === true) return true;
+  return retries?.isDue(pathInHome(paths, path), clock.monotonicMs()) ?? true;
 }
 
 /** Those that are not so. */
@@ -107,7 +119,8 @@ async function surveyOf(context: HomeSyncContext): Promise<HomeSurvey> {
     return pool.survey({ dbPath, home: paths.home, generation, filesKnown }, signal);
   }
   const passing = passingQuarantines(context.read(() => ({ quarantined: context.tables().rollouts.quarantined() })));
-  const looked = [...new Set([...changedPaths, ...passing.map((path) => `${paths.home}/${path}`)])];
+  const due = passing.map((path) => `${paths.home}/${path}`).filter((path) => isDue(context, path));
+  const looked = [...new Set([...changedPaths, ...due])];
   const unfollowed = await othersOf(looked, (path) => context.isCurrent(path));
   const wanted = unfollowed.map((path) => pathInHome(paths, path));
   const rows = context.read(() => {
@@ -145,15 +158,18 @@ function createMeter(context: HomeSyncContext, changed: readonly { readonly size
 
 type SizedEntry = RolloutEntry & { readonly size: number };
 
-/** Folds files in tasks, as many at once as the pool has threads; answers those that failed. */
+type FailedEntry = FoldedEntry & { readonly entry: SizedEntry };
+
+/** Folds files in tasks, as many at once as the pool has threads; answers those that failed, and whether rows were taken. */
 async function foldAll(
   context: HomeSyncContext,
   changed: readonly SizedEntry[],
   meter: Meter,
-): Promise<readonly (FoldedEntry & { readonly entry: SizedEntry })[]> {
+): Promise<{ readonly failed: readonly FailedEntry[]; readonly hasTaken: boolean }> {
   const tasks = tasksOf(changed);
   const sizes = new Map(changed.map((entry) => [entry.path, entry]));
-  const failed: (FoldedEntry & { readonly entry: SizedEntry })[] = [];
+  const failed: FailedEntry[] = [];
+  let hasTaken = false;
   let next = 0;
   const work = async (): Promise<void> => {
     for (let entries = tasks[next]; entries !== undefined; entries = tasks[next]) {
@@ -162,13 +178,21 @@ async function foldAll(
       for (const result of (await foldTask(context, entries)).files) {
         const sized = sizes.get(result.entry.path);
         if (sized === undefined) continue;
-        if (result.failure === null) meter.done(sized.size);
-        else failed.push({ ...result, entry: sized });
+        hasTaken ||= hasRowsTaken(result);
+        if (result.failure === null) {
+          meter.done(sized.size);
+          context.retries?.ended(pathInHome(context.paths, sized.path));
+        } else failed.push({ ...result, entry: sized });
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(context.pool.size, tasks.length) }, work));
-  return failed;
+  return { failed, hasTaken };
+}
+
+/** Whether the state DB took rows of this file: what was read of it is in them. */
+function hasRowsTaken({ failure, bytes }: FoldedEntry): boolean {
+  return failure === null && bytes > 0;
 }
 
 async function foldTask(
@@ -198,32 +222,70 @@ function entryOf({ path, name, archived, size }: SizedEntry): SizedEntry {
   return { path, name, archived, size };
 }
 
+/** Files refused one after the other, before any was taken, after which the state DB is held to take none. */
+const REFUSED_MAX = 8;
+/** Why a file is in quarantine whose rows SQLite refused. */
+const ROWS_REFUSED = "rows_refused";
+
 /** Tries each file that failed once more, by itself; those that fail again are put into quarantine. */
 async function foldAgain(
   context: HomeSyncContext,
-  failed: readonly (FoldedEntry & { readonly entry: SizedEntry })[],
+  { failed, hasTaken }: Awaited<ReturnType<typeof foldAll>>,
   meter: Meter,
 ): Promise<number> {
+  const known = new Map(context.read(() => context.tables().rollouts.quarantined()).map((file) => [file.path, file]));
+  const refused: { readonly entry: SizedEntry; readonly rowsFailed: RowsFailure }[] = [];
   let quarantined = 0;
+  let isTaking = hasTaken;
+  const putAside = async (entry: SizedEntry, failure: FoldFailure): Promise<void> => {
+    await quarantine(context, { entry, failure, known: known.get(pathInHome(context.paths, entry.path)) });
+    quarantined += 1;
+  };
   for (const { entry } of failed) {
     context.signal?.throwIfAborted();
-    const [again] = requireRows(await foldTask(context, [entry]));
-    if (again?.failure) {
-      await quarantine(context, entry, again.failure);
-      quarantined += 1;
+    const path = pathInHome(context.paths, entry.path);
+    const report = await foldTask(context, [entry]);
+    const { rowsFailed } = report;
+    if (rowsFailed === null) {
+      const [again] = report.files;
+      if (again?.failure) await putAside(entry, again.failure);
+      else context.retries?.ended(path);
+      isTaking ||= again !== undefined && hasRowsTaken(again);
+    } else if (rowsFailed.refused === "values" || known.get(path)?.code === ROWS_REFUSED) {
+      await putAside(entry, { code: ROWS_REFUSED, reason: rowsFailed.reason });
+    } else if (rowsFailed.refused === "database") requireRows(report);
+    else {
+      refused.push({ entry, rowsFailed });
+      if (!isTaking && refused.length >= REFUSED_MAX) requireRows(report);
     }
     meter.done(entry.size);
+  }
+  for (const { entry, rowsFailed } of refused) {
+    if (!isTaking) requireRows({ files: [], rowsFailed });
+    await putAside(entry, { code: ROWS_REFUSED, reason: rowsFailed.reason });
   }
   return quarantined;
 }
 
-async function quarantine(context: HomeSyncContext, entry: RolloutEntry, failure: FoldFailure): Promise<void> {
+/** Notes a file that failed; where the same is known of it already, nothing is written or told. */
+async function quarantine(
+  context: HomeSyncContext,
+  {
+    entry,
+    failure,
+    known,
+  }: { readonly entry: RolloutEntry; readonly failure: FoldFailure; readonly known: QuarantinedFile | undefined },
+): Promise<void> {
   const { files, paths, clock, logger } = context;
   const stat = await files.stat(entry.path);
   if (stat === undefined) return;
   const { inode, size, modifiedNs } = stat;
   const file = { inode, size, modifiedNs: String(modifiedNs), ...failure, sinceMs: clock.nowMs() };
   const path = pathInHome(paths, entry.path);
+  context.retries?.failed(path, clock.monotonicMs());
+  const isSame = known !== undefined && isAsKnown(known, stat) && known.code === failure.code;
+  const isNoted = isSame && known.reason === failure.reason;
+  if (isNoted && context.read(() => context.tables().rollouts.byPath(path)) === undefined) return;
   logger.warn({ path: entry.path, ...failure }, "a rollout could not be folded and is in quarantine");
   await context.write(() => {
     const { sql, rollouts, threads } = context.tables();
@@ -268,6 +330,7 @@ async function endQuarantines(context: HomeSyncContext, gone: HomeSurvey["gonePo
   for (const path of gone) {
     if ((await files.stat(`${paths.home}/${path}`))?.kind === "file") continue;
     await context.write(() => context.tables().rollouts.endQuarantine(path));
+    context.retries?.ended(path);
   }
 }
 

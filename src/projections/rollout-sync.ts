@@ -3,7 +3,7 @@
  * they were when the fold began. Any process may do this to any file at any time; who comes second finds the
  * rows changed and looks again. Used by sweeps, backfill and rebuild alike.
  */
-import { fault, faultFromSystem, isSkeinError } from "../base/index.ts";
+import { fault, faultFromSystem, isSkeinError, systemCode } from "../base/index.ts";
 import type { RolloutEntry } from "../store/local/index.ts";
 import { type FileFoldContext, foldFile, type FoldedFile, pathInHome } from "./file-fold.ts";
 import type { RolloutRow } from "./rollout-store.ts";
@@ -99,8 +99,15 @@ export interface FoldFailure {
   readonly reason: string;
 }
 
-/** Why a file could not be folded, as plain data: it crosses a worker's border. */
+/** An error number of the system, and not one of Node's own codes (`ERR_…`). */
+const ERRNO = /^E[A-Z0-9]+$/;
+
+/**
+ * Why a file could not be folded, as plain data: it crosses a worker's border. What neither Skein nor the system
+ * names is `fold_failed`: told as the disk's, a bug in a fold would be tried again for ever.
+ */
 export function failureOf(error: unknown): FoldFailure {
   const { code, message } = isSkeinError(error) ? error : faultFromSystem(error, "fold the file");
-  return { code, reason: message };
+  const isNamed = isSkeinError(error) || ERRNO.test(systemCode(error) ?? "");
+  return { code: isNamed ? code : "fold_failed", reason: message };
 }

@@ -34,6 +34,18 @@ export function isSqliteError(error: unknown): boolean {
   return (systemCode(error) ?? "").startsWith("SQLITE_");
 }
 
+/**
+ * What an error of a write speaks of. `values`: those that were written, whatever the state of the database.
+ * `database`: it takes nothing. `unclear`: either, which only other writes can tell.
+ */
+export function refusalOf(error: unknown): "values" | "unclear" | "database" {
+  const sqlite = systemCode(error) ?? "";
+  // A trigger on these tables is another program's, and may refuse all rows.
+  if (sqlite.startsWith("SQLITE_CONSTRAINT_TRIGGER")) return "unclear";
+  if (/^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH|RANGE)/.test(sqlite)) return "values";
+  return /^SQLITE_(ERROR|NOMEM)/.test(sqlite) ? "unclear" : "database";
+}
+
 /** What to throw in place of `error`. */
 export function sqliteFault(error: unknown, { attempted, path }: SqliteAttempt): unknown {
   if (isSkeinError(error) || error instanceof AssertionError) return error;

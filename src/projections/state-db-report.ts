@@ -229,7 +229,9 @@ async function lookForLag(
 ): Promise<Pick<StateDbReport, "lag"> & Partial<Pick<StateDbReport, "problem">>> {
   try {
     const survey = await surveyHome(nodeFileSystem, paths, rows ?? { files: [], quarantined: [] });
-    const { filesTotal: files, changed, moved, gone } = survey;
+    const { filesTotal: files, moved, gone } = survey;
+    // What is in quarantine as it is stands among the quarantined.
+    const changed = survey.changed.filter(({ isRetry }) => !isRetry);
     let changedBytes = 0;
     for (const { path, size } of changed) {
       const row = rows?.tables.rollouts.peek(pathInHome(paths, path));

@@ -37,6 +37,7 @@ import type { StartHomeWatcher } from "./home-watcher.ts";
 import { type FoldProgress, type HomeSyncContext, syncHome, type SyncReport } from "./home-sync.ts";
 import { indexedTurns } from "./indexed-turns.ts";
 import { LiveRows } from "./live-rows.ts";
+import { QuarantineRetries } from "./quarantine-retries.ts";
 import { syncNames } from "./name-sync.ts";
 import { isRowOf } from "./rollout-row.ts";
 import type { RolloutRow } from "./rollout-store.ts";
@@ -104,6 +105,7 @@ export class SqliteStateDb implements StateDb {
   readonly #live: LiveRows;
   readonly #names: SessionIndex;
   readonly #freshness: HomeFreshness;
+  readonly #retries = new QuarantineRetries();
   /** When the newest sweep of this process began; and the newest that the file was told of. */
   #sweptAtMs = 0;
   #sweptGeneration: number | null = null;
@@ -294,9 +296,9 @@ export class SqliteStateDb implements StateDb {
 
   #syncContext(): HomeSyncContext {
     const { pool, clock, logger, onProgress } = this.#parts;
-    const shared = { ...this.#sync, pool, clock, logger, onProgress, dbPath: this.path };
+    const own = { dbPath: this.path, retries: this.#retries, generation: null, lease: null };
     const isCurrent = this.#live.currentFiles();
-    return { ...shared, isCurrent, generation: null, lease: null, signal: this.#ending.signal };
+    return { ...this.#sync, ...own, pool, clock, logger, onProgress, isCurrent, signal: this.#ending.signal };
   }
 
   async #syncNames(): Promise<void> {
@@ -306,8 +308,7 @@ export class SqliteStateDb implements StateDb {
   /** Brings one file's rows up to it: here what is short, in the pool what is long. */
   async #catchUp(entry: RolloutEntry): Promise<RolloutRow | undefined> {
     const { files, paths, pool } = this.#parts;
-    const path = pathInHome(paths, entry.path);
-    const stat = await files.stat(entry.path);
+    const [path, stat] = [pathInHome(paths, entry.path), await files.stat(entry.path)];
     const row = this.#atomically(() => this.#tables.get().rollouts.byPath(path));
     if (row !== undefined && stat !== undefined && isAsKnown(row, stat)) return row;
     const behind = (stat?.size ?? 0) - (row?.inode === stat?.inode ? (row?.state.endOffset ?? 0) : 0);

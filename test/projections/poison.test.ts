@@ -11,6 +11,7 @@ import { Piscina } from "piscina";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 
 import { generateHome } from "../../bench/home-generator.ts";
+import { type Logger, silentLogger } from "../../src/base/index.ts";
 import {
   createInlinePool,
   type FoldPool,
@@ -28,6 +29,7 @@ import {
   nodeFileSystem,
   openLocalThreadStore,
 } from "../../src/store/local/index.ts";
+import { createManualClock, type ManualClock } from "../../src/testing/index.ts";
 import { createFoldPool } from "../../src/workers/index.ts";
 import { bytesOf } from "../events/log-reading.ts";
 import { event, metaItem, turnItems } from "./reaching-logs.ts";
@@ -123,6 +125,45 @@ function poolThatCannotRead(file: string): FoldPool & { readonly tries: number[]
   };
 }
 
+/** A disk on which one file can't be opened. */
+function diskThatFails(
+  file: string,
+  failure: () => Error,
+): { readonly files: FileSystem; opens(): number; heal(): void } {
+  let opens = 0;
+  let fails = true;
+  const open: FileSystem["open"] = async (path, mode) => {
+    if (path === file) opens += 1;
+    if (path === file && fails) throw failure();
+    return await nodeFileSystem.open(path, mode);
+  };
+  return { files: { ...nodeFileSystem, open }, opens: () => opens, heal: () => void (fails = false) };
+}
+
+/** Opens the home on a disk and a clock of its own, and counts what is told of quarantines. */
+async function openOn(files: FileSystem): Promise<{
+  readonly stateDb: StateDb;
+  readonly store: LocalThreadStore;
+  readonly clock: ManualClock;
+  warned(): number;
+}> {
+  const clock = createManualClock();
+  let warned = 0;
+  const warn: Logger["warn"] = (_data, message) => {
+    if (message.includes("in quarantine")) warned += 1;
+  };
+  const stateDb = await openStateDbWith(
+    { home, clock, logger: { ...silentLogger, warn } },
+    createInlinePool({ files }),
+  );
+  const store = await openLocalThreadStore({ home, stateDb });
+  onTestFinished(async () => {
+    await store.close();
+    await stateDb.close();
+  });
+  return { stateDb, store, clock, warned: () => warned };
+}
+
 describe("a file that can't be folded", () => {
   it("is tried once more by itself and put aside with its reason, and the others are listed", async () => {
     const files = [1, 2, 3].map((n) => putThread(n));
@@ -139,21 +180,39 @@ describe("a file that can't be folded", () => {
     expect(pool.tries).toEqual([3, 1]);
   });
 
-  it("is tried again with the next list when it was the disk that failed, though nothing about it changed", async () => {
+  it("is tried again after a while that grows when it was the disk that failed, though nothing about it changed", async () => {
     const files = [1, 2].map((n) => putThread(n));
-    const disk = { fails: true };
-    const failing: FileSystem = {
-      ...nodeFileSystem,
-      open: async (path, mode) => {
-        if (disk.fails && path === files[1]) throw Object.assign(new Error("EIO: injected"), { code: "EIO" });
-        return await nodeFileSystem.open(path, mode);
-      },
+    const disk = diskThatFails(files[1] ?? "", () => Object.assign(new Error("EIO: injected"), { code: "EIO" }));
+    const { stateDb, store, clock, warned } = await openOn(disk.files);
+    const partly = { ids: [idOf(1)], isComplete: false };
+    const triesOf = async (advanceMs: number): Promise<number> => {
+      clock.advance(advanceMs);
+      const before = disk.opens();
+      expect(await listed(store)).toEqual(partly);
+      return disk.opens() - before;
     };
-    const { stateDb, store } = await open(createInlinePool({ files: failing }));
-    expect(await listed(store)).toEqual({ ids: [idOf(1)], isComplete: false });
-    expect(quarantineOf(stateDb)).toMatchObject([{ code: "io_error" }]);
-    disk.fails = false;
+    expect(quarantineOf(stateDb)).toMatchObject([{ code: "io_error", attempts: 1 }]);
+    // The first list of a process tries it at once; then it waits 1 s, 2 s, 4 s.
+    for (const waitMs of [0, 1_000, 2_000, 4_000]) {
+      expect(await triesOf(Math.max(0, waitMs - 1))).toBe(waitMs === 0 ? 2 : 0);
+      if (waitMs > 0) expect(await triesOf(1)).toBe(2);
+    }
+    expect(warned()).toBe(1);
+    expect(quarantineOf(stateDb)).toMatchObject([{ code: "io_error", attempts: 1 }]);
+    disk.heal();
+    clock.advance(8_000);
     expect(await listed(store)).toEqual({ ids: [idOf(1), idOf(2)], isComplete: true });
+  });
+
+  it("is not tried again as it is when it was no error of the system: a bug in a fold doesn't pass", async () => {
+    const files = [1, 2].map((n) => putThread(n));
+    const disk = diskThatFails(files[1] ?? "", () => new TypeError("a bug in a fold"));
+    const { stateDb, store, clock } = await openOn(disk.files);
+    const before = disk.opens();
+    clock.advance(120_000);
+    expect(await listed(store)).toEqual({ ids: [idOf(1)], isComplete: false });
+    expect(quarantineOf(stateDb)).toMatchObject([{ code: "fold_failed", attempts: 1 }]);
+    expect(disk.opens()).toBe(before);
   });
 
   it("is tried again when it has changed, and is complete when that goes well", async () => {
@@ -230,6 +289,32 @@ describe("a state DB that takes no rows", () => {
     exec(stateDb, () => "DROP TRIGGER refusing");
     expect(await listed(store)).toEqual({ ids: [1, 2].map(idOf), isComplete: true });
     expect(quarantineOf(stateDb)).toEqual([]);
+  });
+
+  it("but of one file alone lists the others, also when only that one has changed since", async () => {
+    putThread(1);
+    const { stateDb, store } = await open(createInlinePool());
+    const refused = "WHEN NEW.path LIKE '%good-2.jsonl' BEGIN SELECT RAISE(ABORT, 'this one only'); END";
+    exec(stateDb, (n) => `CREATE TRIGGER refusing BEFORE INSERT ON rollouts_${n} ${refused}`);
+    const file = putThread(2);
+    putThread(3);
+    const others = { ids: [idOf(1), idOf(3)], isComplete: false };
+    expect(await listed(store)).toEqual(others);
+    expect(quarantineOf(stateDb)).toMatchObject([{ path: "sessions/2025/01/02/good-2.jsonl", code: "rows_refused" }]);
+    writeFileSync(file, bytesOf([metaItem(idOf(2)), ...turnItems("turn-2", "more of it")]));
+    expect(await listed(store)).toEqual(others);
+    exec(stateDb, () => "DROP TRIGGER refusing");
+    writeFileSync(file, bytesOf([metaItem(idOf(2)), ...turnItems("turn-3", "and some more")]));
+    expect(await listed(store)).toEqual({ ids: [1, 2, 3].map(idOf), isComplete: true });
+  });
+
+  it("whose values break a constraint is no state DB that takes no rows: that file alone is put aside", async () => {
+    putThread(1);
+    const { stateDb, store } = await open(createInlinePool());
+    exec(stateDb, (n) => `CREATE UNIQUE INDEX refusing ON rollouts_${n} (archived)`);
+    putThread(2);
+    expect(await listed(store)).toEqual({ ids: [idOf(1)], isComplete: false });
+    expect(quarantineOf(stateDb)).toMatchObject([{ code: "rows_refused" }]);
   });
 
   it("is told by a code when it is rebuilt", async () => {
