@@ -148,6 +148,24 @@ describe("a power cut of a simulated disk", () => {
     // The last page was written with what came behind.
     expect(text).toBe(`${"\0".repeat(8_192)}${"a".repeat(10_000 - 8_192)}end`);
   });
+
+  it("leaves what was written in place where a sync had failed, and what stands behind it", async () => {
+    const { disk, files, soon } = labOf(1);
+    const fd = await soon(files.open("/home/log", "create"));
+    await soon(files.syncDirectory("/home"));
+    disk.setFaults({ syncError: 1 });
+    await files.write(fd, Buffer.alloc(10_000, "a"));
+    expect(await codeOf(soon(files.syncData(fd)))).toBe("EIO");
+    disk.setFaults({});
+    await files.write(fd, Buffer.from("end"));
+    const other = await soon(files.open("/home/log", "overwrite"));
+    expect(files.writeAt(other, Buffer.alloc(5_000, "b"), 2_500)).toBe(5_000);
+    await soon(files.syncData(fd));
+    disk.powerCut();
+    // Pages are written whole, with what else stands in them.
+    const written = `${"a".repeat(2_500)}${"b".repeat(5_000)}${"a".repeat(2_500)}end`;
+    expect(await textAt(disk, "/home/log")).toBe(written);
+  });
 });
 
 describe("a fault of a simulated disk", () => {

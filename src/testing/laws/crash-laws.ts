@@ -13,6 +13,7 @@ import type { ThreadStore, ThreadWriter } from "../../store/index.ts";
 import { arbBatch } from "../arbitraries/index.ts";
 import { plainMetadata, readAllThreads, readItems, refused, seedThread, userMessage } from "../law-steps.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
+import { type Call, cuttingPower, type Ending, eventLoopTurns, follow, killing } from "./crash-steps.ts";
 
 const arbTurns = fc.nat(12);
 const arbAppends = fc.array(fc.record({ items: arbBatch(3), isAwaited: fc.boolean() }), { minLength: 1, maxLength: 6 });
@@ -75,6 +76,15 @@ export const crashLaws: readonly StoreLaw[] = [
     holds: (place, example) => keysSurvive(place, example, cuttingPower),
   }),
   storeLaw({
+    id: "crash.power-cut-retries",
+    title:
+      "an append that is asked for again with its key after a kill, and acknowledged as durable, is there after a power cut",
+    needs: ["crash", "powerCut", "reopen"],
+    runs: 20,
+    generator: fc.record({ appends: arbAppends, turns: fc.nat(3), retried: fc.nat(5) }),
+    holds: retrySurvives,
+  }),
+  storeLaw({
     id: "crash.power-cut-work",
     title: "a move, name, fork or deletion that was acknowledged is done after a power cut",
     needs: ["powerCut", "reopen", "archive", "delete", "fork"],
@@ -85,44 +95,6 @@ export const crashLaws: readonly StoreLaw[] = [
 ];
 
 type Items = readonly AppendableItem[];
-
-/** Ends a handle, and gives another one. */
-type Ending = (place: LawPlace, store: ThreadStore) => Promise<ThreadStore>;
-
-async function killing(place: LawPlace, store: ThreadStore): Promise<ThreadStore> {
-  ok(place.kill !== undefined, "a place that claims crashes can kill");
-  await place.kill(store);
-  return place.open();
-}
-
-async function cuttingPower(place: LawPlace): Promise<ThreadStore> {
-  ok(place.cutPower !== undefined, "a place that claims power cuts can cut the power");
-  await place.cutPower();
-  return place.open();
-}
-
-async function eventLoopTurns(turns: number): Promise<void> {
-  for (let turn = 0; turn < turns; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
-}
-
-/** What is known of a call: nothing, while its handle is alive and after it was killed. */
-interface Call {
-  state: "open" | "done" | "refused";
-}
-
-/** Follows a call that may never settle. */
-function follow(calling: Promise<unknown>): Call {
-  const call: Call = { state: "open" };
-  calling.then(
-    () => {
-      call.state = "done";
-    },
-    () => {
-      call.state = "refused";
-    },
-  );
-  return call;
-}
 
 interface Append {
   readonly items: Items;
@@ -240,6 +212,37 @@ async function keysSurvive(place: LawPlace, { appends, turns, isStored }: Keyed,
     await readItems(store, threadId),
     appends.flatMap(({ items }) => items),
   );
+}
+
+interface Retry {
+  readonly appends: readonly Append[];
+  readonly turns: number;
+  /** Which of them is asked for again; past the last one, that. */
+  readonly retried: number;
+}
+
+/** What one handle wrote and did not live to make durable, another one finds, and answers for. */
+async function retrySurvives(place: LawPlace, { appends, turns, retried }: Retry): Promise<void> {
+  const first = await place.open();
+  const { id, writer } = await seedThread(first, [userMessage("seed")]);
+  await first.flushThread(writer);
+  const keyed = appends.map(({ items, isAwaited }, nth) => ({ items, isAwaited, idempotencyKey: `key ${nth}` }));
+  for (const { items, isAwaited, idempotencyKey } of keyed) {
+    const appending = first.appendItems({ writer, items, idempotencyKey });
+    follow(appending);
+    if (isAwaited) await appending;
+  }
+  await eventLoopTurns(turns);
+  const second = await killing(place, first);
+  const resumed = await second.resumeThread({ threadId: id });
+  // One alone: behind it nothing else is made durable.
+  const again = keyed[Math.min(retried, keyed.length - 1)];
+  ok(again !== undefined, "each example appends");
+  const { items, idempotencyKey } = again;
+  const answer = await second.appendItems({ writer: resumed.writer, items, idempotencyKey });
+  const read = await readItems(await cuttingPower(place), id);
+  if (answer.durability !== "fsync") return;
+  deepEqual(read.slice(answer.firstOrdinal - 1, answer.nextOrdinal - 1), items);
 }
 
 async function isFound(store: ThreadStore, threadId: string): Promise<boolean> {

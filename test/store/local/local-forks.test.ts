@@ -100,4 +100,16 @@ describe("a fork", () => {
     await store.createThread(fork);
     expect(await textsOf(store, threadId)).toHaveLength(20);
   });
+
+  it("that stands on the disk is not made durable once more by its first append", async () => {
+    const disk = faultyDisk();
+    const store = await openStore(await makeHome(), { fileSystem: disk });
+    const { id } = await seed(store, messages(2));
+    const { writer } = await store.createThread({ metadata, fork: { threadId: id, endOrdinal: 3 } });
+    const before = { ...disk.calls };
+    await store.appendItems({ writer, items: messages(1, "own ") });
+    expect(disk.calls["syncDirectory"]).toBe(before["syncDirectory"]);
+    expect((disk.calls["syncData"] ?? 0) - (before["syncData"] ?? 0)).toBe(1);
+    expect(await textsOf(store, writer.threadId)).toEqual(["m0", "m1", "own 0"]);
+  });
 });
