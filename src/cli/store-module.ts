@@ -48,9 +48,14 @@ export function unusableModule(
 
 /** What went wrong, in its own words, on one line. */
 export function messageOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
-  // What follows is a list of who required whom.
-  return message.split("\n")[0] ?? message;
+  try {
+    const message = error instanceof Error ? error.message : String(error);
+    // What follows is a list of who required whom.
+    return message.split("\n")[0] ?? message;
+  } catch {
+    // An object without a prototype, or a getter that throws: modules of others may throw anything.
+    return "what it threw can't be told as text";
+  }
 }
 
 function packageFile(cwd: string, module: string): string {

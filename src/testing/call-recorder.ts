@@ -6,16 +6,16 @@
  * Arguments are copied when a call begins. What a listener calls is written down with the event it was told. A store
  * that keeps its caller busy for ever is written down to a bound.
  */
-import { isSkeinError, systemClock } from "../base/index.ts";
+import { systemClock } from "../base/index.ts";
 import type { ThreadStore } from "../store/index.ts";
 import { type AnsweredValues, createAnsweredValues } from "./answered-values.ts";
 import { scriptOf } from "./call-script.ts";
 import { type ReferenceLookup, toLiteral } from "./code-literal.ts";
 import { type ClockNotes, createClockNotes } from "./clock-notes.ts";
+import { errorMark } from "./error-text.ts";
 import type { Literal } from "./literal-tree.ts";
 import {
   type CallTarget,
-  type ErrorMark,
   handleName,
   type ListenerMoment,
   type RecordedCall,
@@ -180,7 +180,7 @@ class Recording {
 
   #refuse(call: RecordedCall, error: unknown): void {
     this.#clocks.look();
-    this.#end(call, { kind: "refused", error: markOf(error) });
+    this.#end(call, { kind: "refused", error: errorMark(error) });
   }
 
   #end(call: RecordedCall, outcome: RecordedCall["outcome"]): void {
@@ -211,7 +211,7 @@ class Recording {
     try {
       listener(event);
     } catch (error) {
-      this.moments.push({ kind: "thrown", at, message: markOf(error).message });
+      this.moments.push({ kind: "thrown", at, message: errorMark(error).message });
       throw error;
     } finally {
       this.#listening = before;
@@ -238,11 +238,6 @@ function standIn<Original extends object>(
   };
   // It answers for every member that the original has, and that is all a law may ask.
   return new Proxy({}, inner) as Original;
-}
-
-function markOf(error: unknown): ErrorMark {
-  const { name, message } = error instanceof Error ? error : new Error(String(error));
-  return { ...(isSkeinError(error) ? { code: error.code } : {}), name, message };
 }
 
 function isPromise(value: unknown): value is Promise<unknown> {

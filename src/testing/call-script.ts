@@ -8,6 +8,7 @@
 import { AssertionError } from "node:assert";
 
 import { toLiteral } from "./code-literal.ts";
+import { errorMark } from "./error-text.ts";
 import { printOnLine } from "./literal-printer.ts";
 import { seriesLength, seriesOf } from "./literal-series.ts";
 import type { Literal } from "./literal-tree.ts";
@@ -224,8 +225,7 @@ function closingLines(names: ScriptNames, error: unknown): readonly string[] {
 }
 
 function errorLines(error: unknown): readonly string[] {
-  const message = error instanceof Error ? error.message : String(error);
-  const lines = [`// The law says: ${message.split("\n")[0] ?? ""}`];
+  const lines = [`// The law says: ${errorMark(error).message.split("\n")[0] ?? ""}`];
   if (!(error instanceof AssertionError)) return lines;
   const { actual, expected } = error;
   if (actual === undefined && expected === undefined) return lines;

@@ -4,7 +4,8 @@
  * reader (store-report.ts).
  */
 import { rejection } from "../base/index.ts";
-import { beyondLaw, checkClaimedLaw, type LawCheckOptions, type LawVerdict, readClaims } from "./law-check.ts";
+import { beyondLaw, checkClaimedLaw, type LawVerdict, readClaims } from "./law-check.ts";
+import type { LawCheckOptions } from "./law-check-options.ts";
 import { chooseSeed } from "./law-seed.ts";
 import type { StoreClaims } from "./store-claims.ts";
 import type { StoreLaw } from "./store-law.ts";
@@ -49,8 +50,8 @@ export interface StoreReport {
 }
 
 /**
- * Checks the store. Rejects only when no place can be made, or the signal aborts. `invalid_argument` without laws, and
- * for a `path` with more than one: it is of one law's failure.
+ * Checks the store. Rejects when a place can't be made, whichever it is, and when the signal aborts. `invalid_argument`
+ * for options that can't be used, without laws, and for a `path` with more than one law: it is of one law's failure.
  */
 export async function checkThreadStore(options: CheckThreadStoreOptions): Promise<StoreReport> {
   const { name, fixture, laws: wished = storeLaws, failFast = false, onLaw, onVerdict, signal, ...checking } = options;
@@ -60,7 +61,7 @@ export async function checkThreadStore(options: CheckThreadStoreOptions): Promis
       laws: wished.length,
     });
   }
-  const claims = await readClaims(fixture, checking.capabilities);
+  const claims = await readClaims(fixture, checking);
   // Laws about stores that lack what this one has leave no gap, and are not told of.
   const laws = wished.filter((law) => beyondLaw(law, claims).length === 0);
   const seed = checking.seed ?? chooseSeed();

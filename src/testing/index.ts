@@ -37,7 +37,8 @@ export {
   type LawOutcome,
   type StoreReport,
 } from "./check-thread-store.ts";
-export { checkLaw, type LawCheckOptions, type LawVerdict } from "./law-check.ts";
+export { checkLaw, type LawVerdict } from "./law-check.ts";
+export type { LawCheckOptions } from "./law-check-options.ts";
 export { failureTestText } from "./failure-test.ts";
 export { LawBrokenError, type LawFailure, lawFailureText } from "./law-failure.ts";
 export { replayLaw, type ReplayLawOptions } from "./replay-law.ts";

@@ -7,36 +7,21 @@
  *   K1  Every place that was made is disposed of, and every handle that the law left open is closed before.
  *   K2  A verdict never depends on time, but for a call that doesn't settle: that breaks the law by `exampleMaxMs`.
  *   K3  The same seed, runs and store give the same examples in the same order.
+ *   K4  "Kept" says that examples were tried: what leads to none is refused, and a fixture that makes no place is
+ *       no broken law but an error of its own.
  */
 import fc from "fast-check";
 
-import { type Clock, systemClock } from "../base/index.ts";
-import type { ThreadStore } from "../store/index.ts";
+import { assert, rejection, systemClock } from "../base/index.ts";
 import { createCallRecorder, type RecordedScript } from "./call-recorder.ts";
+import { errorText } from "./error-text.ts";
+import { makePlace, onPlace } from "./example-place.ts";
+import { type LawCheckOptions, requireCheckOptions } from "./law-check-options.ts";
 import type { LawFailure } from "./law-failure.ts";
+import { NotSettledError } from "./settling.ts";
 import { claimsOf, meetsNeed, type StoreClaims, type StoreNeed } from "./store-claims.ts";
-import type { LawPlace, StoreLaw } from "./store-law.ts";
+import type { StoreLaw } from "./store-law.ts";
 import type { StoreFixture, StorePlace } from "./store-place.ts";
-
-/** How a law is tried. */
-export interface LawCheckOptions {
-  /** All that is random follows from it; a 32-bit integer. Default: fast-check's global seed, else drawn anew. */
-  readonly seed?: number;
-  /** Examples tried. Default: the law's own number. */
-  readonly runs?: number;
-  /** Of a failure: only its example is tried again. */
-  readonly path?: string;
-  /** Of a failure of commands. */
-  readonly replayPath?: string;
-  /** What the store claims beyond, or less than, what its handle and place say. */
-  readonly capabilities?: Partial<StoreClaims>;
-  /** Longest that one example may take, milliseconds; a call that never settles breaks the law by it. Default 60,000. */
-  readonly exampleMaxMs?: number;
-  /** Whether an example that breaks the law is made small. Default true. */
-  readonly shrinks?: boolean;
-  /** Time of `durationMs`. Default: the machine's. */
-  readonly clock?: Clock;
-}
 
 /** What became of a law. */
 export type LawVerdict =
@@ -56,21 +41,26 @@ export interface LawChecking {
   readonly claims: StoreClaims;
 }
 
-const EXAMPLE_MAX_MS = 60_000;
+const EXAMPLE_MAX_MS = 30_000;
 
-/** What the stores of a fixture claim: one place is made and opened to ask. Rejects with what the fixture rejects with. */
-export async function readClaims(fixture: StoreFixture, passed: Partial<StoreClaims> = {}): Promise<StoreClaims> {
-  const place = await fixture();
-  try {
-    const store = await place.open();
-    try {
-      return claimsOf(store, place, passed);
-    } finally {
-      await store.close();
-    }
-  } finally {
-    await place.dispose();
-  }
+/**
+ * What the stores of a fixture claim: one place is made and opened to ask. Rejects with what the fixture rejects with,
+ * and with `invalid_argument` for options that can't be used.
+ */
+export async function readClaims(
+  fixture: StoreFixture,
+  options: Omit<LawCheckOptions, "clock" | "shrinks"> = {},
+): Promise<StoreClaims> {
+  requireCheckOptions(options);
+  const { capabilities, exampleMaxMs = EXAMPLE_MAX_MS } = options;
+  const place = await makePlace(fixture, exampleMaxMs);
+  const read: StoreClaims[] = [];
+  await onPlace(place, { maxMs: exampleMaxMs }, async ({ open }) => {
+    read.push(claimsOf(await open(), place, capabilities));
+  });
+  const [claims] = read;
+  assert(claims !== undefined, "a place that was opened has claims");
+  return claims;
 }
 
 /** What a law needs that isn't claimed; empty when the law applies. */
@@ -83,13 +73,16 @@ export function beyondLaw(law: StoreLaw, claims: StoreClaims): readonly StoreNee
   return law.lacks.filter((need) => meetsNeed(claims, need));
 }
 
-/** Tries the law. Rejects only when no place can be made at all. */
+/**
+ * Tries the law. Rejects when a place can't be made, with what the fixture rejects with; with `invalid_argument` for
+ * options that can't be used, and for a path that leads to no example of the law.
+ */
 export async function checkLaw(
   law: StoreLaw,
   fixture: StoreFixture,
   options: LawCheckOptions = {},
 ): Promise<LawVerdict> {
-  return checkClaimedLaw(law, fixture, { options, claims: await readClaims(fixture, options.capabilities) });
+  return checkClaimedLaw(law, fixture, { options, claims: await readClaims(fixture, options) });
 }
 
 /** Tries the law on a store whose claims are known. */
@@ -103,9 +96,14 @@ export async function checkClaimedLaw(
   const beyond = beyondLaw(law, claims);
   if (missing.length > 0 || beyond.length > 0) return { status: "not-checked", missing, beyond };
   const beginning = clock.monotonicMs();
-  const details = await fc.check(propertyOf(law, fixture, { options, claims }), parametersOf(law, options));
+  const trial = newTrial();
+  const details = await tryExamples(law, fixture, { options, claims, trial });
+  if (trial.noPlace !== undefined) throw trial.noPlace.error;
   const durationMs = clock.monotonicMs() - beginning;
-  if (!details.failed) return { status: "kept", runs: details.numRuns, seed: details.seed, durationMs };
+  if (!details.failed) {
+    const runs = options.path === undefined ? details.numRuns : trial.tried;
+    return { status: "kept", runs, seed: details.seed, durationMs };
+  }
   const [example] = details.counterexample ?? [];
   const { replayPath } = /\/\*replayPath="(?<replayPath>[^"]*)"\*\//.exec(fc.stringify(example))?.groups ?? {};
   const again = {
@@ -127,6 +125,49 @@ export async function checkClaimedLaw(
   return { status: "broken", failure, durationMs };
 }
 
+/** What came of a law's examples until now. */
+interface Trial {
+  /** Examples that were tried. */
+  tried: number;
+  hasFailed: boolean;
+  /** Nothing more is tried: what fast-check still draws passes. */
+  isOver: boolean;
+  /** What the fixture rejected with before any example had failed. */
+  noPlace?: { readonly error: unknown };
+}
+
+function newTrial(): Trial {
+  return { tried: 0, hasFailed: false, isOver: false };
+}
+
+interface Trying extends LawChecking {
+  readonly trial: Trial;
+}
+
+/** Runs the examples. `invalid_argument` where none was tried (K4). */
+async function tryExamples(law: StoreLaw, fixture: StoreFixture, trying: Trying): Promise<fc.RunDetails<[unknown]>> {
+  const { options, trial } = trying;
+  let details: fc.RunDetails<[unknown]>;
+  try {
+    details = await fc.check(propertyOf(law, fixture, trying), parametersOf(law, options));
+  } catch (error) {
+    // Commands were drawn that the replayPath doesn't fit.
+    if (options.replayPath === undefined || !errorText(error).includes("replayPath")) throw error;
+    throw noExample(law, options);
+  }
+  if (trial.tried === 0 && trial.noPlace === undefined) throw noExample(law, options);
+  return details;
+}
+
+function noExample({ id }: StoreLaw, { path }: LawCheckOptions): Error {
+  if (path === undefined)
+    return rejection("invalid_argument", `${id} has no example that it can be tried with`, { id });
+  return rejection("invalid_argument", `the path leads to no example of ${id} any more: the law was changed`, {
+    id,
+    path,
+  });
+}
+
 function parametersOf(law: StoreLaw, options: LawCheckOptions): fc.Parameters<[unknown]> {
   const { seed, path, runs = law.runs, shrinks = true } = options;
   return {
@@ -140,95 +181,42 @@ function parametersOf(law: StoreLaw, options: LawCheckOptions): fc.Parameters<[u
 function propertyOf(
   law: StoreLaw,
   fixture: StoreFixture,
-  { options, claims }: LawChecking,
+  { options, claims, trial }: Trying,
 ): fc.IAsyncProperty<[unknown]> {
-  // Behind the example of a path come its neighbours; a replay is of that one alone.
-  let isReplayed = false;
-  return fc.asyncProperty(law.generator(options.replayPath), async (example) => {
-    if (isReplayed) return;
-    await onFreshPlace(fixture, { claims, options }, (place) => law.holds(place, example));
-    isReplayed = options.path !== undefined;
-  });
-}
-
-/** Gives `body` a fresh place, closes what it left open, and disposes of the place (K1). */
-async function onFreshPlace(
-  fixture: StoreFixture,
-  { claims, options }: LawChecking,
-  body: (place: LawPlace) => Promise<void>,
-): Promise<void> {
-  const { exampleMaxMs = EXAMPLE_MAX_MS } = options;
-  const place = await fixture();
-  const open = new Set<ThreadStore>();
-  try {
-    await settling(body(lawPlace(place, claims, open)), exampleMaxMs);
-    // A store that can't be closed breaks whatever law it was tried by.
-    for (const store of open) await settling(store.close(), exampleMaxMs);
-    open.clear();
-  } finally {
-    for (const store of open) await settling(store.close(), exampleMaxMs).catch(ignoreBehindFailure);
-    await place.dispose();
-  }
-}
-
-/** The law has failed already: what its broken store says to being closed adds nothing. */
-function ignoreBehindFailure(): void {}
-
-function lawPlace(place: StorePlace, claims: StoreClaims, open: Set<ThreadStore>): LawPlace {
-  return {
-    place: place.place,
-    claims,
-    open: async (options) => {
-      const store = await place.open(options);
-      open.add(store);
-      return store;
-    },
-    reopen: async (handle, options) => {
-      open.delete(handle);
-      let store: ThreadStore;
-      if (place.reopen === undefined) {
-        await handle.close();
-        store = await place.open(options);
-      } else store = await place.reopen(handle, options);
-      open.add(store);
-      return store;
-    },
-    ...(place.kill === undefined
-      ? {}
-      : {
-          kill: async (handle) => {
-            open.delete(handle);
-            await place.kill?.(handle);
-          },
-        }),
-    ...(place.cutPower === undefined
-      ? {}
-      : {
-          cutPower: async () => {
-            open.clear();
-            await place.cutPower?.();
-          },
-        }),
-    ...(place.corrupt === undefined
-      ? {}
-      : { corrupt: async (threadId, damage) => await place.corrupt?.(threadId, damage) }),
-    dispose: () => place.dispose(),
+  const { exampleMaxMs: maxMs = EXAMPLE_MAX_MS, path, replayPath } = options;
+  // What hangs costs its time with each step that would make it smaller: it is told as it was found.
+  const onFailure = (error: unknown): void => {
+    trial.hasFailed = true;
+    if (error instanceof NotSettledError) trial.isOver = true;
   };
+  return fc.asyncProperty(law.generator(replayPath), async (example) => {
+    if (trial.isOver) return;
+    const place = await placeFor(trial, fixture, maxMs);
+    if (place === undefined) return;
+    try {
+      await onPlace(place, { maxMs, onLaterFailure: onFailure }, (open) => law.holds({ ...open, claims }, example));
+    } catch (error) {
+      // The law says nothing of such an example.
+      if (fc.PreconditionFailure.isFailure(error)) throw error;
+      trial.tried += 1;
+      onFailure(error);
+      throw error;
+    }
+    trial.tried += 1;
+    // Behind the example of a path come its neighbours; a replay is of that one alone.
+    if (path !== undefined) trial.isOver = true;
+  });
 }
 
-/** The work's outcome, or an error when it takes longer than that. */
-async function settling(work: Promise<void>, maxMs: number): Promise<void> {
-  let cancel = (): void => {};
-  const late = new Promise<never>((_, reject) => {
-    const timer = systemClock.setTimer(maxMs, () => reject(new Error(`a call didn't settle within ${maxMs} ms`)), {
-      holdsProcess: true,
-    });
-    cancel = () => timer.cancel();
-  });
+/** A place; none where the fixture fails while an example is made small, which ends with what was found. */
+async function placeFor(trial: Trial, fixture: StoreFixture, maxMs: number): Promise<StorePlace | undefined> {
   try {
-    await Promise.race([work, late]);
-  } finally {
-    cancel();
+    return await makePlace(fixture, maxMs);
+  } catch (error) {
+    trial.isOver = true;
+    if (trial.hasFailed) return undefined;
+    trial.noPlace = { error };
+    throw error;
   }
 }
 
@@ -241,8 +229,9 @@ async function recordExample(
   const recorder = createCallRecorder();
   // Drawn anew: commands remember that they ran and schedulers what they chose, and fast-check's clone of an example
   // that was made small lacks the members that need no clone.
-  const property = propertyOf(law, recorder.recording(fixture), { options, claims });
+  const trial = newTrial();
+  const property = propertyOf(law, recorder.recording(fixture), { options, claims, trial });
   const details = await fc.check(property, parametersOf(law, { ...options, shrinks: false }));
-  if (!details.failed) return { repeats: false, ...recorder.script() };
+  if (!details.failed || trial.noPlace !== undefined) return { repeats: false, ...recorder.script() };
   return { repeats: true, ...recorder.script(details.errorInstance) };
 }

@@ -2,6 +2,7 @@
  * How a store broke a law: which, with which example, and how to see it again. And its text, which says first
  * what is wrong, then how to repeat it, then the calls that lead there as a test to be pasted.
  */
+import { errorText } from "./error-text.ts";
 import { failureTestText, replayOptionsText } from "./failure-test.ts";
 
 /** A broken law's failure. */
@@ -59,7 +60,7 @@ export function lawFailureText(failure: LawFailure): string {
 
 /** A difference of a thousand records is told by its beginning; the script's end has the values. */
 function messageOf(error: unknown): string {
-  const lines = (error instanceof Error ? error.message : String(error)).trimEnd().split("\n");
+  const lines = errorText(error).trimEnd().split("\n");
   if (lines.length <= MESSAGE_LINES_MAX) return lines.join("\n");
   return [...lines.slice(0, MESSAGE_LINES_MAX), `… and ${lines.length - MESSAGE_LINES_MAX} lines more`].join("\n");
 }

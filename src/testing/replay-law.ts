@@ -3,7 +3,8 @@
  * failure only its example is tried, so that the test costs next to nothing and fails until the store is mended.
  */
 import { rejection } from "../base/index.ts";
-import { checkLaw, type LawCheckOptions } from "./law-check.ts";
+import { checkLaw } from "./law-check.ts";
+import type { LawCheckOptions } from "./law-check-options.ts";
 import { LawBrokenError } from "./law-failure.ts";
 import { whyNotChecked } from "./store-claims.ts";
 import type { StoreLaw } from "./store-law.ts";

@@ -84,7 +84,7 @@ export function claimsOf(store: ThreadStore, place: StorePlace, passed: Partial<
     crash: place.kill !== undefined,
     powerCut: place.cutPower !== undefined,
     damage: place.corrupt !== undefined,
-    ...passed,
+    ...Object.fromEntries(Object.entries(passed).filter(([, value]) => value !== undefined)),
   });
 }
 

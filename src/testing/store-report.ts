@@ -8,6 +8,7 @@ import { AssertionError } from "node:assert";
 import { isSkeinError } from "../base/index.ts";
 import type { LawOutcome, StoreReport } from "./check-thread-store.ts";
 import { toLiteral } from "./code-literal.ts";
+import { errorMark } from "./error-text.ts";
 import { failureTestText } from "./failure-test.ts";
 import { type LawFailure, lawFailureText } from "./law-failure.ts";
 import { printOnLine } from "./literal-printer.ts";
@@ -133,11 +134,10 @@ function outcomeJson(law: LawOutcome): LawOutcomeJson {
 }
 
 function errorJson(error: unknown): ErrorJson {
-  if (!(error instanceof Error)) return { name: "Error", message: String(error) };
-  const { name, message } = error;
-  if (isSkeinError(error)) return { name, message, code: error.code, data: error.data };
-  if (!(error instanceof AssertionError)) return { name, message };
-  return { name, message, code: error.code, actual: valueText(error.actual), expected: valueText(error.expected) };
+  const mark = errorMark(error);
+  if (mark.code !== undefined && isSkeinError(error)) return { ...mark, data: error.data };
+  if (!(error instanceof AssertionError)) return mark;
+  return { ...mark, code: error.code, actual: valueText(error.actual), expected: valueText(error.expected) };
 }
 
 function valueText(value: unknown): string {

@@ -16,8 +16,17 @@ import { STORE_MODULE } from "../support/store-module.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "skein-check-store-"));
 
+/** Its places can neither be opened nor disposed of. */
+const STUCK_TWICE = `
+const failing = (message) => async () => { throw new Error(message); };
+export const fixture = async () => ({ place: "x", open: failing("no room"), dispose: failing("no end") });
+`;
+
 beforeAll(() => {
   writeFileSync(join(folder, "store.mjs"), STORE_MODULE);
+  writeFileSync(join(folder, "it's my store.mjs"), 'export * from "./store.mjs";\n');
+  writeFileSync(join(folder, "odd.mjs"), "throw Object.create(null);\n");
+  writeFileSync(join(folder, "stuck-twice.mjs"), STUCK_TWICE);
   writeFileSync(join(folder, "empty.mjs"), "export {};\n");
   writeFileSync(join(folder, "throws.mjs"), "throw new Error('not now');\n");
 });
@@ -103,6 +112,11 @@ describe("skein check-store", () => {
     expect(made).toMatchObject({ name: "made", kept: 1, broken: 0 });
   });
 
+  it("says how to do it again as a shell takes it, wherever the module is", async () => {
+    const { said } = await checkStore("it's my store.mjs", "--law", "append.ordinals", "--runs", "1", "--seed", "5");
+    expect(said).toContain(` check-store 'it'\\''s my store.mjs' --law append.ordinals --seed 5 --runs 1\n`);
+  });
+
   it("lists the laws", async () => {
     const { exitCode, said } = await checkStore("--list", "--law", "fork");
     expect(exitCode).toBe(0);
@@ -123,6 +137,8 @@ describe("skein check-store", () => {
     ["a module that isn't there", ["./none.mjs"], "there is no file ./none.mjs here", "name its file"],
     ["a package that isn't there", ["no-such-package"], "no package that could be loaded", "name its file"],
     ["a module that throws", ["throws.mjs"], "can't be loaded: not now", "SKEIN_DEBUG=1"],
+    ["a module that throws what is no text", ["odd.mjs"], "can't be told as text", "SKEIN_DEBUG=1"],
+    ["a place that can't be ended either", ["stuck-twice.mjs"], "no room", "docs/TESTING.md"],
     ["no exports", ["empty.mjs"], "it exports nothing", "docs/TESTING.md"],
     ["no such export", ["store.mjs", "--export", "x"], "has no `x`: it exports ", "docs/TESTING.md"],
     ["no fixture", ["store.mjs", "--export", "number"], "it is number", "docs/TESTING.md"],
@@ -132,6 +148,9 @@ describe("skein check-store", () => {
     ["a law that is none", ["store.mjs", "--law", "appendix"], 'called "appendix"', "the groups are append,"],
     ["no examples", ["store.mjs", "--runs", "0"], "--runs is 0", ""],
     ["a path of all laws", ["store.mjs", "--path", "0:1"], "name that law", ""],
+    ["a path that is none", ["store.mjs", "--law", "append.ordinals", "--path", "zz"], "path is none", ""],
+    ["a path to nothing", ["store.mjs", "--law", "append.ordinals", "--path", "0:99999"], "leads to no example", ""],
+    ["a seed that is too large", ["store.mjs", "--seed", "4294967296"], "seed must be a 32-bit integer", ""],
     ["a seed that is none", ["store.mjs", "--seed", "x"], "must be a whole number", ""],
   ])("refuses %s", async (_title, args, message, nextStep) => {
     const { exitCode, said } = await checkStore(...args);

@@ -130,6 +130,35 @@ describe("a check of a store", () => {
     await expect(check({ path: "0" })).rejects.toMatchObject({ code: "invalid_argument" });
   });
 
+  it.each<[string, object]>([
+    ["no examples", { runs: 0 }],
+    ["fewer than none", { runs: -1 }],
+    ["half an example", { runs: 1.5 }],
+    ["a number that is none", { runs: Number.NaN }],
+    ["examples without end", { runs: Infinity }],
+    ["a seed that another one stands for", { seed: 2 ** 40 + 7 }],
+    ["a seed that is no number", { seed: Number.NaN }],
+    ["examples without time", { exampleMaxMs: 0 }],
+    ["a time that is no number", { exampleMaxMs: Number.NaN }],
+    ["a path that no failure has", { path: "zz" }],
+    ["an empty path", { path: "" }],
+    ["a path of commands that no failure has", { path: "0", replayPath: "zz" }],
+    ["a path that leads to no example", { path: "0:99999" }],
+    ["a claim that nobody knows", { capabilities: { serach: false } }],
+    ["a claim of another kind", { capabilities: { search: "yes" } }],
+    ["a word that is none of a claim's", { capabilities: { fork: true } }],
+  ])("is refused with %s", async (_, options) => {
+    await expect(check({ laws: lawsOf("append.ordinals"), ...options })).rejects.toMatchObject({
+      code: "invalid_argument",
+    });
+  });
+
+  it("takes a claim that is undefined as one that isn't passed", async () => {
+    const passed: object = { capabilities: { search: undefined } };
+    const report = await check({ laws: lawsOf("append.ordinals"), runs: 1, ...passed });
+    expect(report.claims.search).toBe(true);
+  });
+
   it("ends between two laws when its signal aborts, with the signal's reason", async () => {
     const controller = new AbortController();
     const { fixture, counts } = counted();
@@ -173,7 +202,7 @@ describe("a broken law", () => {
     expect(again).toMatchObject({ status: "broken", failure: { seed, path, runs: 1, shrinks: 0 } });
     expect(again).toMatchObject({ failure: { example: failure.example } });
     const mended = law && (await checkLaw(law, fixtureWithBug(), { seed, path }));
-    expect(mended).toMatchObject({ status: "kept" });
+    expect(mended).toMatchObject({ status: "kept", runs: 1 });
   });
 });
 
@@ -235,6 +264,128 @@ describe("whatever a store does,", () => {
     const report = await check({ fixture, laws: lawsOf("append.ordinals", "append.atomic"), runs: 1 });
     expect(report.laws.map(({ status }) => status)).toEqual(["broken", "kept"]);
     expect(report.laws[0]).toMatchObject({ failure: { repeats: false } });
+  });
+
+  it("a fixture that fails in the middle ends the check with its own error: no law is broken by it", async () => {
+    const { fixture: sound, counts } = counted();
+    const full = new Error("no room");
+    const fixture: StoreFixture = async () => {
+      if (counts.made === 3) throw full;
+      return await sound();
+    };
+    await expect(check({ fixture, laws: lawsOf("append.ordinals") })).rejects.toBe(full);
+    expect(counts.disposed).toBe(3);
+  });
+
+  it("a fixture that fails while an example is made small leaves the law broken by what was found", async () => {
+    const { fixture: sound, counts } = counted((store, made) => {
+      if (made > 1) store.appendItems = () => Promise.reject(new Error("broken append"));
+      return store;
+    });
+    const fixture: StoreFixture = async () => {
+      if (counts.made === 2) throw new Error("no room");
+      return await sound();
+    };
+    const { laws } = await check({ fixture, laws: lawsOf("append.ordinals") });
+    expect(laws[0]).toMatchObject({ status: "broken", failure: { shrinks: 0, repeats: false } });
+    expect(laws[0]).toMatchObject({ failure: { error: { message: "broken append" } } });
+  });
+
+  it("a call that never settles is told as it was found: making it small would wait for it at each step", async () => {
+    const { fixture, counts } = counted((store, made) => {
+      if (made > 1) store.appendItems = () => new Promise(() => {});
+      return store;
+    });
+    const { laws } = await check({ fixture, laws: lawsOf("append.ordinals"), exampleMaxMs: 20 });
+    expect(laws[0]).toMatchObject({ status: "broken", failure: { shrinks: 0, repeats: true } });
+    // One to ask what it can do, the example, and the example again to write its calls down.
+    expect(counts).toMatchObject({ made: 3, disposed: 3 });
+  });
+
+  it.each<[string, () => StoreFixture]>([
+    ["a fixture", () => () => new Promise(() => {})],
+    ["an open", () => async () => ({ place: "stuck", open: () => new Promise(() => {}), dispose: async () => {} })],
+    ["a close", () => counted((store) => Object.assign(store, { close: () => new Promise(() => {}) })).fixture],
+    ["a dispose", () => async () => ({ ...(await counted().fixture()), dispose: () => new Promise(() => {}) })],
+  ])("%s that never settles ends the check when it asks what the store can do", async (_, fixture) => {
+    const checking = check({ fixture: fixture(), exampleMaxMs: 20 });
+    await expect(checking).rejects.toMatchObject({ message: expect.stringContaining("didn't settle within 20 ms") });
+  });
+
+  it("a dispose that never settles breaks the law", async () => {
+    const { fixture: sound, counts } = counted();
+    const fixture: StoreFixture = async () => {
+      const place = await sound();
+      return counts.made === 1 ? place : { ...place, dispose: () => new Promise(() => {}) };
+    };
+    const { laws } = await check({ fixture, laws: lawsOf("append.ordinals"), exampleMaxMs: 500 });
+    expect(laws[0]).toMatchObject({
+      status: "broken",
+      failure: { shrinks: 0, error: { message: "disposing of a place didn't settle within 500 ms" } },
+    });
+  });
+
+  it("a place that comes too late is disposed of when it comes", async () => {
+    const { fixture: sound, counts } = counted();
+    let come = (): void => {};
+    const fixture: StoreFixture = async () => {
+      await new Promise<void>((resolve) => {
+        come = resolve;
+      });
+      return await sound();
+    };
+    await expect(check({ fixture, exampleMaxMs: 20 })).rejects.toThrow("making a place didn't settle");
+    expect(counts.made).toBe(0);
+    come();
+    await expect.poll(() => counts).toMatchObject({ made: 1, disposed: 1 });
+  });
+
+  it("a dispose that fails behind a broken law doesn't hide what broke it", async () => {
+    const { fixture: sound, counts } = counted((store, made) => {
+      if (made > 1) store.appendItems = () => Promise.reject(new Error("broken append"));
+      return store;
+    });
+    const fixture: StoreFixture = async () => {
+      const place = await sound();
+      return counts.made === 1 ? place : { ...place, dispose: () => Promise.reject(new Error("can't dispose")) };
+    };
+    const { laws } = await check({ fixture, laws: lawsOf("append.ordinals"), runs: 1 });
+    expect(laws[0]).toMatchObject({ failure: { error: { message: "broken append" } } });
+  });
+
+  it("a law that goes on when its example is over opens nothing any more, and what comes late is closed", async () => {
+    const { fixture: sound, counts } = counted();
+    let come = (): void => {};
+    const coming = new Promise<void>((resolve) => {
+      come = resolve;
+    });
+    const fixture: StoreFixture = async () => {
+      const place = await sound();
+      if (counts.made === 1) return place;
+      const open: typeof place.open = async (options) => {
+        await coming;
+        return await place.open(options);
+      };
+      return { ...place, open };
+    };
+    const refused: unknown[] = [];
+    const late = storeLaw({
+      id: "own.late",
+      title: "a store opens",
+      generator: fc.constant(null),
+      holds: async (place) => {
+        await place.open().catch((error: unknown) => refused.push(error));
+        await place.open().catch((error: unknown) => refused.push(error));
+      },
+    });
+    const { laws } = await check({ fixture, laws: [late], exampleMaxMs: 20 });
+    expect(laws[0]).toMatchObject({ status: "broken" });
+    come();
+    const over = { code: "aborted" };
+    // Of the example and of its recording, each twice.
+    await expect.poll(() => refused).toMatchObject([over, over, over, over]);
+    expect(counts.opened).toBe(3);
+    expect(counts.closed).toBe(3);
   });
 
   it("a call that never settles breaks the law, also where closing never settles either", async () => {

@@ -4,9 +4,11 @@
  */
 import { describe, expect, it } from "vitest";
 
+import { createMemoryThreadStore } from "../../src/store/memory/index.ts";
 import {
   checkThreadStore,
   lawFailureText,
+  type StoreFixture,
   storeLaws,
   storeReportJson,
   storeReportText,
@@ -55,4 +57,43 @@ describe("a report", () => {
     const error = new Error(Array.from({ length: 2_000 }, (_, line) => `line ${line}`).join("\n"));
     expect(lawFailureText({ ...broken.failure, error })).toContain("line 39\n… and 1960 lines more\n\nFound at");
   });
+
+  it.each<[string, unknown]>([
+    ["a text", "boo"],
+    ["nothing", undefined],
+    ["an object without a prototype", Object.create(null)],
+    ["a symbol", Symbol("x")],
+    ["an error whose message can't be read", unreadable(new Error("gone"))],
+    ["a proxy that is revoked", revoked()],
+  ])("is made whatever a store rejects with: %s", async (_, rejected) => {
+    const fixture: StoreFixture = async () => ({
+      place: "memory",
+      open: async () => {
+        const store = createMemoryThreadStore();
+        store.appendItems = () => Promise.reject(rejected);
+        return store;
+      },
+      dispose: async () => {},
+    });
+    const ordinals = storeLaws.filter(({ id }) => id === "append.ordinals");
+    const report = await checkThreadStore({ name: "odd", fixture, laws: ordinals, seed: 3, runs: 2 });
+    expect(storeReportText(report)).toContain("BROKEN\nappend.ordinals: not so: ");
+    const json = storeReportJson(report);
+    expect(JSON.parse(JSON.stringify(json))).toEqual(json);
+    expect(json.laws[0]).toMatchObject({ failure: { error: { message: expect.any(String) } } });
+  });
 });
+
+function unreadable(error: Error): Error {
+  return Object.defineProperty(error, "message", {
+    get: () => {
+      throw new Error("gotcha");
+    },
+  });
+}
+
+function revoked(): unknown {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}

@@ -7,7 +7,7 @@
  */
 import { basename, extname } from "node:path";
 
-import { fault, rejection } from "../../base/index.ts";
+import { fault, rejection, systemClock, withinTime } from "../../base/index.ts";
 import type {
   checkThreadStore,
   StoreClaims,
@@ -54,8 +54,11 @@ interface StoreSubject {
 const FORM =
   "`export const fixture = async () => ({ place, open, dispose })`: docs/TESTING.md shows one in eleven lines";
 
-/** After the report, what the store left open may not hold the process for longer. */
+/** After the report or an error, what the store left open may not hold the process for longer. */
 const ENDING_MS = 1_000;
+
+/** Longest that each step of trying the fixture may take: a store that starts a server first is slow. */
+const TRYING_MS = 30_000;
 
 /** Checks the store of a module, or lists the laws. */
 export async function runCheckStore(context: CliContext, options: CheckStoreOptions): Promise<ExitCode> {
@@ -72,9 +75,13 @@ export async function runCheckStore(context: CliContext, options: CheckStoreOpti
   if (options.path !== undefined && laws.length > 1) {
     throw rejection("invalid_argument", "--path leads to an example of one law: name that law with --law ID");
   }
-  const subject = await subjectOf(await importStoreModule(context.cwd, module), module, options.export);
-  const report = await check(context, kit, { subject, laws, options });
-  context.endWithin(ENDING_MS);
+  let report: StoreReport;
+  try {
+    const subject = await subjectOf(await importStoreModule(context.cwd, module), module, options.export);
+    report = await check(context, kit, { subject, laws, options });
+  } finally {
+    context.endWithin(ENDING_MS);
+  }
   if (context.json) await context.out.write(`${toJsonLine(kit.storeReportJson(report))}\n`);
   else await context.out.write(`${kit.storeReportText(report, { again: again(context, options, report) })}\n`);
   return report.broken > 0 ? EXIT.failed : EXIT.ok;
@@ -161,15 +168,20 @@ async function check(
 function again(context: CliContext, options: CheckStoreOptions, { seed }: StoreReport): string {
   const { module = "", law = [], runs, path, replayPath } = options;
   const parts = [
-    `${commandName(context)} check-store ${module}`,
-    ...(options.export === undefined ? [] : [`--export ${options.export}`]),
+    `${commandName(context)} check-store ${shellWord(module)}`,
+    ...(options.export === undefined ? [] : [`--export ${shellWord(options.export)}`]),
     ...law.map((name) => `--law ${name}`),
     `--seed ${seed}`,
     ...(runs === undefined ? [] : [`--runs ${runs}`]),
     ...(path === undefined ? [] : [`--path ${path}`]),
-    ...(replayPath === undefined ? [] : [`--replay-path ${JSON.stringify(replayPath)}`]),
+    ...(replayPath === undefined ? [] : [`--replay-path ${shellWord(replayPath)}`]),
   ];
   return parts.join(" ");
+}
+
+/** The text as one word of a shell. */
+function shellWord(text: string): string {
+  return /^[\w./:@+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** What the module exports, tried once: a place is made, opened, closed and disposed of. */
@@ -186,7 +198,7 @@ async function subjectOf(exported: ModuleExports, module: string, exportName?: s
   try {
     const { fixture, ...described } = await describedBy(value);
     if (!isFixture(fixture)) throw new TypeError(`it is ${Array.isArray(value) ? "an array" : typeof value}`);
-    await tryPlace(await fixture());
+    await tryPlace(await answered("the fixture", async () => fixture()));
     const name = basename(module, extname(module));
     // Claims are looked at law by law: one that is none switches nothing on.
     return { name, ...(described as Partial<StoreSubject>), fixture };
@@ -199,7 +211,7 @@ async function subjectOf(exported: ModuleExports, module: string, exportName?: s
 async function describedBy(value: unknown): Promise<ModuleExports> {
   if (typeof value === "object" && value !== null) return { ...value };
   if (typeof value !== "function") return {};
-  const made: unknown = await value();
+  const made: unknown = await answered("it", async (): Promise<unknown> => value());
   if (typeof made === "function") return { fixture: made };
   if (typeof made !== "object" || made === null) return {};
   if (!("open" in made)) return { ...made };
@@ -214,12 +226,22 @@ function isFixture(value: unknown): value is StoreFixture {
 async function tryPlace(place: unknown): Promise<void> {
   if (!hasMethods(place, "open", "dispose")) throw new TypeError("it makes no place with `open` and `dispose`");
   try {
-    const store: unknown = await place.open();
+    const store: unknown = await answered("`open`", async () => place.open());
     if (!hasMethods(store, "appendItems", "close")) throw new TypeError("`open` gives no thread store");
-    await store.close();
-  } finally {
-    await place.dispose();
+    await answered("`close`", async () => store.close());
+  } catch (error) {
+    // What a place that doesn't work says to its end adds nothing.
+    await answered("`dispose`", async () => place.dispose()).catch(() => {});
+    throw error;
   }
+  await answered("`dispose`", async () => place.dispose());
+}
+
+/** What it answers, or an error when that takes longer than an author waits for a store to open. */
+async function answered(name: string, call: () => Promise<unknown>): Promise<unknown> {
+  const answer = call();
+  if (await withinTime(answer, systemClock, TRYING_MS)) return await answer;
+  throw fault("timed_out", `${name} didn't settle within ${TRYING_MS / 1_000} seconds`);
 }
 
 function hasMethods<Name extends string>(
