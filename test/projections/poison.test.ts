@@ -291,7 +291,7 @@ describe("a state DB that takes no rows", () => {
     expect(quarantineOf(stateDb)).toEqual([]);
   });
 
-  it("but of one file alone lists the others, also when only that one has changed since", async () => {
+  it("of one file alone lists the others, also when only that one has changed since", async () => {
     putThread(1);
     const { stateDb, store } = await open(createInlinePool());
     const refused = "WHEN NEW.path LIKE '%good-2.jsonl' BEGIN SELECT RAISE(ABORT, 'this one only'); END";
@@ -308,7 +308,7 @@ describe("a state DB that takes no rows", () => {
     expect(await listed(store)).toEqual({ ids: [1, 2, 3].map(idOf), isComplete: true });
   });
 
-  it("whose values break a constraint is no state DB that takes no rows: that file alone is put aside", async () => {
+  it("because of the values of one file puts that file aside, though no other was written beside it", async () => {
     putThread(1);
     const { stateDb, store } = await open(createInlinePool());
     exec(stateDb, (n) => `CREATE UNIQUE INDEX refusing ON rollouts_${n} (archived)`);
