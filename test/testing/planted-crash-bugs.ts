@@ -77,7 +77,7 @@ const crashes: readonly PlantedBug[] = [
   },
   {
     name: "what is written is not synced",
-    caughtBy: ["crash.power-cut-appends", "crash.power-cut-keys"],
+    caughtBy: ["crash.power-cut-appends", "crash.power-cut-keys", "crash.power-cut-retries"],
     base: simulatedFixture(lazy("syncData")),
     plant: () => ({}),
   },
