@@ -60,8 +60,8 @@ export const writerMutants: readonly SourceMutant[] = [
   {
     name: "a repeated append is not told to be one",
     file: WRITER,
-    from: "return Promise.resolve({ ...applied, durability, duplicate: true });",
-    to: "return Promise.resolve({ ...applied, durability, duplicate: false });",
+    from: "const answer = { ...applied, durability, duplicate: true };",
+    to: "const answer = { ...applied, durability, duplicate: false };",
     fixture: "local",
     caughtBy: ["append.idempotent"],
   },

@@ -88,7 +88,8 @@ export async function openFork(
   );
   if (params.threadId !== undefined) await undoRivalled(context, { threadId, path });
   context.lookup.remember(threadId, { path, name: path.slice(path.lastIndexOf("/") + 1), archived: false });
-  const answer = await openExisting(context, threadId, { path, nextOrdinal: endOrdinal + 1, isStored: isSynced });
+  const made = { path, nextOrdinal: endOrdinal + 1 };
+  const answer = await openExisting(context, threadId, { ...made, isStored: isSynced });
   context.events.tell({ type: "created", threadId });
   return answer;
 }
