@@ -81,7 +81,15 @@ export const listMutants: readonly SourceMutant[] = [
     from: "floorMs = frozenMs + 1;",
     to: "floorMs = frozenMs;",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["list.recency"],
+  },
+  {
+    name: "what was read of a rollout once is not read again",
+    file: FACTS,
+    from: "const isSame = facts?.size === stat.size && facts.modifiedNs === stat.modifiedNs &&",
+    to: "const isSame = facts !== undefined &&",
+    fixture: "local",
+    caughtBy: ["list.recency"],
   },
   {
     name: "recency follows every record, not the turns",

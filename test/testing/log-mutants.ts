@@ -113,7 +113,7 @@ export const logMutants: readonly SourceMutant[] = [
     from: "historyHint(rollout, { ordinal: nextOrdinal, offset: endOffset })",
     to: "historyHint(rollout, { ordinal: nextOrdinal - 1, offset: endOffset })",
     fixture: "local",
-    caughtBy: [],
+    caughtBy: ["history.pages"],
   },
   {
     name: "the writer notes places one record too far",

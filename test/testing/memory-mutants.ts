@@ -99,6 +99,22 @@ export const memoryMutants: readonly SourceMutant[] = [
     caughtBy: ["fork.bad-cut"],
   },
   {
+    name: "a thread that was read is the store's own object",
+    file: THREADS,
+    from: "return structuredClone(storedOf(thread));",
+    to: "return storedOf(thread);",
+    fixture: "memory",
+    caughtBy: ["metadata.no-sharing"],
+  },
+  {
+    name: "what a thread was made with is the caller's own object",
+    file: THREADS,
+    from: "meta: structuredClone(meta),",
+    to: "meta,",
+    fixture: "memory",
+    caughtBy: ["metadata.no-sharing"],
+  },
+  {
     name: "an append is not told",
     file: THREADS,
     from: "this.#tellFrom(thread, firstOrdinal);\n    return {",

@@ -14,6 +14,7 @@ import { sourceMutants } from "./source-mutants.ts";
 export const STORE_NAMES: Readonly<Record<MutantFixture, string>> = Object.freeze({
   memory: "memory store",
   local: "local store",
+  feeds: "feeds over the local store",
   indexed: "local store with state DB",
   simulated: "whole runtime, simulated",
 });

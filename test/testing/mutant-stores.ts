@@ -6,7 +6,7 @@
 import { createMemoryThreadStore } from "../../src/store/memory/index.ts";
 import type { CheckThreadStoreOptions, StoreFixture } from "../../src/testing/index.ts";
 import { indexedFixture } from "../projections/indexed-place.ts";
-import { simulatedFixture } from "../store/local/local-place.ts";
+import { localFixture, simulatedFixture } from "../store/local/local-place.ts";
 import type { MutantFixture } from "./source-mutant.ts";
 
 /** The store of a mutant, as the kit takes it. */
@@ -18,6 +18,9 @@ export function storeUnderTest(
       return { fixture: memoryFixture };
     case "local":
       return { fixture: simulatedFixture() };
+    case "feeds":
+      // What a feed does between two pages takes a disk that is waited for.
+      return { fixture: localFixture };
     case "indexed":
       return { fixture: indexedFixture(), capabilities: { multiProcess: true } };
   }

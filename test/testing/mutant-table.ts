@@ -40,7 +40,7 @@ export function mutantsPage({ seeds, rows }: MutantTable): string {
     "keeps all laws; the others in a copy of the source, by changing one place in a file. None is in the code itself.",
     "",
     `The number behind a law is the most examples it needed until it broke, ${tried}; a question mark`,
-    "stands where that was not measured. Each example is a fresh place, and a law tries 20 unless",
+    "stands where it did not break with every seed. Each example is a fresh place, and a law tries 20 unless",
     "[it says otherwise](INVARIANTS.md). Where it takes a disk that fails or lies, the simulation of the whole runtime",
     "finds the bug: its invariants begin with `sim.`, and an example is a run of it (`npm run simulate`).",
     "",

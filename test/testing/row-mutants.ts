@@ -7,7 +7,6 @@ import type { SourceMutant } from "./source-mutant.ts";
 const QUERIES = "src/projections/thread-list-queries.ts";
 const TURN_ROWS = "src/projections/turn-rows.ts";
 const FOLD = "src/projections/rollout-fold.ts";
-const STORE = "src/projections/rollout-store.ts";
 const LIVE = "src/projections/live-rows.ts";
 const SEARCH = "src/projections/text-search.ts";
 const DB = "src/projections/state-db.ts";
@@ -79,6 +78,14 @@ export const rowMutants: readonly SourceMutant[] = [
     caughtBy: ["turns.backwards"],
   },
   {
+    name: "what a turn's tools said late is not in its items",
+    file: "src/store/local/indexed-turns.ts",
+    from: "for (const [ordinal, start, end] of turn.late) {",
+    to: "for (const [ordinal, start, end] of turn.late.slice(1)) {",
+    fixture: "indexed",
+    caughtBy: ["items.pages", "turns.fold"],
+  },
+  {
     name: "items are numbered from 1 in every turn",
     file: "src/store/local/indexed-turns.ts",
     from: "return emptyTurnsAt(startOrdinal, firstItem);",
@@ -109,6 +116,14 @@ export const rowMutants: readonly SourceMutant[] = [
     to: "entries: turns.slice(0, at + 1).map(entryOf),",
     fixture: "indexed",
     caughtBy: ["window.outline"],
+  },
+  {
+    name: "a fork's window begins at its source's ordinal",
+    file: "src/store/local/fork-window.ts",
+    from: "nextOrdinal: place.nextOrdinal + 1,",
+    to: "nextOrdinal: place.nextOrdinal,",
+    fixture: "indexed",
+    caughtBy: ["window.fork"],
   },
   {
     name: "a fork by rows holds the whole log, wherever it is cut",
@@ -157,14 +172,6 @@ export const rowMutants: readonly SourceMutant[] = [
     to: "rollouts.moveTo(row, { path, archived: row.archived });",
     fixture: "indexed",
     caughtBy: ["archive.moves"],
-  },
-  {
-    name: "texts of turns that were rolled back are still found",
-    file: STORE,
-    from: "for (const text of dropped) this.#removeText(text.id, index);",
-    to: "void dropped;",
-    fixture: "indexed",
-    caughtBy: ["search.rolled-back"],
   },
   {
     name: "what the model said is not found",

@@ -9,7 +9,7 @@ import { join } from "node:path";
  * What a mutant is tried on: a store, by the laws of the kit, or the simulation of the whole runtime, by its
  * invariants, where it takes a failing disk or a power cut to see the bug.
  */
-export type MutantFixture = "memory" | "local" | "indexed" | "simulated";
+export type MutantFixture = "memory" | "local" | "feeds" | "indexed" | "simulated";
 
 /** See the file's head. */
 export interface SourceMutant {

