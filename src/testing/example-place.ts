@@ -5,6 +5,7 @@
  */
 import { fault } from "../base/index.ts";
 import type { ThreadStore } from "../store/index.ts";
+import { boundedHandle } from "./bounded-handle.ts";
 import { NotSettledError, settling } from "./settling.ts";
 import type { LawPlace } from "./store-law.ts";
 import type { StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";
@@ -12,6 +13,8 @@ import type { StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.t
 /** Of an example: what may be open, and whether the law may still open more. */
 interface ExampleLife {
   readonly open: Set<ThreadStore>;
+  /** The store behind each handle that the law got. */
+  readonly stores: WeakMap<ThreadStore, ThreadStore>;
   isOver: boolean;
 }
 
@@ -45,7 +48,7 @@ export async function onPlace(
   { maxMs, onLaterFailure = () => {} }: ExampleTerms,
   body: (place: ExamplePlace) => Promise<void>,
 ): Promise<void> {
-  const life: ExampleLife = { open: new Set(), isOver: false };
+  const life: ExampleLife = { open: new Set(), stores: new WeakMap(), isOver: false };
   const failures: unknown[] = [];
   const trying = async (work: () => Promise<void>, what?: string): Promise<void> => {
     try {
@@ -85,21 +88,25 @@ async function opened(life: ExampleLife, opening: () => Promise<ThreadStore>): P
     throw over();
   }
   life.open.add(store);
-  return store;
+  const handle = boundedHandle(store);
+  life.stores.set(handle, store);
+  return handle;
 }
 
 function examplePlace(place: StorePlace, life: ExampleLife): ExamplePlace {
-  const { open } = life;
+  const { open, stores } = life;
   return {
     place: place.place,
     open: (options) => opened(life, () => place.open(options)),
-    reopen: (handle, options) => opened(life, () => reopened(place, { handle, options, open })),
+    reopen: (handle, options) =>
+      opened(life, () => reopened(place, { handle: stores.get(handle) ?? handle, options, open })),
     ...(place.kill === undefined
       ? {}
       : {
           kill: async (handle) => {
-            open.delete(handle);
-            await place.kill?.(handle);
+            const store = stores.get(handle) ?? handle;
+            open.delete(store);
+            await place.kill?.(store);
           },
         }),
     ...(place.cutPower === undefined

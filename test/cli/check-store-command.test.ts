@@ -27,6 +27,8 @@ beforeAll(() => {
   writeFileSync(join(folder, "it's my store.mjs"), 'export * from "./store.mjs";\n');
   writeFileSync(join(folder, "odd.mjs"), "throw Object.create(null);\n");
   writeFileSync(join(folder, "stuck-twice.mjs"), STUCK_TWICE);
+  const claims = 'export const name = "mine";\nexport const capabilities = { archive: false };\n';
+  writeFileSync(join(folder, "claiming.mjs"), `export { fixture } from "./store.mjs";\n${claims}`);
   writeFileSync(join(folder, "empty.mjs"), "export {};\n");
   writeFileSync(join(folder, "throws.mjs"), "throw new Error('not now');\n");
 });
@@ -105,6 +107,12 @@ describe("skein check-store", () => {
     expect(broken).toBe(1);
     expect(notReached).toBeGreaterThan(0);
     expect(laws.at(-1)).toMatchObject({ status: "broken" });
+  });
+
+  it("takes the name and the claims that stand beside the fixture", async () => {
+    const { name, claims, notChecked } = await report("claiming.mjs", "--law", "archive");
+    expect({ name, archive: claims.archive, notChecked }).toMatchObject({ name: "mine", archive: false });
+    expect(notChecked).toBeGreaterThan(3);
   });
 
   it("takes what a function makes", async () => {

@@ -312,6 +312,30 @@ describe("whatever a store does,", () => {
     await expect(checking).rejects.toMatchObject({ message: expect.stringContaining("didn't settle within 20 ms") });
   });
 
+  it("a store whose cursors stand still breaks the law that walks it, though it answers at once", async () => {
+    const standing = counted(
+      (store) =>
+        new Proxy(store, {
+          get(target, name) {
+            if (name === "listThreads") {
+              const listThreads: ThreadStore["listThreads"] = async (params) => {
+                const page = await target.listThreads({ ...params, limit: 1 });
+                return { ...page, nextCursor: params?.cursor ?? page.nextCursor };
+              };
+              return listThreads;
+            }
+            const member: unknown = Reflect.get(target, name, target);
+            return typeof member === "function" ? (member.bind(target) as unknown) : member;
+          },
+        }),
+    );
+    const { laws } = await check({ fixture: standing.fixture, laws: lawsOf("list.complete"), shrinks: false });
+    expect(laws[0]).toMatchObject({
+      status: "broken",
+      failure: { error: { code: "aborted", data: { method: "listThreads" } } },
+    });
+  });
+
   it("a dispose that never settles breaks the law", async () => {
     const { fixture: sound, counts } = counted();
     const fixture: StoreFixture = async () => {

@@ -38,7 +38,7 @@ export interface MutantLane {
 }
 
 /** Makes the copy. */
-export function openMutantLane(): MutantLane {
+function openMutantLane(): MutantLane {
   const folder = mkdtempSync(join(tmpdir(), "skein-mutants-"));
   for (const path of COPIED) cpSync(join(ROOT, path), join(folder, path), { recursive: true });
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"), "junction");

@@ -199,12 +199,18 @@ async function subjectOf(exported: ModuleExports, module: string, exportName?: s
     const { fixture, ...described } = await describedBy(value);
     if (!isFixture(fixture)) throw new TypeError(`it is ${Array.isArray(value) ? "an array" : typeof value}`);
     await tryPlace(await answered("the fixture", async () => fixture()));
-    const name = basename(module, extname(module));
-    // Claims are looked at law by law: one that is none switches nothing on.
-    return { name, ...(described as Partial<StoreSubject>), fixture };
+    const { name = basename(module, extname(module)), capabilities } = { ...besideOf(exported), ...described };
+    if (typeof name !== "string") throw new TypeError("`name` is no text");
+    // The kit refuses claims that are none.
+    return { name, fixture, ...(capabilities === undefined ? {} : { capabilities: capabilities as StoreClaims }) };
   } catch (error) {
     throw failed(`\`${found}\` of ${module} is no fixture that works: ${messageOf(error)}`, error);
   }
+}
+
+/** What a module says of its store beside the fixture. */
+function besideOf({ name, capabilities }: ModuleExports): ModuleExports {
+  return { ...(name === undefined ? {} : { name }), ...(capabilities === undefined ? {} : { capabilities }) };
 }
 
 /** A fixture; or a description that has one; or what a function makes: a place (then it is the fixture) or one of these. */
