@@ -4,8 +4,7 @@
  * All of them pass the same suite (src/testing).
  *
  * Invariants
- *   S1  Ordinals of a thread are 0-based and gap-free; record 0 is its session_meta.
- *       (append.ordinals)
+ *   S1  Ordinals of a thread are 0-based and gap-free; record 0 is its session_meta. (append.ordinals)
  *   S2  An append is atomic and in order: all of its items become records, one after another, or none.
  *       (append.atomic, append.concurrent, append.reads-back)
  *   S3  What an append acknowledged is in every later read, with the durability it was acknowledged at.
@@ -17,8 +16,7 @@
  *       writer knows the thread's newest LIMITS.idempotencyKeysMax keys; of those that were applied before it
  *       was opened, it is sure of the ones in the log's newest LIMITS.idempotencyTailBytesMax bytes.
  *       (append.idempotent, append.idempotent-bounds, append.idempotent-long)
- *   S6  Reads never change anything, and need no writer.
- *       (history.reads-change-nothing)
+ *   S6  Reads never change anything, and need no writer. (history.reads-change-nothing)
  *   S7  What a user set (name, git, memory mode) is in the log or the index: it survives reopening.
  *       (metadata.patches-reopened, metadata.git-stays-cleared)
  *   S8  Events of `subscribe` come after durability, in ordinal order per thread, each once.

@@ -137,7 +137,7 @@ export async function nextRecord(iterator: FeedIterator<FeedEvent<string>>): Pro
 }
 
 /** Something that moves on, and those who wait for it. */
-interface Progress {
+export interface Progress {
   readonly mark: () => void;
   readonly fail: (error: unknown) => void;
   /** The function; what it throws fails whoever waits, now or later. */
@@ -145,7 +145,8 @@ interface Progress {
   until(isDone: () => boolean, what: string): Promise<void>;
 }
 
-function createProgress(): Progress {
+/** Makes one; who waits on it gives up when nothing moves for two seconds. */
+export function createProgress(): Progress {
   const waiting = new Set<() => void>();
   let failure: { readonly error: unknown } | undefined;
   const mark = (): void => {

@@ -121,6 +121,21 @@ export const writeBugs: readonly PlantedBug[] = [
     }),
   },
   {
+    name: "the end is looked at, and written behind a moment later",
+    caughtBy: ["append.expected-in-flight"],
+    plant: (store) => ({
+      appendItems: async ({ expectedOrdinal, ...params }) => {
+        if (expectedOrdinal === undefined) return store.appendItems(params);
+        const { nextOrdinal, isEnd } = await store.loadHistory({
+          threadId: params.writer.threadId,
+          from: expectedOrdinal,
+        });
+        const isFree = isEnd && nextOrdinal === expectedOrdinal;
+        return store.appendItems(isFree ? params : { ...params, expectedOrdinal });
+      },
+    }),
+  },
+  {
     name: "an append says fsync where there is none",
     caughtBy: ["append.durability"],
     plant: (store) => ({

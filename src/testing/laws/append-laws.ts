@@ -49,6 +49,12 @@ export const appendLaws: readonly StoreLaw[] = [
     holds: conflictSaysBothOrdinals,
   }),
   storeLaw({
+    id: "append.expected-in-flight",
+    title: "of appends begun at once that expect the same ordinal, the first is written and the others are refused",
+    generator: fc.record({ before: arbBatches(3), racers: fc.array(arbBatch(3), { minLength: 2, maxLength: 6 }) }),
+    holds: oneOfTheExpectingIsWritten,
+  }),
+  storeLaw({
     id: "append.concurrent",
     title: "appends in flight at once keep the order of their calls per thread and lose nothing",
     generator: fc.array(fc.record({ thread: fc.nat(2), items: arbBatch(3) }), { maxLength: 24 }),
@@ -161,6 +167,26 @@ async function conflictSaysBothOrdinals(place: LawPlace, { batches, expectedOrdi
   }
   const answer = await store.appendItems({ writer, items, expectedOrdinal: actualOrdinal });
   equal(answer.firstOrdinal, actualOrdinal, "the right ordinal passes, also after a conflict");
+}
+
+interface Racing {
+  readonly before: Batches;
+  readonly racers: Batches;
+}
+
+async function oneOfTheExpectingIsWritten(place: LawPlace, { before, racers }: Racing): Promise<void> {
+  const store = await place.open();
+  const { id, writer } = await seedThread(store, []);
+  for (const items of before) await store.appendItems({ writer, items });
+  const expectedOrdinal = before.flat().length + 1;
+  const calls = racers.map((items) => store.appendItems({ writer, items, expectedOrdinal }));
+  const [first, ...others] = await Promise.allSettled(calls);
+  deepEqual(first?.status === "fulfilled" && first.value.firstOrdinal, expectedOrdinal, "the first is written");
+  for (const other of others) {
+    equal(other.status, "rejected", "no other one is written");
+    if (other.status === "rejected") await refused(Promise.reject(other.reason as Error), "ordinal_conflict");
+  }
+  deepEqual(await readItems(store, id), [...before.flat(), ...(racers[0] ?? [])]);
 }
 
 interface ThreadAppend {
