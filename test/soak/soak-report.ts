@@ -33,6 +33,7 @@ export function soakTable(report: SoakReport): string {
     ...verdicts.map(
       ({ what, isKept: kept, figure, bound }) => `${kept ? "  kept" : "BROKEN"}  ${what}: ${figure} (${bound})`,
     ),
+    ...(verdicts.some(({ what }) => what.startsWith("heap")) ? [] : ["memory was not judged: the run was too short"]),
     "",
     `${checked.threads} threads with ${checked.turns} turns and ${checked.records} records; ` +
       `rows are the fold of the log for ${checked.rowsSame}`,

@@ -11,6 +11,15 @@ const EVENTS = "src/store/store-events.ts";
 /** The bugs. */
 export const feedMutants: readonly SourceMutant[] = [
   {
+    name: "a consumer notes its checkpoint before the record is delivered",
+    // A consumer is the kit's own: what a store does can't make it note too early.
+    file: "src/testing/laws/feed-consumer-laws.ts",
+    from: "      given.push(record);\n      if (losesCheckpoint && nth === count) repeats += 1;\n      else checkpoint = record.ordinal + 1;\n",
+    to: "      checkpoint = record.ordinal + 1;\n      if (losesCheckpoint && nth === count) break;\n      given.push(record);\n",
+    fixture: "feeds",
+    caughtBy: ["feed.checkpoint"],
+  },
+  {
     name: "what is appended while the log's last page is read is lost",
     file: SOURCE,
     from: "if (page.isEnd && this.#publishedEnd <= tail) this.#join(tail);",

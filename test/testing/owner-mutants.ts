@@ -33,7 +33,7 @@ export const ownerMutants: readonly SourceMutant[] = [
     caughtBy: ["fencing.refused"],
   },
   {
-    name: "a lease is not checked before an append",
+    name: "a lease is believed without its token: whose the thread is isn't looked at before an append",
     file: OWNERS,
     from: "    this.#checkRow(threadId, owned);\n  }\n\n  async release",
     to: "  }\n\n  async release",
