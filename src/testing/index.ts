@@ -30,6 +30,7 @@ export {
   writeHome,
 } from "./arbitraries/index.ts";
 export { createManualClock, drainEventLoop, type ManualClock, type ManualClockOptions } from "./manual-clock.ts";
+export { createStoppableClock, type StoppableClock } from "./stoppable-clock.ts";
 export { createSettableClock, type SettableClock } from "./settable-clock.ts";
 export {
   checkThreadStore,

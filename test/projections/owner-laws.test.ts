@@ -13,6 +13,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 
+import { createStoppableClock, type StoppableClock } from "../../src/testing/stoppable-clock.ts";
 import { isSkeinError, silentLogger } from "../../src/base/index.ts";
 import type { Lease } from "../../src/projections/held-lease.ts";
 import { readLease } from "../../src/projections/lease-rows.ts";
@@ -21,7 +22,7 @@ import { createLeases, type Leases } from "../../src/projections/sqlite-lease.ts
 import { SYSTEM_TABLES_SQL } from "../../src/projections/system-tables.ts";
 import { createThreadOwners, type ThreadOwners } from "../../src/projections/thread-owners.ts";
 import { createManualClock, type ManualClock } from "../../src/testing/index.ts";
-import { createIdentity, createStoppableClock, type StoppableClock } from "./state-db-fixture.ts";
+import { createIdentity } from "./state-db-fixture.ts";
 
 const TTL_MS = 1_000;
 const PARTIES = 3;

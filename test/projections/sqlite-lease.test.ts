@@ -21,15 +21,8 @@ import type { ProcessIdentity } from "../../src/projections/process-identity.ts"
 import { createLeases, type Leases } from "../../src/projections/sqlite-lease.ts";
 import type { SqliteDatabase } from "../../src/projections/sqlite-connection.ts";
 import { createManualClock, type ManualClock } from "../../src/testing/index.ts";
-import {
-  connect,
-  createFolder,
-  createIdentity,
-  createStoppableClock,
-  createWarnings,
-  runUntilSettled,
-  type StoppableClock,
-} from "./state-db-fixture.ts";
+import { createStoppableClock, type StoppableClock } from "../../src/testing/stoppable-clock.ts";
+import { connect, createFolder, createIdentity, createWarnings, runUntilSettled } from "./state-db-fixture.ts";
 
 const TTL_MS = 1_000;
 

@@ -1,6 +1,6 @@
 /**
- * What the tests of the state DB share: a folder of their own, a file with the system tables, processes that
- * are told apart, and a clock whose owner can be stopped as SIGSTOP stops one. Not a test.
+ * What the tests of the state DB share: a folder of their own, a file with the system tables, and processes that
+ * are told apart. Not a test.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { join } from "node:path";
 
 import { onTestFinished } from "vitest";
 
-import { type Clock, createIdSource, type Logger, silentLogger, type Timer } from "../../src/base/index.ts";
+import { type Clock, createIdSource, type Logger, silentLogger } from "../../src/base/index.ts";
 import { openStateDbFile, type StateDbFile, type StateDbFileOptions } from "../../src/projections/state-db-file.ts";
 import { createProcessIdentity, type ProcessIdentity } from "../../src/projections/process-identity.ts";
 import { openConnection, type SqliteDatabase } from "../../src/projections/sqlite-connection.ts";
@@ -56,43 +56,6 @@ export function connect(path: string): SqliteDatabase {
 /** This process under a name of its own: nobody can prove it dead. */
 export function createIdentity(clock: Clock = createManualClock()): ProcessIdentity {
   return createProcessIdentity({ ids: createIdSource(), clock });
-}
-
-/** A clock of one process; its owner can be stopped and go on. */
-export interface StoppableClock extends Clock {
-  /** No timer fires from now on, as under SIGSTOP. Time goes on. */
-  stop(): void;
-  /** Fires what came due meanwhile. */
-  goOn(): void;
-}
-
-/** A process's clock in a world whose time is moved by hand. */
-export function createStoppableClock(world: ManualClock): StoppableClock {
-  let isStopped = false;
-  const due = new Set<() => void>();
-  return {
-    nowMs: () => world.nowMs(),
-    monotonicMs: () => world.monotonicMs(),
-    setTimer(delayMs, run): Timer {
-      const fire = (): void => void (isStopped ? due.add(run) : run());
-      const timer = world.setTimer(delayMs, fire);
-      return {
-        cancel: () => {
-          timer.cancel();
-          due.delete(run);
-        },
-      };
-    },
-    stop: () => {
-      isStopped = true;
-    },
-    goOn: () => {
-      isStopped = false;
-      const late = [...due];
-      due.clear();
-      for (const run of late) run();
-    },
-  };
 }
 
 /** A logger that keeps its warnings. */

@@ -11,15 +11,8 @@ import type { ProcessIdentity } from "../../src/projections/process-identity.ts"
 import { openConnection, type SqliteDatabase } from "../../src/projections/sqlite-connection.ts";
 import { createThreadOwners, type ThreadOwners } from "../../src/projections/thread-owners.ts";
 import { createManualClock, type ManualClock } from "../../src/testing/index.ts";
-import {
-  connect,
-  createFolder,
-  createIdentity,
-  createStoppableClock,
-  createWarnings,
-  runUntilSettled,
-  type StoppableClock,
-} from "./state-db-fixture.ts";
+import { createStoppableClock, type StoppableClock } from "../../src/testing/stoppable-clock.ts";
+import { connect, createFolder, createIdentity, createWarnings, runUntilSettled } from "./state-db-fixture.ts";
 
 const TTL_MS = 1_000;
 const THREAD = "01900000-0000-7000-8000-000000000001";
