@@ -88,6 +88,13 @@ export function claimsOf(store: ThreadStore, place: StorePlace, passed: Partial<
   });
 }
 
+/** Whether a store with these claims takes a call of this kind; kinds that every store takes are claimed by all. */
+export function takesCall(claims: StoreClaims, kind: string): boolean {
+  if (kind === "archive" || kind === "unarchive") return claims.archive;
+  if (kind === "delete") return claims.delete;
+  return kind !== "fork" || claims.fork !== "none";
+}
+
 /** Whether a store with these claims has what a law needs. */
 export function meetsNeed(claims: StoreClaims, need: StoreNeed): boolean {
   if (need === "forkByCopy") return claims.fork === "copy";

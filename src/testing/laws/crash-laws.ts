@@ -12,6 +12,7 @@ import type { AppendableItem } from "../../events/index.ts";
 import type { ThreadStore, ThreadWriter } from "../../store/index.ts";
 import { arbBatch } from "../arbitraries/index.ts";
 import { plainMetadata, readAllThreads, readItems, refused, seedThread, userMessage } from "../law-steps.ts";
+import { takesCall } from "../store-claims.ts";
 import { type LawPlace, type StoreLaw, storeLaw } from "../store-law.ts";
 import { type Call, cuttingPower, type Ending, eventLoopTurns, follow, killing } from "./crash-steps.ts";
 
@@ -54,7 +55,7 @@ export const crashLaws: readonly StoreLaw[] = [
     id: "crash.work",
     title:
       "a move, name, fork or deletion of a handle that is killed is done when it was acknowledged, else done or not",
-    needs: ["crash", "reopen", "archive", "delete", "fork"],
+    needs: ["crash", "reopen"],
     runs: 8,
     generator: arbWork,
     holds: (place, example) => workSurvives(place, example, killing),
@@ -87,7 +88,7 @@ export const crashLaws: readonly StoreLaw[] = [
   storeLaw({
     id: "crash.power-cut-work",
     title: "a move, name, fork or deletion that was acknowledged is done after a power cut",
-    needs: ["powerCut", "reopen", "archive", "delete", "fork"],
+    needs: ["powerCut", "reopen"],
     runs: 30,
     generator: arbWork,
     holds: (place, example) => workSurvives(place, example, cuttingPower),
@@ -279,7 +280,10 @@ async function workSurvives(place: LawPlace, work: Work, ending: Ending): Promis
   const bystander = await seedThread(store, work.items);
   const { id, writer } = await seedThread(store, work.items);
   await store.shutdownThread(writer);
-  const { possible, forks } = await startWork(store, id, work);
+  const { possible, forks } = await startWork(store, id, {
+    ...work,
+    kinds: work.kinds.filter((kind) => takesCall(place.claims, kind)),
+  });
   await eventLoopTurns(work.turns);
   const acknowledged = forks.filter(({ call }) => call.state === "done").map((fork) => fork.id);
   const last = possible.findLastIndex(({ call }) => call === null || call.state === "done");
