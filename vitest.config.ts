@@ -3,6 +3,7 @@
  * Quiet on success: the seed, vitest's summary, and the closing line `N passed, N failed`.
  * What a test prints is shown only if it fails.
  */
+import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
 
 import { createClosingLineReporter } from "./scripts/vitest-closing-line.ts";
@@ -14,6 +15,8 @@ export default defineConfig({
     globalSetup: ["test/support/fast-check-seed.ts"],
     setupFiles: ["test/support/fast-check-setup.ts"],
     pool: "forks",
+    // Many tests wait for processes and disks: on a machine of two cores, one worker would leave half of it idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 30_000,
     hookTimeout: 30_000,
     teardownTimeout: 10_000,
