@@ -1,6 +1,7 @@
 /**
- * skein/testing: the laws every ThreadStore keeps, as data and as a vitest suite, and what it takes to
- * state laws of one's own: arbitraries, and clocks under the test's hand.
+ * skein/testing: the laws every ThreadStore keeps, as data, as a suite for a test runner and as a check that needs
+ * none; and what it takes to state laws of one's own: arbitraries, a model with its commands, clocks under the
+ * test's hand, a scheduler that a seed replays, and a disk with the faults of real ones.
  */
 export {
   arbAgentScript,
