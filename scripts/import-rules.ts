@@ -29,6 +29,8 @@ const ROOM_SEES: Readonly<Record<string, readonly string[]>> = {
   projections: ["base", "events", "store"],
   streams: ["base", "events", "store"],
   workers: ["base", "events", "store", "projections"],
+  // The door of the store on PostgreSQL: it joins the store with the rows that a node keeps of it.
+  postgres: ["base", "events", "store", "projections", "workers"],
   testing: ["base", "events", "store", "actors", "streams"],
   runtime: ["base", "events", "store", "actors", "projections", "streams", "workers"],
   server: ["base", "events", "store", "actors", "projections", "streams", "workers", "runtime"],
@@ -46,6 +48,7 @@ const ROOM_SEES: Readonly<Record<string, readonly string[]>> = {
     "runtime",
     "server",
     "client",
+    "postgres",
     "index",
   ],
 };
@@ -61,6 +64,7 @@ const SUB_ROOMS: readonly string[] = [
   "src/events/folds",
   "src/store/memory",
   "src/store/local",
+  "src/store/postgres",
   "src/store/remote",
   "src/server/protocol",
   "src/server/reception",
@@ -68,15 +72,18 @@ const SUB_ROOMS: readonly string[] = [
 ];
 
 /** Adapters of one port: none of them is built on another. */
-const SIBLINGS: readonly string[] = ["src/store/memory", "src/store/local", "src/store/remote"];
+const SIBLINGS: readonly string[] = ["src/store/memory", "src/store/local", "src/store/postgres", "src/store/remote"];
 
 /** Where each package may be imported, as path prefixes. A package that is not here has no home yet. */
 const PACKAGE_HOMES: Readonly<Record<string, readonly string[]>> = {
-  "@grpc/grpc-js": ["src/store/remote/"],
+  "@bufbuild/protobuf": ["src/store/remote/"],
+  "@connectrpc/connect": ["src/store/remote/"],
+  "@connectrpc/connect-node": ["src/store/remote/"],
   "better-sqlite3": ["src/projections/"],
   commander: ["src/cli/"],
   "fast-check": ["src/testing/"],
   openai: ["src/actors/"],
+  pg: ["src/store/postgres/"],
   pino: ["src/base/"],
   piscina: ["src/workers/"],
   rxjs: ["src/streams/", "src/runtime/", "src/server/", "src/client/", "src/cli/", "src/index.ts"],

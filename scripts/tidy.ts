@@ -31,7 +31,14 @@ const CODE_FOLDERS = ["src", "test", "bench", "scripts", "examples", "bin"];
 const TEXT_FOLDERS = [...CODE_FOLDERS, "docs", ".ci"];
 const TEXT_ENDINGS = new Set([".ts", ".mjs", ".js", ".md", ".json", ".sh", ""]);
 const RULES: readonly TidyRule[] = [checkOpening, checkExports, checkWaivers, checkPorts, checkState];
-const DOORS = ["src/index.ts", "src/client/index.ts", "src/server/index.ts", "src/testing/index.ts"];
+const DOORS = [
+  "src/index.ts",
+  "src/client/index.ts",
+  "src/server/index.ts",
+  "src/testing/index.ts",
+  "src/postgres/index.ts",
+  "src/store/remote/index.ts",
+];
 
 /** Files whose job is to name what others may not: the rules themselves and their tests. */
 const RULE_FILES = new Set(["scripts/tidy-rules.ts", "test/scripts/tidy.test.ts"]);

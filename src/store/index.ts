@@ -7,6 +7,9 @@ export { isListed, listAsOfMs, type ListCut, listCutOf, pageThreads, sourceWord,
 export { applyGitPatch, sessionMetaForPatch, validateMetadataPatch } from "./metadata-patch.ts";
 export { newSessionMeta } from "./new-session-meta.ts";
 export { storedThreadFrom } from "./stored-thread.ts";
+export type * from "./log-index.ts";
+export type * from "./log-source.ts";
+export type * from "./log-transfer.ts";
 export type * from "./thread-index.ts";
 export { descendantsOf } from "./thread-lineage.ts";
 export { toThread, toWireSource } from "./thread-view.ts";

@@ -1,0 +1,40 @@
+/**
+ * LogTransfer: how whole threads leave a store and come into another one, byte for byte. A record stays the line it
+ * was, with its time and its marks, so a digest over the lines is the same on both sides.
+ */
+
+/** A thread on its way. */
+export interface TransferThread {
+  readonly threadId: string;
+  readonly archived: boolean;
+  /** As the user set or cleared it; undefined where that was never done. */
+  readonly name: string | null | undefined;
+  /** Lines in its log. */
+  readonly lineCount: number;
+}
+
+/** A thread that comes in. */
+export interface IncomingThread extends Omit<TransferThread, "lineCount"> {
+  /** Its log: parts of whole lines, each line with its newline, in order. */
+  readonly lines: AsyncIterable<Uint8Array>;
+}
+
+/** What came in. */
+export interface TransferredThread {
+  readonly lineCount: number;
+  readonly byteCount: number;
+}
+
+/** A store's side of moving. Methods reject with SkeinErrors. */
+export interface LogTransfer {
+  /** All threads in the order of their ids, those behind `after`. Empty: no more. */
+  threads(after: string | null): Promise<readonly TransferThread[]>;
+  thread(threadId: string): Promise<TransferThread | undefined>;
+  /** The thread's lines as they are stored, in parts of a bounded size; a part ends with a line's newline. `thread_not_found`. */
+  readLog(threadId: string): AsyncIterable<Uint8Array>;
+  /**
+   * Stores a thread as a whole or not at all; it is listed when all of it is durable. `thread_exists` where one with
+   * this id is, or was deleted; `rollout_unreadable` where the lines are no thread's.
+   */
+  writeLog(thread: IncomingThread): Promise<TransferredThread>;
+}
