@@ -12,7 +12,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["**/node_modules/**", "test/**/fixtures/**"],
-    globalSetup: ["test/support/fast-check-seed.ts"],
+    globalSetup: ["test/support/fast-check-seed.ts", "test/support/postgres/postgres-run.ts"],
     setupFiles: ["test/support/fast-check-setup.ts"],
     pool: "forks",
     // Many tests wait for processes and disks: on a machine of two cores, one worker would leave half of it idle.

@@ -1,0 +1,21 @@
+/**
+ * The servers of a test run: one folder for all of its workers, under guard, so that nothing of them outlives the
+ * run, not even one that was killed. Empty as long as no test asks for a server.
+ */
+import type { TestProject } from "vitest/node";
+
+import { openGuardedFolder } from "./postgres-folder.ts";
+import { serverUser } from "./postgres-programs.ts";
+
+declare module "vitest" {
+  interface ProvidedContext {
+    readonly postgresFolder: string;
+  }
+}
+
+/** Called by vitest (globalSetup) before the first test file; what it returns, after the last. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await openGuardedFolder(await serverUser());
+  project.provide("postgresFolder", folder.path);
+  return () => folder.close();
+}
