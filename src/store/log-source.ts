@@ -36,6 +36,8 @@ export interface LogChanges {
   readonly cursor: string;
   /** Nothing was behind this when it was read. */
   readonly isEnd: boolean;
+  /** Something is committed that this can't tell yet, as an older transaction is still open. A sweep over the threads sees it. Default false. */
+  readonly isHeldBack?: boolean;
   /** The cursor that was passed is of another history (the server was restored or lost some): sweep all threads. */
   readonly isReset: boolean;
 }
