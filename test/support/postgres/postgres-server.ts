@@ -89,7 +89,7 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
 }
 
 /** A free port of the loopback, at this moment. */
-export async function freePort(): Promise<number> {
+async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const address = probe.address();

@@ -35,8 +35,15 @@ export async function workerPostgres(): Promise<WorkerPostgres> {
   const folder = join(inject("postgresFolder"), `worker-${process.env["VITEST_POOL_ID"] ?? "0"}`);
   const running = await findRunning(folder);
   if (running !== null) return running;
-  const { programs, skipped } = await findPostgres((line) => void process.stderr.write(`${line}\n`));
+  // Why there is none is found out once a run: an installation that fails takes its time to do so.
+  const whyNone = join(inject("postgresFolder"), "skipped");
+  const known = await readFile(whyNone, "utf8").catch(() => null);
+  const { programs, skipped } =
+    known === null
+      ? await findPostgres((line) => void process.stderr.write(`${line}\n`))
+      : { programs: null, skipped: known };
   if (programs === null) {
+    await writeFile(whyNone, skipped);
     if (process.env["CI"] || process.env["SKEIN_REQUIRE_POSTGRES"]) throw new Error(skipped);
     return { skipped, url: "", version: "" };
   }
