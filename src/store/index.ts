@@ -7,6 +7,16 @@ export { isListed, listAsOfMs, type ListCut, listCutOf, pageThreads, sourceWord,
 export { applyGitPatch, sessionMetaForPatch, validateMetadataPatch } from "./metadata-patch.ts";
 export { newSessionMeta } from "./new-session-meta.ts";
 export { storedThreadFrom } from "./stored-thread.ts";
+export {
+  type CopiedThread,
+  type CopyCounts,
+  type CopyOutcome,
+  type CopyProgress,
+  type CopyReport,
+  copyThreads,
+  type CopyThreadsOptions,
+} from "./copy-threads.ts";
+export type { LogDigest } from "./log-digest.ts";
 export type * from "./log-index.ts";
 export type * from "./log-source.ts";
 export type * from "./log-transfer.ts";
