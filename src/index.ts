@@ -98,7 +98,13 @@ export type {
 } from "./projections/index.ts";
 
 // Stores: the port and its adapters.
-export { nodeFileSystem, openLocalThreadStore, repairHome, verifyHome } from "./store/local/index.ts";
+export {
+  nodeFileSystem,
+  openLocalLogTransfer,
+  openLocalThreadStore,
+  repairHome,
+  verifyHome,
+} from "./store/local/index.ts";
 export type {
   DirectoryEntry,
   FileStat,
@@ -106,6 +112,7 @@ export type {
   FindingCode,
   FindingSeverity,
   HomeFinding,
+  LocalLogTransferOptions,
   LocalThreadStore,
   LocalThreadStoreOptions,
   OpenMode,
@@ -122,17 +129,24 @@ export type {
   StoreCallOutcome,
   StoreMethod,
 } from "./store/memory/index.ts";
-export { toThread } from "./store/index.ts";
+export { copyThreads, toThread } from "./store/index.ts";
 export type {
   AnswerScope,
   AppendItemsParams,
   AppendResult,
+  CopiedThread,
+  CopyCounts,
+  CopyOutcome,
+  CopyProgress,
+  CopyReport,
+  CopyThreadsOptions,
   CreateThreadParams,
   Durability,
   ForkPoint,
   GitFields,
   GitPatch,
   HistoryPage,
+  IncomingThread,
   ListItemsParams,
   ListItemsResult,
   ListThreadsParams,
@@ -140,6 +154,8 @@ export type {
   ListTurnsParams,
   ListTurnsResult,
   LoadHistoryParams,
+  LogDigest,
+  LogTransfer,
   NewThreadMetadata,
   OpenedThread,
   ReadThreadParams,
@@ -154,6 +170,8 @@ export type {
   ThreadStore,
   ThreadStoreCapabilities,
   ThreadWriter,
+  TransferredThread,
+  TransferThread,
   UpdateThreadMetadataParams,
 } from "./store/index.ts";
 

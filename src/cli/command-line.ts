@@ -8,6 +8,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { type LogLevel, SKEIN_VERSION } from "../base/index.ts";
 import type { CliContext } from "./cli-context.ts";
 import { EXIT, EXIT_MEANINGS, type ExitCode } from "./exit-codes.ts";
+import { addMoveCommands } from "./move-commands.ts";
 import type { Output } from "./output.ts";
 
 /** Options every command takes. */
@@ -89,6 +90,7 @@ function createProgram(ask: Ask): Command {
   addTalkingCommands(program, ask);
   addReadingCommands(program, ask);
   addChangingCommands(program, ask);
+  addMoveCommands(program, (command, load) => on(command, ask, load));
   addCareCommands(program, ask);
   return program;
 }

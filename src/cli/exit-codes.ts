@@ -21,7 +21,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 /** What each exit code means, in the order `--help` prints them. */
 export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = Object.freeze([
   [EXIT.ok, "done (also when the reader of a pipe left early, or serve was told to stop)"],
-  [EXIT.failed, "a turn failed, or verify, check-store or the demo found something"],
+  [EXIT.failed, "a turn failed, verify, check-store or the demo found something, or a thread could not be moved"],
   [EXIT.usage, "the command line or its input can't be used as it is"],
   [EXIT.notFound, "no such thread or turn"],
   [EXIT.conflict, "the thread is in another state, or another process owns it"],

@@ -22,22 +22,25 @@ export interface ManifestEntry extends LogDigest {
 
 /** The manifest of one folder. */
 export interface ExportManifest {
+  /** The folder had one when it was opened: an export made it. */
+  readonly isThere: boolean;
   /** What it said when it was opened, and what was noted since. */
   readonly entries: ReadonlyMap<string, ManifestEntry>;
   /** Writes a thread down, unless it says just that already. */
   note(entry: ManifestEntry): Promise<void>;
-  /** Makes what was noted durable. */
+  /** Makes the file, where there is none, and what was noted durable. The folder must be there. */
   sync(): Promise<void>;
 }
 
 /** The manifest's file in its folder. */
 const MANIFEST_NAME = "export.jsonl";
 
-/** Reads the manifest of a folder; without a file it is empty. A folder's own first thread makes it. */
+/** Reads the manifest of a folder; without a file it is empty. */
 export async function openExportManifest(folder: string, files: FileSystem = nodeFileSystem): Promise<ExportManifest> {
   const path = join(folder, MANIFEST_NAME);
   const lock = createKeyedLock();
-  const text = await whole(files, path);
+  const read = await readWhole(files, path);
+  const text = read ?? "";
   const entries = new Map<string, ManifestEntry>();
   for (const line of text.split("\n")) {
     const entry = parseEntry(line);
@@ -57,6 +60,7 @@ export async function openExportManifest(folder: string, files: FileSystem = nod
     }
   };
   return {
+    isThere: read !== undefined,
     entries,
     note: (entry) =>
       lock.run("write", async () => {
@@ -69,7 +73,6 @@ export async function openExportManifest(folder: string, files: FileSystem = nod
       }),
     sync: () =>
       lock.run("write", async () => {
-        if (entries.size === 0) return;
         await withFile((fd) => files.syncData(fd));
         await files.syncDirectory(folder);
       }),
@@ -84,11 +87,11 @@ async function append(files: FileSystem, fd: number, line: string): Promise<void
   throw failure.error;
 }
 
-async function whole(files: FileSystem, path: string): Promise<string> {
+async function readWhole(files: FileSystem, path: string): Promise<string | undefined> {
   try {
     return await readText(files, path);
   } catch (error) {
-    if (isMissing(error)) return "";
+    if (isMissing(error)) return undefined;
     throw diskFault(error, `read ${path}`, { path });
   }
 }

@@ -11,7 +11,7 @@ export { type LocalLogTransferOptions, openLocalLogTransfer } from "./local-log-
 export type { LocalThreadStoreOptions } from "./local-options.ts";
 export { type LocalThreadStore, openLocalThreadStore } from "./local-thread-store.ts";
 export { namedThreadIds } from "./named-thread-ids.ts";
-export { type ExportManifest, type ManifestEntry, openExportManifest } from "./export-manifest.ts";
+export { openExportManifest } from "./export-manifest.ts";
 export { type RepairAction, repairHome, type RepairHomeOptions } from "./repair-home.ts";
 export { createRolloutAccess, type ReadableRollout, type RolloutAccess } from "./rollout-access.ts";
 export { comparePlaces, type PlacedRollout } from "./rollout-lookup.ts";
