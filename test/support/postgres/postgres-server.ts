@@ -5,7 +5,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { open, readFile, rename, rm, stat } from "node:fs/promises";
+import { open, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -18,7 +18,7 @@ import { findPostgres, type PostgresPrograms } from "./postgres-programs.ts";
 export interface StartPostgresOptions {
   /** Default false: it does not wait for the disk, and a store must be told to take that. */
   readonly fsync?: boolean;
-  /** Further settings, as `-c name=value`. */
+  /** Further settings, or others for those that every server here has. */
   readonly extra?: Readonly<Record<string, string>>;
   /** A data folder of a server that is stopped: the new one begins with a copy of it. Default: an empty one. */
   readonly copyOf?: string;
@@ -47,6 +47,8 @@ export interface PostgresServer {
   restart(): Promise<void>;
   /** Ends it: with a checkpoint, or as at a crash. The data stay. */
   halt(mode: "fast" | "immediate"): Promise<void>;
+  /** Sets what `extra` set, and makes the server read it again if it runs. Undefined: the default again. */
+  configure(settings: Readonly<Record<string, string | undefined>>): Promise<void>;
   /** SIGSTOP and SIGCONT for all of its processes. */
   pause(): Promise<void>;
   resume(): Promise<void>;
@@ -137,12 +139,33 @@ interface ServerPlace {
   readonly options: StartPostgresOptions;
 }
 
+function settingsOf({ port, options }: ServerPlace): Readonly<Record<string, string>> {
+  return {
+    listen_addresses: "127.0.0.1",
+    port: String(port),
+    unix_socket_directories: "",
+    fsync: options.fsync === true ? "on" : "off",
+    max_connections: "200",
+    shared_buffers: "32MB",
+    ...(options.standbyOf === undefined ? {} : followSettings(options.standbyOf, options.standbyName ?? "standby")),
+    ...options.extra,
+  };
+}
+
+/** Settings with which a server follows another one. */
+export function followSettings(url: string, name: string): Readonly<Record<string, string>> {
+  const { hostname, port } = new URL(url);
+  return { primary_conninfo: `host=${hostname} port=${port} user=app application_name=${name}` };
+}
+
 class RunningServer implements PostgresServer {
   readonly #place: ServerPlace;
+  readonly #settings: Map<string, string>;
   #child: ChildProcess | undefined;
 
   constructor(place: ServerPlace) {
     this.#place = place;
+    this.#settings = new Map(Object.entries(settingsOf(place)));
   }
 
   get url(): string {
@@ -166,9 +189,10 @@ class RunningServer implements PostgresServer {
     const { programs, dataDir } = this.#place;
     // A killed server leaves its pid file. Its pid may be another process's by now, and a server would not start then.
     await rm(join(dataDir, "postmaster.pid"), { force: true });
+    await this.#writeSettings();
     const log = await open(this.#logPath, "w");
     try {
-      const child = spawn(join(programs.folder, "postgres"), ["-D", dataDir, ...this.#settings()], {
+      const child = spawn(join(programs.folder, "postgres"), ["-D", dataDir], {
         cwd: "/",
         env: serverEnvironment(),
         // A group of its own: a Ctrl-C at the terminal is for the tests, which end it then.
@@ -196,6 +220,7 @@ class RunningServer implements PostgresServer {
   async halt(mode: "fast" | "immediate"): Promise<void> {
     const child = this.#child;
     if (child === undefined) return;
+    child.ref();
     const gone = once(child, "exit");
     child.kill(mode === "fast" ? "SIGINT" : "SIGQUIT");
     await gone;
@@ -205,6 +230,7 @@ class RunningServer implements PostgresServer {
   async kill9(): Promise<void> {
     const child = this.#child;
     if (child?.pid === undefined) return;
+    child.ref();
     const gone = once(child, "exit");
     const backends = await childrenOf(child.pid);
     child.kill("SIGKILL");
@@ -215,6 +241,15 @@ class RunningServer implements PostgresServer {
     await within(GONE_MS_MAX, "the killed server's processes are still there", async () =>
       backends.every((pid) => !signal(pid, 0)),
     );
+  }
+
+  async configure(settings: Readonly<Record<string, string | undefined>>): Promise<void> {
+    for (const [name, value] of Object.entries(settings)) {
+      if (value === undefined) this.#settings.delete(name);
+      else this.#settings.set(name, value);
+    }
+    await this.#writeSettings();
+    this.#child?.kill("SIGHUP");
   }
 
   async pause(): Promise<void> {
@@ -238,26 +273,10 @@ class RunningServer implements PostgresServer {
     return `${this.#place.dataDir}.log`;
   }
 
-  #settings(): string[] {
-    const { port, options } = this.#place;
-    const primary = options.standbyOf === undefined ? undefined : new URL(options.standbyOf);
-    const following =
-      primary === undefined
-        ? {}
-        : {
-            primary_conninfo: `host=${primary.hostname} port=${primary.port} user=app application_name=${options.standbyName ?? "standby"}`,
-          };
-    const settings = {
-      listen_addresses: "127.0.0.1",
-      port: String(port),
-      unix_socket_directories: "",
-      fsync: options.fsync === true ? "on" : "off",
-      max_connections: "200",
-      shared_buffers: "32MB",
-      ...following,
-      ...options.extra,
-    };
-    return Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+  async #writeSettings(): Promise<void> {
+    const lines = [...this.#settings].map(([name, value]) => `${name} = '${value.replaceAll("'", "''")}'\n`);
+    const path = join(this.dataDir, "postgresql.auto.conf");
+    await writeFile(path, lines.join(""));
   }
 
   /** The last line of its pid file says when it takes connections; a standby's says "standby" then. */

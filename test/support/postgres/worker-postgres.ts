@@ -20,8 +20,10 @@ export type WorkerPostgres =
       readonly url: string;
       /** As `postgres --version` says it. */
       readonly version: string;
+      /** A data folder that private servers may begin with a copy of, which is quicker than a new one. */
+      readonly template: string;
     }
-  | { readonly skipped: string; readonly url: ""; readonly version: "" };
+  | { readonly skipped: string; readonly url: ""; readonly version: ""; readonly template: "" };
 
 const LOCK_MS_MAX = 400_000;
 const STEP_MS = 25;
@@ -45,7 +47,7 @@ export async function workerPostgres(): Promise<WorkerPostgres> {
   if (programs === null) {
     await writeFile(whyNone, skipped);
     if (process.env["CI"] || process.env["SKEIN_REQUIRE_POSTGRES"]) throw new Error(skipped);
-    return { skipped, url: "", version: "" };
+    return { skipped, url: "", version: "", template: "" };
   }
   await mkdir(folder, { recursive: true });
   // The user may have come with the installation: the run's folder was made before it.
@@ -58,7 +60,7 @@ export async function workerPostgres(): Promise<WorkerPostgres> {
     const copyOf = await dataTemplate(programs, inject("postgresFolder"));
     await rm(join(folder, "data"), { recursive: true, force: true });
     const { url, version } = await startPostgres({ folder, copyOf });
-    const server: WorkerPostgres = { skipped: null, url, version };
+    const server: WorkerPostgres = { skipped: null, url, version, template: copyOf };
     await writeFile(join(folder, "server.draft"), JSON.stringify(server));
     await rename(join(folder, "server.draft"), join(folder, "server.json"));
     return server;
