@@ -57,7 +57,8 @@ export {
 } from "./folds/turns-window.ts";
 export { needsStrictReplay } from "./folds/turn-track.ts";
 export { toTypedPayload } from "./typed-payload.ts";
-export { decodeLine, decodeLineBytes, encodeLine, isBlankLine } from "./line-codec.ts";
+export { checksumAt, checksumIn, withChecksum } from "./line-checksum.ts";
+export { decodeLine, decodeLineBytes, encodeLine, isBlankLine, linePieces } from "./line-codec.ts";
 export { peekLine, peekMore } from "./line-peek.ts";
 export { createLogScanner, type LineSpan, type ScanEnd } from "./log-scanner.ts";
 export { isPersisted, PERSISTENCE_POLICY, type PersistenceRule } from "./persistence-policy.ts";

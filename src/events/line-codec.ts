@@ -1,6 +1,7 @@
 /**
  * The line codec: one record, one line of JSON, `{timestamp, type, payload}` in this order, as Codex
- * writes it, then our `skein` member where there is something to say. Reading never throws: a line
+ * writes it, then our `skein` member where there is something to say, and the checksum that a store puts behind
+ * all (line-checksum.ts). Reading never throws: a line
  * that is no record becomes an `unreadable` item with its reason, so that it keeps its place.
  *
  * A line is a record for Codex only when it is a JSON object with a string `timestamp` and a payload
@@ -18,15 +19,29 @@ import {
 } from "./rollout-item.ts";
 import { isRfc3339 } from "./timestamp.ts";
 
+/** A line in its order: what is in front of the payload, the payload, and the marks, all without the last brace. */
+export interface LinePieces {
+  readonly head: string;
+  readonly payload: string;
+  /** Empty where there is nothing to say. */
+  readonly marks: string;
+}
+
 /**
  * The line of one item, with its newline. `timestamp` is RFC 3339 UTC with milliseconds. `invalid_argument` for
  * an `unknown` or `unreadable` item: its line's bytes are not in it, and another line would not read back as it.
  */
 export function encodeLine(item: AppendableItem, timestamp: string, marks?: RecordMarks): string {
+  const line = linePieces(item, timestamp, marks);
+  return `${line.head}${line.payload}${line.marks}}\n`;
+}
+
+/** The same line in pieces: joined they are a text that must be copied before its bytes can be looked at. */
+export function linePieces(item: AppendableItem, timestamp: string, marks?: RecordMarks): LinePieces {
   if (!APPENDABLE_TYPES.has(item.type)) throw notALine(item.type);
   const payload = JSON.stringify(item.payload);
-  const suffix = encodeMarks(marks);
-  return `{"timestamp":${JSON.stringify(timestamp)},"type":"${item.type}","payload":${payload}${suffix}}\n`;
+  const head = `{"timestamp":${JSON.stringify(timestamp)},"type":"${item.type}","payload":`;
+  return { head, payload, marks: encodeMarks(marks) };
 }
 
 function notALine(type: string): SkeinError {

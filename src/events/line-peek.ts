@@ -4,6 +4,7 @@
  * about the rest of its line, which may be broken.
  */
 import { LIMITS } from "../base/index.ts";
+import { checksumAt } from "./line-checksum.ts";
 import { isIndexedEventKind, isIndexedResponseType } from "./turn-index.ts";
 
 /** How a record stands to the input before a turn: begins or continues it, ends it, or neither. */
@@ -210,15 +211,17 @@ const MORE_DIGITS_MAX = 4;
 
 /**
  * How many lines of the same append follow the line in `bytes[start, end)`: the number that Skein writes
- * at its end, 0 where there is none.
+ * at its end, in front of the checksum; 0 where there is none.
  */
 export function peekMore(bytes: Uint8Array, start: number, end: number): number {
-  const last = bytes[end - 1] === 0x0d ? end - 2 : end - 1;
-  if (bytes[last] !== 0x7d || bytes[last - 1] !== 0x7d) return 0;
+  const checksum = checksumAt(bytes, start, end);
+  const marksEnd = checksum < 0 ? closingBraceAt(bytes, end) : checksum;
+  if (marksEnd < 0 || bytes[marksEnd - 1] !== 0x7d) return 0;
+  const lastDigit = marksEnd - 2;
   let more = 0;
   let scale = 1;
-  let at = last - 2;
-  for (; at > start && last - 2 - at < MORE_DIGITS_MAX; at -= 1) {
+  let at = lastDigit;
+  for (; at > start && lastDigit - at < MORE_DIGITS_MAX; at -= 1) {
     const digit = (bytes[at] ?? 0) - 0x30;
     if (digit < 0 || digit > 9) break;
     more += digit * scale;
@@ -228,4 +231,10 @@ export function peekMore(bytes: Uint8Array, start: number, end: number): number 
   if (scale === 1 || more >= LIMITS.appendItemsMax) return 0;
   const markAt = at + 1 - MORE.length;
   return markAt > start && hasAt(bytes, markAt, MORE) ? more : 0;
+}
+
+/** Where the brace stands that closes the line; -1 where it ends with something else. */
+function closingBraceAt(bytes: Uint8Array, end: number): number {
+  const last = bytes[end - 1] === 0x0d ? end - 2 : end - 1;
+  return bytes[last] === 0x7d ? last : -1;
 }

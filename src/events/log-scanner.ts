@@ -28,6 +28,8 @@ export interface ScanSink {
   record(record: RolloutRecord, span: LineSpan): void;
   /** Absent: skipped lines only count. */
   skipped?(run: SkippedRun): void;
+  /** The bytes of a line that is about to be told as a record, without its newline; valid during the call alone. */
+  line?(bytes: Uint8Array, ordinal: number): void;
 }
 
 export interface LogScannerOptions {
@@ -203,7 +205,9 @@ class BlockScanner implements LogScanner {
       this.#run.add(head, this.#ordinal, line);
       return;
     }
-    const record = decodeLineBytes(bytes.subarray(start, end), this.#ordinal);
+    const text = bytes.subarray(start, end);
+    this.#sink.line?.(text, this.#ordinal);
+    const record = decodeLineBytes(text, this.#ordinal);
     // What a readable record says of the time goes before what was skipped.
     this.#flushRun(record.timestamp !== null);
     this.#tellRecord(record, { start: base + start, end: base + end + 1 });

@@ -1,9 +1,9 @@
 /**
  * An append as text: its lines joined, each marked with how many follow, the last with the append's
- * key. Encoded once, when the append arrives; the commit only joins.
+ * key, and each sealed with its checksum. Encoded once, when the append arrives; the commit only joins.
  */
 import type { AppendableItem, RecordMarks, RolloutRecord } from "../events/index.ts";
-import { encodeLine } from "../events/index.ts";
+import { encodeSealedLine } from "./line-seal.ts";
 
 /** Items of one append and what is written on their lines. */
 export interface Batch {
@@ -16,8 +16,8 @@ export interface Batch {
 export function encodeBatch(batch: Batch): string {
   const { items, timestamp } = batch;
   const [only] = items;
-  if (items.length === 1 && only !== undefined) return encodeLine(only, timestamp, marksAt(batch, 0));
-  return items.map((item, index) => encodeLine(item, timestamp, marksAt(batch, index))).join("");
+  if (items.length === 1 && only !== undefined) return encodeSealedLine(only, timestamp, marksAt(batch, 0));
+  return items.map((item, index) => encodeSealedLine(item, timestamp, marksAt(batch, index))).join("");
 }
 
 /** The batch as a reader will see it. */

@@ -7,6 +7,7 @@ export { isListed, listAsOfMs, type ListCut, listCutOf, pageThreads, sourceWord,
 export { applyGitPatch, sessionMetaForPatch, validateMetadataPatch } from "./metadata-patch.ts";
 export { newSessionMeta } from "./new-session-meta.ts";
 export { storedThreadFrom } from "./stored-thread.ts";
+export { sealLine } from "./line-seal.ts";
 export {
   type CopiedThread,
   type CopyCounts,

@@ -8,6 +8,7 @@ import {
   createFoldScanner,
   createLogScanner,
   encodeLine,
+  withChecksum,
   needsStrictReplay,
   peekLine,
   peekMore,
@@ -65,10 +66,14 @@ describe("appends of several lines", () => {
 
   it("are seen by the end of the line alone, also with a Windows line end", () => {
     const peek = (line: string): number => peekMore(ENCODER.encode(line), 0, ENCODER.encode(line).length);
+    const sealed = (line: string): string => withChecksum(line.slice(0, -2), "00c0ffee");
     expect(peek(say("a", 12).trimEnd())).toBe(12);
     expect(peek(say("a", 999).replace("\n", "\r"))).toBe(999);
     expect(peek(say("a", 1_000).trimEnd())).toBe(0);
     expect(peek(say("a").trimEnd())).toBe(0);
+    expect(peek(sealed(say("a", 12)).trimEnd())).toBe(12);
+    expect(peek(sealed(say("a", 7)).replace("\n", "\r"))).toBe(7);
+    expect(peek(sealed(say("a")).trimEnd())).toBe(0);
     const inside = encodeLine(event("x", { skein: { more: 3 } }), timeAt(0)).trimEnd();
     const quoted = encodeLine(event("x", { text: '},"skein":{"more":3}}' }), timeAt(0)).trimEnd();
     expect([inside, quoted].map(peek)).toEqual([0, 0]);

@@ -101,7 +101,7 @@ function checkLeftovers({ home, facts, books, place }: Judgement, findings: read
 /** Whether a log's last line is unfinished, or its last batch. An empty log is torn as well. */
 function endsTorn(path: string): boolean {
   const text = readFileSync(path, "utf8");
-  return !text.endsWith("\n") || /,"skein":\{"more":\d+\}\}\n$/.test(text);
+  return !text.endsWith("\n") || /,"skein":\{"more":\d+\}(?:,"crc":"[\da-f]{8}")?\}\n$/.test(text);
 }
 
 function checkBystanders({ home, facts, books, place }: Judgement): void {

@@ -30,7 +30,7 @@ export const logMutants: readonly SourceMutant[] = [
   {
     name: "a fork that is cut inside an append still waits for the rest of it",
     file: COPIER,
-    from: "await write(files, fd, withoutMore(line));",
+    from: "await write(files, fd, releasedLine(line));",
     to: 'await write(files, fd, Buffer.concat([line, Buffer.from("\\n")]));',
     fixture: "local",
     caughtBy: ["fork.mid-batch"],
@@ -46,8 +46,8 @@ export const logMutants: readonly SourceMutant[] = [
   {
     name: "a fork takes its source's idempotency keys for its own",
     file: OPENING,
-    from: "const metaLine = markCopied(line, endOrdinal);",
-    to: "const metaLine = line;",
+    from: "const metaLine = sealLine(markCopied(line, endOrdinal));",
+    to: "const metaLine = sealLine(line);",
     fixture: "local",
     caughtBy: ["fork.own-keys"],
   },

@@ -12,6 +12,7 @@ import { dirname } from "node:path";
 
 import { fault, type Logger, rejection, type SkeinError, systemCode } from "../../base/index.ts";
 import { isBlankLine } from "../../events/index.ts";
+import { releasedLine } from "../line-seal.ts";
 import { backwardLines, readExactly } from "./backward-lines.ts";
 import type { DirectoryMaker } from "./directory-maker.ts";
 import { moveExclusively } from "./exclusive-move.ts";
@@ -109,7 +110,7 @@ async function copyRecords(files: FileSystem, { fd, source, end }: Copying): Pro
   if (end === 0) return;
   const opened = await openBatch(files, source.fd, end);
   await copyBytes(files, { fd, source, end: opened.offset });
-  for (const line of opened.lines) await write(files, fd, withoutMore(line));
+  for (const line of opened.lines) await write(files, fd, releasedLine(line));
   // The source's last record may lack its newline (rollout-tail.ts).
   if (opened.lines.length > 0) return;
   const [last] = await readExactly(files, { fd: source.fd, from: end - 1, size: 1 });
@@ -134,13 +135,6 @@ async function openBatch(
   return { offset, lines };
 }
 
-const MARKS = Buffer.from(',"skein":');
-
-/** The line with its end, and without the mark, which stands last in it (moreOf has found it there). */
-function withoutMore(line: Buffer): Buffer {
-  return Buffer.concat([line.subarray(0, line.lastIndexOf(MARKS)), Buffer.from("}\n")]);
-}
-
 async function copyBytes(files: FileSystem, { fd, source, end }: Copying): Promise<void> {
   const buffer = Buffer.allocUnsafeSlow(Math.max(1, Math.min(COPY_BLOCK_BYTES, end)));
   let offset = 0;
@@ -157,7 +151,7 @@ async function copyBytes(files: FileSystem, { fd, source, end }: Copying): Promi
   }
 }
 
-async function write(files: FileSystem, fd: number, bytes: Buffer): Promise<void> {
+async function write(files: FileSystem, fd: number, bytes: Uint8Array): Promise<void> {
   const { failure } = await writeAll(files, fd, bytes);
   if (failure !== null) throw failure.error;
 }

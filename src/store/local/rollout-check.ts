@@ -4,6 +4,7 @@
  * thousand, a bounded number and how many more there are.
  */
 import { decodeLineBytes, epochMsOf, isBlankLine, createLogScanner, type RolloutRecord } from "../../events/index.ts";
+import { isSpoilt } from "../line-seal.ts";
 import { backwardLines, readExactly } from "./backward-lines.ts";
 import { readBlocks } from "./block-reader.ts";
 import type { FileSystem } from "./file-system.ts";
@@ -22,6 +23,7 @@ export type FindingCode =
   | "byte_order_mark"
   | "no_session_meta"
   | "unreadable_line"
+  | "spoilt_line"
   | "invalid_utf8"
   | "unknown_type"
   | "broken_batch"
@@ -68,6 +70,7 @@ const SEVERITIES: Readonly<Record<FindingCode, FindingSeverity>> = {
   byte_order_mark: "error",
   no_session_meta: "error",
   unreadable_line: "warning",
+  spoilt_line: "error",
   invalid_utf8: "warning",
   unknown_type: "info",
   broken_batch: "error",
@@ -85,6 +88,9 @@ const SEVERITIES: Readonly<Record<FindingCode, FindingSeverity>> = {
 
 /** Lines told one by one in one file; past that only their number. */
 const LINES_TOLD_MAX = 100;
+const SPOILT =
+  "the line is not what was written: its checksum is that of other bytes; what can be read of it is read as it stands, " +
+  "compare it with a backup";
 const BYTE_ORDER_MARK = Buffer.from([0xef, 0xbb, 0xbf]);
 
 /** A finding with its severity. */
@@ -111,7 +117,10 @@ export async function checkRollout(files: FileSystem, fd: number, entry: Rollout
     threadId ??= id;
   });
   const scanner = createLogScanner({
-    sink: { record: (record, span) => lines.take(record, { ordinal: record.ordinal, offset: span.start }) },
+    sink: {
+      line: (bytes, ordinal) => lines.look(bytes, ordinal),
+      record: (record, span) => lines.take(record, { ordinal: record.ordinal, offset: span.start }),
+    },
   });
   const range = { fd, from: 0, end: tail.end, lacksNewline: tail.lacksNewline };
   await readBlocks(files, range, (block) => scanner.push(block));
@@ -183,6 +192,8 @@ function checkName(entry: RolloutEntry, threadId: string | undefined, tell: Tell
 }
 
 interface LineCheck {
+  /** Looks at a line's bytes before they are taken as a record. */
+  look(bytes: Uint8Array, ordinal: number): void;
   take(record: RolloutRecord, place: Place): void;
   end(): void;
 }
@@ -195,6 +206,17 @@ function createLineCheck(tell: Tell, found: (threadId: string) => void): LineChe
   let isFirstMeta = true;
   // Lines that must still follow of the batch that is open.
   let due = 0;
+  /** Ordinals of lines that were looked at and not taken yet, of an append: those with a wrong checksum. */
+  const spoilt = new Set<number>();
+  let spoiltTold = 0;
+  let spoiltUntold = 0;
+
+  const checkSeal = (ordinal: number, place: Place): void => {
+    if (!spoilt.delete(ordinal)) return;
+    spoiltTold += 1;
+    if (spoiltTold > LINES_TOLD_MAX) spoiltUntold += 1;
+    else tell("spoilt_line", SPOILT, place);
+  };
 
   const checkItem = ({ item, timestamp }: RolloutRecord, place: Place): void => {
     if (item.type === "unreadable") {
@@ -219,6 +241,9 @@ function createLineCheck(tell: Tell, found: (threadId: string) => void): LineChe
   };
 
   return {
+    look(bytes, ordinal) {
+      if (isSpoilt(bytes)) spoilt.add(ordinal);
+    },
     take(record, place) {
       const more = record.marks?.more ?? 0;
       if (due > 0 && more !== due - 1) {
@@ -226,12 +251,14 @@ function createLineCheck(tell: Tell, found: (threadId: string) => void): LineChe
       }
       due = more;
       checkItem(record, place);
+      checkSeal(record.ordinal, place);
     },
     end() {
       for (const [type, { count, place }] of unknown) {
         tell("unknown_type", `${count} records of the unknown type ${type} are kept and passed over`, place);
       }
       if (untold > 0) tell("unreadable_line", `${untold} more lines are passed over`);
+      if (spoiltUntold > 0) tell("spoilt_line", `${spoiltUntold} more lines are not what was written`);
     },
   };
 }

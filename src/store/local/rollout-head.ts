@@ -41,8 +41,8 @@ export async function readHead(files: FileSystem, rollout: ReadableRollout): Pro
   return head;
 }
 
-const COPIED_MARK = /"skein":\{"copied":(\d{1,15})\}\}\s*$/;
-const MARK_BYTES_MAX = 64;
+const COPIED_MARK = /"skein":\{"copied":(\d{1,15})\}(?:,"crc":"[\da-f]{8}")?\}\s*$/;
+const MARK_BYTES_MAX = 80;
 
 /**
  * A fork's session_meta line, marked with how many records of its source follow it: what they say about

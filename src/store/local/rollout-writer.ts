@@ -14,7 +14,7 @@
  *       (lifecycle.lazy)
  */
 import { fault, faultFromSystem, LIMITS, SkeinError } from "../../base/index.ts";
-import { type AppendableItem, encodeLine, type RolloutRecord, type SessionMeta } from "../../events/index.ts";
+import { type AppendableItem, type RolloutRecord, type SessionMeta } from "../../events/index.ts";
 import type { AppliedKeys } from "../applied-keys.ts";
 import type { StoreEvents } from "../store-events.ts";
 import type { AppendResult } from "../thread-store.ts";
@@ -22,6 +22,7 @@ import { type Batch, encodeBatch, recordsOf } from "../batch-encoder.ts";
 import { isBug } from "./disk-fault.ts";
 import { type CommitQueue, createCommitQueue } from "./commit-queue.ts";
 import type { LineClock } from "../line-clock.ts";
+import { encodeSealedLine } from "../line-seal.ts";
 import type { RolloutFollower } from "../thread-index.ts";
 import type { OffsetIndex } from "./offset-index.ts";
 import type { RolloutFile } from "./rollout-file.ts";
@@ -290,7 +291,7 @@ export class RolloutWriter {
     if (!entries.some((entry) => entry.materialises)) return undefined;
     this.#hasUnsynced = !sync;
     this.#metaTimestamp = this.#options.lineClock.now();
-    this.#metaLine = encodeLine({ type: "session_meta", payload: this.#newMeta }, this.#metaTimestamp);
+    this.#metaLine = encodeSealedLine({ type: "session_meta", payload: this.#newMeta }, this.#metaTimestamp);
     return this.file.create(Buffer.from(this.#metaLine + text), sync);
   }
 

@@ -7,6 +7,7 @@ import { rejection, type SkeinError } from "../../base/index.ts";
 import { encodeLine, type SessionMeta } from "../../events/index.ts";
 import { type AppliedKeys, createAppliedKeys } from "../applied-keys.ts";
 import { requireThreadId } from "../call-check.ts";
+import { sealLine } from "../line-seal.ts";
 import { newSessionMeta } from "../new-session-meta.ts";
 import type { CreateThreadParams, ForkPoint, NewThreadMetadata, OpenedThread } from "../thread-store.ts";
 import { readAppliedKeys } from "./applied-key-reader.ts";
@@ -66,7 +67,7 @@ export async function openFork(
   await withThread(context, sourceId, (source, entry) =>
     attempt(`fork thread ${sourceId}`, async () => {
       const line = encodeLine({ type: "session_meta", payload: meta }, new Date(createdAtMs).toISOString());
-      const metaLine = markCopied(line, endOrdinal);
+      const metaLine = sealLine(markCopied(line, endOrdinal));
       const { path: sourcePath, stat, end } = source;
       const { archived } = entry;
       const { inode: sourceInode, modifiedNs } = stat;

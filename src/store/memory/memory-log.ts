@@ -3,10 +3,8 @@
  * Nothing that a caller handed in or was handed out is kept; every read decodes the lines again.
  */
 import {
-  type AppendableItem,
   beginsTurn,
   decodeLine,
-  encodeLine,
   epochMsOf,
   type RecordMarks,
   type RolloutItem,
@@ -20,6 +18,7 @@ import {
 } from "../../events/index.ts";
 import { createAppliedKeys, type AppliedKeys } from "../applied-keys.ts";
 import { type Batch, encodeBatch } from "../batch-encoder.ts";
+import { releasedLine } from "../line-seal.ts";
 
 /** The log of one thread. */
 export class MemoryLog {
@@ -95,7 +94,7 @@ export class MemoryLog {
     const lines = source.#lines.slice(0, end);
     const halved = new Set(halvedOrdinals(source.read(0, end)));
     for (const [ordinal, line] of lines.entries()) {
-      this.#push(halved.has(ordinal) ? unmarked(line, ordinal) : line);
+      this.#push(halved.has(ordinal) ? released(line) : line);
     }
   }
 
@@ -121,8 +120,8 @@ function moreOf(marks: RecordMarks | undefined): number {
   return marks?.more ?? 0;
 }
 
-function unmarked(line: string, ordinal: number): string {
-  const { item, timestamp } = decodeLine(line, ordinal);
-  // Only what was appended is in here, and that has a type and a time.
-  return encodeLine(item as AppendableItem, timestamp ?? "").trimEnd();
+function released(line: string): string {
+  return Buffer.from(releasedLine(Buffer.from(line)))
+    .toString()
+    .trimEnd();
 }

@@ -6,6 +6,7 @@
 import fc from "fast-check";
 
 import { type AppendableItem, encodeLine, type RecordMarks } from "../../events/index.ts";
+import { sealLine } from "../../store/index.ts";
 import { homePaths, newRolloutPath } from "../../store/local/index.ts";
 import { arbHistory } from "./history-arbitraries.ts";
 import { arbTurnItems } from "./turn-arbitraries.ts";
@@ -132,7 +133,7 @@ function headLine(draft: RolloutDraft, meta: AppendableItem, { forkedFromId, cop
   const line = encodeLine({ ...meta, payload: { ...meta.payload, timestamp, ...from } } as AppendableItem, timestamp);
   if (forkedFromId === null || draft.fork?.isMarked !== true) return line;
   const records = copied.reduce((sum, batch) => sum + linesOf(batch), 0);
-  return `${line.slice(0, line.lastIndexOf("}"))},"skein":{"copied":${records}}}\n`;
+  return sealLine(`${line.slice(0, line.lastIndexOf("}"))},"skein":{"copied":${records}}}\n`);
 }
 
 function encodeBatches(draft: RolloutDraft, items: readonly AppendableItem[]): readonly string[] {
@@ -142,7 +143,8 @@ function encodeBatches(draft: RolloutDraft, items: readonly AppendableItem[]): r
     const size = sizes[batches.length % sizes.length] ?? 1;
     const lines = items.slice(at, at + size).map((item, index, all) => {
       const marks = marksOf(all.length - 1 - index, `${draft.id}-${at}`);
-      return encodeLine(item, timeOf(draft, at + index), marks);
+      const line = encodeLine(item, timeOf(draft, at + index), marks);
+      return batches.length % 2 === 0 ? line : sealLine(line);
     });
     batches.push(lines.join(""));
     at += size;
@@ -207,8 +209,8 @@ function damaged(draft: RolloutDraft, batches: readonly string[]): Damaged {
     case "torn line":
       return joined([...bytes, tail.slice(0, 1 + (at % (firstEnd - 1)))]);
     case "torn batch":
-      // Its first line whole, of the second at most all but the newline.
-      return joined([...bytes, tail.slice(0, firstEnd + (at % (tail.length - firstEnd)))]);
+      // Its first line whole, of the second at most all but its brace: it would count if it lacked only the newline.
+      return joined([...bytes, tail.slice(0, firstEnd + (at % (tail.length - firstEnd - 1)))]);
   }
 }
 

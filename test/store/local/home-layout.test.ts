@@ -50,6 +50,7 @@ describe("a new thread", () => {
         source: "vscode",
         model_provider: "openai",
       },
+      crc: expect.stringMatching(/^[\da-f]{8}$/),
     });
   });
 

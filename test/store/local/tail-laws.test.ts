@@ -5,6 +5,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 
+import { sealLine } from "../../../src/store/line-seal.ts";
 import { verifyHome } from "../../../src/store/local/index.ts";
 import { homeWith, messageLine, metaLine, ODD_ID, writeInto } from "./hand-made-rollouts.ts";
 import { collect, logOf, message, openStore } from "./store-lab.ts";
@@ -16,6 +17,9 @@ const LINES = [
   messageLine("plain"),
   marked(messageLine("two more"), 2),
   marked(messageLine("one more"), 1),
+  sealLine(marked(messageLine("two more, sealed"), 2)),
+  sealLine(marked(messageLine("one more, sealed"), 1)),
+  sealLine(messageLine("sealed")),
   marked('{"timestamp":"2026-05-05T10:00:01.000Z","type":"event_msg","payload":{"type":"user_message"}}\n', 1),
   marked("{not json}\n", 1),
   marked("{not json}\n", 2),

@@ -67,7 +67,8 @@ describe("an append cut at any byte of its batch", () => {
     await store.appendItems({ writer, items: messages(3, "batch") });
     await store.close();
     const whole = await readFile(file);
-    for (let end = start; end <= whole.byteLength; end += 7) {
+    // Up to the byte in front of its last brace: what lacks nothing but the newline counts.
+    for (let end = start; end < whole.byteLength - 1; end += 7) {
       await writeInto(file, whole.subarray(0, end));
       const reopened = await openLocalThreadStore({ home });
       expect(await textsOf(reopened, id)).toEqual(["kept0", "kept1"]);

@@ -8,6 +8,7 @@ import { basename, dirname, join } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
+import { sealLine } from "../../../src/store/line-seal.ts";
 import { repairHome, verifyHome, type VerifyProgress } from "../../../src/store/local/index.ts";
 import { faultyDisk } from "./faulty-disk.ts";
 import { homeWith, messageLine, metaLine, ODD_ID, snapshot, writeInto } from "./hand-made-rollouts.ts";
@@ -96,6 +97,40 @@ describe("verify finds", () => {
     ]);
   });
 
+  it("a line that is not what was written, though it reads as a record", async () => {
+    const home = await makeHome();
+    const store = await openStore(home);
+    const { id, file } = await seed(store, messages(3, "text"));
+    await store.close();
+    const bytes = await readFile(file);
+    const at = bytes.indexOf("text1");
+    bytes.write("test1", at);
+    await writeFile(file, bytes);
+    expect(await collect(verifyHome(home))).toEqual([
+      {
+        code: "spoilt_line",
+        severity: "error",
+        message: expect.stringContaining("checksum"),
+        path: file,
+        threadId: id,
+        ordinal: 2,
+        offset: bytes.lastIndexOf("\n", at) + 1,
+      },
+    ]);
+    // Readers go on: what the line says now is all there is.
+    expect(await textsOf(await openStore(home), id)).toEqual(["text0", "test1", "text2"]);
+  });
+
+  it("nothing in a fork that was cut inside an append", async () => {
+    const home = await makeHome();
+    const store = await openStore(home);
+    const { id } = await seed(store, messages(3, "text"));
+    const { writer } = await store.createThread({ metadata: { cwd: "/work" }, fork: { threadId: id, endOrdinal: 3 } });
+    expect(await textsOf(store, writer.threadId)).toEqual(["text0", "text1"]);
+    await store.close();
+    expect(await codesOf(home)).toEqual([]);
+  });
+
   it("two files of one thread, odd names, unfinished forks, and names without a thread", async () => {
     const { home } = await homeWith(WHOLE);
     await writeInto(join(home, "archived_sessions/copy.jsonl"), WHOLE);
@@ -115,6 +150,11 @@ describe("verify finds", () => {
     const findings = await collect(verifyHome(home));
     expect(findings).toHaveLength(101);
     expect(findings.at(-1)?.message).toContain("150 more");
+    const spoilt = sealLine(messageLine("spoilt")).replace("spoilt", "spoiled");
+    const { home: other } = await homeWith(WHOLE + spoilt.repeat(250));
+    const others = await collect(verifyHome(other));
+    expect(others).toHaveLength(101);
+    expect(others.at(-1)?.message).toContain("150 more lines are not what was written");
   });
 
   it("a file that can't be opened, and goes on with the others", async () => {
