@@ -1,0 +1,183 @@
+/**
+ * Skein beside other stores of conversations and of events, in one run on one machine: LangGraph's checkpointers and
+ * Emmett's event stores, on PostgreSQL and on this machine's disk. The server is a private one that waits for
+ * the disk (fsync and synchronous_commit on); SQLite runs at synchronous=FULL, Skein's files with `fsync`.
+ *
+ *   node bench/peers.ts [--only postgres|disk] [--rounds 3] [--seed 7] [--quick] [--json]
+ *
+ * Threads of one length are filled by every side in turns; figures are medians of the rounds, and a ratio is Skein
+ * against the best of the others. The first run installs the peers, which is no part of its time.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { availableParallelism, cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+
+import { systemClock } from "../src/base/index.ts";
+import { installPeers, type PeerPackages } from "./peers/peer-install.ts";
+import { judgedRow, type PeerGoal, type PeerRow, scenarioRows, tableHead, tableLine } from "./peers/peer-report.ts";
+import {
+  measureBytes,
+  measureOpening,
+  measureScenario,
+  type Scenario,
+  type ServerGauges,
+} from "./peers/peer-rounds.ts";
+import type { PeerSide } from "./peers/peer-side.ts";
+import { openPostgresBench } from "./peers/postgres-sides.ts";
+import { openEmmettSqliteSide, openSkeinLocalSide, openSqliteSaverSide } from "./peers/sqlite-sides.ts";
+
+const PLACES = ["postgres", "disk"] as const;
+
+/** Where the stores of one table keep what they store. */
+interface Place {
+  readonly name: (typeof PLACES)[number];
+  readonly title: string;
+  readonly sides: readonly PeerSide[];
+  readonly server?: ServerGauges;
+  readonly hasGoals: boolean;
+  close(): Promise<void>;
+}
+
+interface Sizes {
+  readonly rounds: number;
+  readonly seed: number;
+  readonly isQuick: boolean;
+}
+
+const AT_LEAST: PeerGoal = { ratioMin: 3 };
+const AT_MOST: PeerGoal = { ratioMax: 1 };
+/** 1,500 records. */
+const LONG_TURNS = 250;
+const SHORT_TURNS = 16;
+const SHORT_THREADS = 32;
+const OPEN_RUNS = 7;
+
+/** The scenarios, with the thread counts that the goals name. */
+function scenariosOf(isQuick: boolean): readonly (Scenario & { readonly isGoal: boolean })[] {
+  const many = isQuick ? 16 : 64;
+  const part = isQuick ? 0.25 : 1;
+  const sized = (scenario: Scenario): Scenario => ({ ...scenario, each: Math.ceil(scenario.each * part) });
+  const works = [
+    { work: "append", what: "append of one record", one: 200, all: 20 },
+    { work: "turnAtOnce", what: "turn, stored at its end", one: 60, all: 12 },
+    { work: "turnInSteps", what: "turn, stored as it goes", one: 30, all: 4 },
+  ] as const;
+  return works.flatMap(({ work, what, one, all }) => [
+    { ...sized({ name: `${what}, 1 thread`, work, threads: 1, each: one }), isGoal: false },
+    { ...sized({ name: `${what}, ${many} threads`, work, threads: many, each: all }), isGoal: true },
+  ]);
+}
+
+/** Measures one table; rows come as they are done. */
+async function benchPlace(place: Place, sizes: Sizes, onRow: (row: PeerRow) => void): Promise<void> {
+  const { sides, hasGoals, server } = place;
+  const { rounds, seed, isQuick } = sizes;
+  for (const { isGoal, ...scenario } of scenariosOf(isQuick)) {
+    const figures = await measureScenario(scenario, {
+      sides,
+      rounds,
+      seed,
+      ...(server === undefined ? {} : { server }),
+    });
+    const goal = hasGoals && isGoal ? { goal: AT_LEAST } : {};
+    for (const row of scenarioRows({ name: scenario.name, ...goal, hasCosts: isGoal }, figures)) onRow(row);
+  }
+  const longTurns = isQuick ? 50 : LONG_TURNS;
+  const opening = await measureOpening(sides, { turns: longTurns, runs: OPEN_RUNS });
+  onRow(
+    judgedRow({ name: `read a thread of ${longTurns * 6} records`, unit: "ms", sides: Object.fromEntries(opening) }),
+  );
+  for (const [threads, turns] of [
+    [SHORT_THREADS, SHORT_TURNS],
+    [1, longTurns],
+  ] as const) {
+    const bytes: Record<string, number> = {};
+    for (const side of sides) bytes[side.name] = await measureBytes(side, threads, turns);
+    const goal = hasGoals ? { goal: AT_MOST } : {};
+    onRow(judgedRow({ name: `stored for a turn, threads of ${turns} turns`, unit: "B", sides: bytes, ...goal }));
+  }
+}
+
+async function openDisk(peers: PeerPackages, root: string): Promise<Place> {
+  const folder = join(root, "disk");
+  const place = { folder, peers };
+  const sides: PeerSide[] = [];
+  const close = async (): Promise<void> => {
+    for (const side of sides) await side.close();
+  };
+  try {
+    sides.push(await openSkeinLocalSide(folder));
+    sides.push(await openSqliteSaverSide(place, false));
+    sides.push(await openSqliteSaverSide(place, true));
+    sides.push(await openEmmettSqliteSide(place));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { name: "disk", title: "This machine's disk", sides, hasGoals: false, close };
+}
+
+async function openPostgres(peers: PeerPackages): Promise<Place> {
+  const { sides, server, title, close } = await openPostgresBench(peers);
+  return { name: "postgres", title, sides, server, hasGoals: true, close };
+}
+
+const OPTIONS = {
+  only: { type: "string" },
+  rounds: { type: "string", default: "3" },
+  seed: { type: "string", default: "7" },
+  quick: { type: "boolean", default: false },
+  json: { type: "boolean", default: false },
+} as const;
+
+function say(line: string): void {
+  process.stderr.write(`peers: ${line}\n`);
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: OPTIONS });
+  const { peers, skipped } = await installPeers(say);
+  if (peers === null) {
+    say(`SKIPPED, nothing was measured: ${skipped}`);
+    if (values.json) console.log(JSON.stringify({ bench: "peers", skipped }));
+    return 0;
+  }
+  const sizes: Sizes = { rounds: Number(values.rounds), seed: Number(values.seed), isQuick: values.quick };
+  const root = await mkdtemp(join(tmpdir(), "skein-bench-peers-"));
+  const machine = { node: process.version, cores: availableParallelism(), cpu: cpus()[0]?.model ?? "unknown" };
+  const tables: object[] = [];
+  const beganMs = systemClock.monotonicMs();
+  try {
+    for (const name of PLACES) {
+      if (values.only !== undefined && values.only !== name) continue;
+      const place = name === "disk" ? await openDisk(peers, root) : await openPostgres(peers);
+      try {
+        const columns = place.sides.map(({ name }) => name);
+        const rows: PeerRow[] = [];
+        if (!values.json) console.log(headOf(place, columns));
+        await benchPlace(place, sizes, (row) => {
+          rows.push(row);
+          if (!values.json) console.log(tableLine(row, columns));
+        });
+        const settings = Object.fromEntries(place.sides.map((side) => [side.name, side.settings]));
+        tables.push({ place: place.name, title: place.title, settings, rows });
+      } finally {
+        await place.close();
+      }
+    }
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+  const seconds = (systemClock.monotonicMs() - beganMs) / 1_000;
+  if (values.json) console.log(JSON.stringify({ bench: "peers", ...machine, ...sizes, seconds, tables }));
+  else console.log(`\n${machine.cores} cores (${machine.cpu}), Node ${machine.node}, ${seconds.toFixed(0)} s`);
+  return 0;
+}
+
+function headOf({ title, sides }: Place, columns: readonly string[]): string {
+  const settings = sides.map((side) => `  ${side.name}: ${side.settings}`);
+  return ["", title, ...settings, "", tableHead(columns)].join("\n");
+}
+
+process.exitCode = await main();

@@ -1,0 +1,174 @@
+/**
+ * The stores on PostgreSQL, each with a database of its own on one private server that waits for its disk:
+ * PostgresSaver, Emmett's PostgreSQL store, and Skein's. Each peer gets a pool of the `pg` that it ships with,
+ * as wide as did it most good on two cores; Skein takes the few connections that it always does.
+ */
+import { startPostgres } from "../../test/support/postgres/postgres-server.ts";
+import { createEmmettSide, type EmmettStore } from "./emmett-side.ts";
+import { type CheckpointSaver, createLangGraphSide } from "./langgraph-side.ts";
+import type { PeerPackages } from "./peer-install.ts";
+import type { ServerGauges } from "./peer-rounds.ts";
+import type { PeerSide } from "./peer-side.ts";
+
+interface Pool {
+  query(text: string): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }>;
+  end(): Promise<void>;
+  on(event: "error", listener: (error: Error) => void): void;
+}
+
+interface PgPackage {
+  readonly Pool: new (options: { readonly connectionString: string; readonly max: number }) => Pool;
+}
+
+interface PostgresSaverPackage {
+  readonly PostgresSaver: new (pool: Pool) => CheckpointSaver & { setup(): Promise<void> };
+}
+
+interface EmmettPackage {
+  getPostgreSQLEventStore(
+    url: string,
+    options: { readonly connectionOptions: { readonly pool: Pool } },
+  ): EmmettStore & { readonly schema: { migrate(): Promise<unknown> }; close(): Promise<void> };
+}
+
+/** Connections of a peer: fewer starve it, more only wait for the two cores. */
+const CONNECTIONS = 16;
+
+/** A server, and the sides on it. */
+export interface PostgresBench {
+  /** What kind of server, in a line. */
+  readonly title: string;
+  readonly sides: readonly PeerSide[];
+  readonly server: ServerGauges;
+  close(): Promise<void>;
+}
+
+/** What is set but fsync and synchronous_commit, which are on: room, so that no checkpoint falls into a round. */
+const SERVER_SETTINGS = { shared_buffers: "256MB", max_wal_size: "4GB", synchronous_commit: "on" };
+
+/** Starts a private server and opens all sides. Rejects with the reason where no PostgreSQL can be had. */
+export async function openPostgresBench(peers: PeerPackages): Promise<PostgresBench> {
+  const server = await startPostgres({ fsync: true, extra: SERVER_SETTINGS });
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async (): Promise<void> => {
+    for (const one of opened.toReversed()) await one.close();
+    await server.stop();
+  };
+  try {
+    const place = { url: server.url, peers };
+    const sides: PeerSide[] = [];
+    for (const open of [openSaverSide, openDeltaSaverSide, openEmmettSide]) {
+      const side = await open(place);
+      opened.push(side);
+      sides.push(side);
+    }
+    const gauge = openDatabase(peers, server.url);
+    opened.push(gauge);
+    const settings = "fsync and synchronous_commit on, one database a side";
+    return {
+      title: `${server.version.replace("postgres (PostgreSQL)", "PostgreSQL")}, ${settings}`,
+      sides,
+      server: { pid: server.pid, walBytes: gauge.walBytes },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Where the databases are. */
+interface PostgresPlace {
+  readonly url: string;
+  readonly peers: PeerPackages;
+}
+
+/** A database on the server, and a few questions to it. */
+interface BenchDatabase {
+  readonly url: string;
+  /** Bytes of all its tables and indexes. */
+  storedBytes(): Promise<number>;
+  /** How far the server's write-ahead log has got, bytes. */
+  walBytes(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** Makes a database. */
+async function makeDatabase({ url, peers }: PostgresPlace, name: string): Promise<BenchDatabase> {
+  const { Pool } = peers.load<PgPackage>("pg", ["Pool"]);
+  const server = openPool(Pool, url, 1);
+  await server.query(`CREATE DATABASE ${name}`);
+  await server.end();
+  const own = new URL(url);
+  own.pathname = `/${name}`;
+  return openDatabase(peers, own.href);
+}
+
+function openDatabase(peers: PeerPackages, url: string): BenchDatabase {
+  const { Pool } = peers.load<PgPackage>("pg", ["Pool"]);
+  const pool = openPool(Pool, url, 1);
+  const ask = async (expression: string): Promise<number> => {
+    const { rows } = await pool.query(`SELECT ${expression} AS answer`);
+    return Number(rows[0]?.["answer"]);
+  };
+  return {
+    url,
+    storedBytes: () => ask("pg_database_size(current_database())"),
+    walBytes: () => ask("pg_current_wal_lsn() - '0/0'::pg_lsn"),
+    close: () => pool.end(),
+  };
+}
+
+function openPool(Pool: PgPackage["Pool"], connectionString: string, max: number): Pool {
+  const pool = new Pool({ connectionString, max });
+  // Without a listener an idle connection that dies would end the process; the next query says what is wrong.
+  pool.on("error", () => {});
+  return pool;
+}
+
+function openDeltaSaverSide(place: PostgresPlace): Promise<PeerSide> {
+  return openSaverSide(place, true);
+}
+
+async function openSaverSide(place: PostgresPlace, isDelta = false): Promise<PeerSide> {
+  const { peers } = place;
+  const { Pool } = peers.load<PgPackage>("pg", ["Pool"]);
+  const name = "@langchain/langgraph-checkpoint-postgres";
+  const { PostgresSaver } = peers.load<PostgresSaverPackage>(name, ["PostgresSaver"]);
+  const database = await makeDatabase(place, isDelta ? "langgraph_delta" : "langgraph");
+  const pool = openPool(Pool, database.url, CONNECTIONS);
+  const saver = new PostgresSaver(pool);
+  await saver.setup();
+  return createLangGraphSide({
+    saver,
+    peers,
+    isDelta,
+    settings: `${name} ${await peers.version(name)}, ${CONNECTIONS} connections`,
+    storedBytes: database.storedBytes,
+    close: async () => {
+      await pool.end();
+      await database.close();
+    },
+  });
+}
+
+async function openEmmettSide(place: PostgresPlace): Promise<PeerSide> {
+  const { peers } = place;
+  const { Pool } = peers.load<PgPackage>("pg", ["Pool"]);
+  const name = "@event-driven-io/emmett-postgresql";
+  const emmett = peers.load<EmmettPackage>(name, ["getPostgreSQLEventStore"]);
+  const database = await makeDatabase(place, "emmett");
+  const pool = openPool(Pool, database.url, CONNECTIONS);
+  const store = emmett.getPostgreSQLEventStore(database.url, { connectionOptions: { pool } });
+  await store.schema.migrate();
+  return createEmmettSide({
+    store,
+    settings: `${name} ${await peers.version(name)}, ${CONNECTIONS} connections`,
+    storedBytes: database.storedBytes,
+    close: async () => {
+      await store.close();
+      await pool.end();
+      await database.close();
+    },
+  });
+}
