@@ -10,6 +10,8 @@
  *   A3  A store fault fails the thread: the command that met it gets the fault, the waiting ones
  *       `thread_failed`; it opens again from its log, with what the log says.
  *   A4  After closing, every command is refused with `thread_closed` and nothing can be appended.
+ *   A5  A thread that another process took over is not opened again here: it is unloaded, and every command gets
+ *       what says who has it.
  */
 import { createActor } from "xstate";
 
@@ -25,7 +27,7 @@ import { type LiveThreadActor, liveThreadMachine } from "./live-thread-machine.t
 import { lostTurn, RunningTurn, type TurnOutcome, type TurnPlan } from "./running-turn.ts";
 import type { ThreadEnvironment, UnloadReason } from "./thread-environment.ts";
 import type { LiveThreadState, Signal, StartedTurn, ThreadSnapshot } from "./thread-handle.ts";
-import { closedError, ThreadLog, type ThreadOrigin } from "./thread-log.ts";
+import { abandonedFault, closedError, ThreadLog, type ThreadOrigin } from "./thread-log.ts";
 import { ThreadSettings } from "./thread-settings.ts";
 import { snapshotOf, statusOf, summaryOf, type ThreadFace } from "./thread-snapshot.ts";
 import { runTurn, type TurnHost } from "./turn-runner.ts";
@@ -41,7 +43,6 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
   #turn: RunningTurn | null = null;
   readonly #settings: ThreadSettings;
   #fault: SkeinError | null = null;
-  /** Why the writer could not be flushed as the thread closed. */
   #closeFault: SkeinError | null = null;
   #restarts = 0;
   #isOpen = false;
@@ -126,7 +127,7 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
       await work();
     } catch (error) {
       const failure = asFault(error, this.id);
-      // A writer that was let go in the meantime says nothing about the thread as it is now.
+      // A writer that was let go in the meantime says nothing about the thread.
       if (failure.kind === "fault" && writer === this.log.writer) this.#fail(failure);
       throw failure;
     }
@@ -158,7 +159,6 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     if (this.#isAnnounced && !this.#isUnloaded) this.environment.tell(this.id, signal);
   }
 
-  /** Whether anybody was told of the thread. */
   get isAnnounced(): boolean {
     return this.#isAnnounced;
   }
@@ -258,7 +258,7 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
   }
 
   mayRestart(): boolean {
-    return this.#restarts < this.environment.restart.attemptsMax;
+    return !this.#wasTaken && this.#restarts < this.environment.restart.attemptsMax;
   }
 
   wasOpen(): boolean {
@@ -336,7 +336,7 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     this.#releasing = this.log.release();
     if (this.mayRestart()) return;
     this.#settleLostTurn(this.#fault);
-    this.#tellUnloaded("failed");
+    this.#tellUnloaded(this.#wasTaken ? "taken" : "failed");
   }
 
   #enteredClosed(): void {
@@ -371,7 +371,13 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
     if (this.#state === "closing" || this.#state === "closed" || !this.#isOpen) throw closedError(this.id);
   }
 
+  /** Another process writes the thread now (A5). */
+  get #wasTaken(): boolean {
+    return this.#fault?.code === "thread_owned_elsewhere";
+  }
+
   #failedError(): SkeinError {
+    if (this.#wasTaken && this.#fault !== null) return this.#fault;
     const reason = this.#fault?.message ?? "no reason is known";
     const retryable = this.mayRestart();
     const advice = retryable ? "it opens again from its log" : "resume it through the manager";
@@ -381,13 +387,6 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
       cause: this.#fault,
     });
   }
-}
-
-/** What those get whom a shutdown leaves behind. */
-function abandonedFault(threadId: string): SkeinError {
-  return fault("runtime_closed", `thread ${threadId} was let go: the shutdown's time was over before this was done`, {
-    data: { threadId },
-  });
 }
 
 /** What a failing store or a bug threw, as the error a caller gets. */

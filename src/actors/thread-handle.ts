@@ -176,7 +176,8 @@ export type ManagerEvent =
   | {
       readonly type: "thread_unloaded";
       readonly threadId: string;
-      readonly reason: "closed" | "idle" | "archived" | "deleted" | "failed";
+      /** `failed`: its store failed it, and went on doing so. `taken`: another process writes it now. */
+      readonly reason: "closed" | "idle" | "archived" | "deleted" | "failed" | "taken";
     }
   | { readonly type: "signal"; readonly threadId: string; readonly signal: Signal };
 

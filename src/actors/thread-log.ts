@@ -336,3 +336,9 @@ function stepAll(from: Conversation, records: readonly RolloutRecord[]): Convers
 export function closedError(threadId: string): SkeinError {
   return rejection("thread_closed", `thread ${threadId} is closed; resume it through the manager`, { threadId });
 }
+
+/** What those get whom a shutdown leaves behind. */
+export function abandonedFault(threadId: string): SkeinError {
+  const message = `thread ${threadId} was let go: the shutdown's time was over before this was done`;
+  return fault("runtime_closed", message, { data: { threadId } });
+}

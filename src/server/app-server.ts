@@ -117,7 +117,7 @@ export class AppServer {
   #createContext(options: AppServerOptions): ServerContext {
     const { runtime, agent, home = null, cwd = process.cwd(), models } = options;
     const { clock = systemClock, logger = silentLogger } = options;
-    const { ids = createIdSource(clock), memories = noMemories, checkpoints = null } = options;
+    const { ids = createIdSource(clock), memories = noMemories, checkpoints = null, relay = null } = options;
     const threads = new ServerThreads(runtime, async () => {
       const store = createMemoryThreadStore({ clock, ids });
       const ephemeral = await openRuntime({ store, agent, cwd, clock, ids, logger });
@@ -136,6 +136,7 @@ export class AppServer {
       questions,
       rights,
       subscriptions,
+      relay,
       memories,
       settings: { home, cwd, modelProvider: agent.provider, models: models ?? [agent.defaultModel] },
       clock,

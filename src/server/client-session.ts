@@ -31,6 +31,9 @@ import {
   UNSERVED_METHODS,
 } from "./protocol/index.ts";
 import { LoopShare } from "./loop-share.ts";
+import { RELAYED } from "./relay/node-link.ts";
+import { type RelayHost, SessionRelay } from "./relay/session-relay.ts";
+import { ThreadRejoiner } from "./relay/thread-rejoiner.ts";
 import { type Answer, RequestCall } from "./request-call.ts";
 import type { RequestLoad } from "./request-load.ts";
 import { invalidRequest, notServed, overloaded, toRpcErrorBody } from "./rpc-error.ts";
@@ -72,6 +75,8 @@ export class ClientSession implements ConnectionHandler, ServerClient {
   readonly #connection: Connection;
   readonly #share: LoopShare;
   #client: InitializedClient | null;
+  #relay: SessionRelay | null = null;
+  #rejoiner: ThreadRejoiner | null = null;
   #inFlight = 0;
   #isClosed = false;
 
@@ -81,6 +86,7 @@ export class ClientSession implements ConnectionHandler, ServerClient {
     this.#connection = connection;
     this.#share = new LoopShare(server.context.clock);
     this.#client = client;
+    if (client !== null) this.#begin(client);
   }
 
   /** For log lines. */
@@ -106,6 +112,10 @@ export class ClientSession implements ConnectionHandler, ServerClient {
     if (this.wants(method)) this.send(encodeNotification(method, params));
   }
 
+  threadTaken(threadId: string): void {
+    this.#rejoiner?.add(threadId, null);
+  }
+
   close(reason: string): void {
     this.#connection.close(reason);
   }
@@ -126,13 +136,16 @@ export class ClientSession implements ConnectionHandler, ServerClient {
   closed(reason: string): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    this.#rejoiner?.close();
     this.#server.left(this, reason);
     this.#closeWhenAnswered();
   }
 
   /** A client whose input ended may still read: it gets the answers of what it asked. */
   #closeWhenAnswered(): void {
-    if (this.#isClosed && this.#inFlight === 0) this.#connection.close("the client left");
+    if (!this.#isClosed || this.#inFlight > 0) return;
+    this.#relay?.close();
+    this.#connection.close("the client left");
   }
 
   #take(envelope: Envelope): void {
@@ -142,13 +155,16 @@ export class ClientSession implements ConnectionHandler, ServerClient {
         void this.#request(envelope);
         break;
       case "response":
+        if (this.#relay?.answered(envelope.id, envelope.result) === true) break;
         questions.answered(this, envelope.id, envelope.result);
         break;
       case "error":
+        if (this.#relay?.refused(envelope.id, envelope.error) === true) break;
         questions.refused(this, envelope.id, envelope.error.message);
         break;
       case "notification":
         // `initialized` changes nothing, as in the peer; unknown ones are passed over.
+        if (envelope.method === RELAYED && this.#client !== null) this.#begin(this.#client, true);
         break;
     }
   }
@@ -214,7 +230,8 @@ export class ClientSession implements ConnectionHandler, ServerClient {
     if (this.#isClosed && READS.has(method)) return;
     const call = new RequestCall(this, this.#server.context);
     try {
-      const answer: Answer<RequestResult<Method>> = await handlers[method](params, call);
+      const here = (): Promise<Answer<RequestResult<Method>>> => handlers[method](params, call);
+      const answer = await (this.#relay === null ? here() : this.#relay.answer({ method, params, call, here }));
       this.send(encodeResult(id, answer.result));
       this.#follow(answer, method);
     } catch (error) {
@@ -236,10 +253,34 @@ export class ClientSession implements ConnectionHandler, ServerClient {
   #initialize(id: RequestId, params: RequestParams<"initialize">): void {
     if (this.#client !== null) throw invalidRequest("Already initialized");
     const { context } = this.#server;
-    this.#client = checkClientInfo(params);
-    context.originator ??= this.#client.name;
+    const client = checkClientInfo(params);
+    this.#client = client;
+    this.#begin(client);
+    context.originator ??= client.name;
     const { originator } = context;
-    this.send(encodeResult(id, welcomeOf(this.#client, { originator, home: context.settings.home ?? "" })));
+    this.send(encodeResult(id, welcomeOf(client, { originator, home: context.settings.home ?? "" })));
+  }
+
+  /** What another node hands on is answered here, or refused: it never goes round. */
+  #begin(client: InitializedClient, isRelayed = false): void {
+    const { context, queues } = this.#server;
+    const { relay } = context;
+    this.#relay?.close();
+    this.#relay = null;
+    if (relay !== null && !isRelayed) {
+      const lost = (threadId: string, activeTurnId: string | null): void => this.#rejoiner?.add(threadId, activeTurnId);
+      const { name } = this;
+      const host: RelayHost = {
+        name,
+        client,
+        lost,
+        send: (text) => this.send(text),
+        notify: (...told) => this.notify(...told),
+      };
+      this.#relay = new SessionRelay({ relay, context, host });
+    }
+    const { isExperimental } = client;
+    this.#rejoiner = new ThreadRejoiner({ context, queues, client: this, isExperimental, relay: this.#relay });
   }
 
   #requireClient(): InitializedClient {

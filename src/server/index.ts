@@ -7,5 +7,14 @@ export { openCheckpointFiles } from "./checkpoint-files.ts";
 export type { CheckpointStore } from "./checkpoint-store.ts";
 export type { MemoriesTrigger } from "./memories-trigger.ts";
 export type { AppServerOptions } from "./server-options.ts";
+export {
+  createNodeRelay,
+  isNodeUrl,
+  type NodeDial,
+  type NodeDialParts,
+  type NodeRelay,
+  type NodeRelayOptions,
+} from "./relay/node-relay.ts";
+export type { RelayLimits } from "./relay/relay-limits.ts";
 export { type ServedRuntime, serveRuntime, type ServeRuntimeOptions } from "./serve-runtime.ts";
 export type { Connection, ConnectionHandler } from "./transports/index.ts";

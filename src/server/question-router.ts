@@ -64,10 +64,16 @@ export class QuestionRouter {
     return this.#open.size;
   }
 
-  /** Sends a question to whoever is subscribed. */
-  ask({ threadId, turnId, questionId, question }: AskedQuestion): void {
+  /** An id that no request of this process to a client has. */
+  takeId(): number {
     const requestId = this.#nextId;
     this.#nextId += 1;
+    return requestId;
+  }
+
+  /** Sends a question to whoever is subscribed. */
+  ask({ threadId, turnId, questionId, question }: AskedQuestion): void {
+    const requestId = this.takeId();
     const method = METHODS[question.kind];
     const params: JsonObject = { threadId, turnId, itemId: question.itemId, ...question.details };
     const text = encodeServerRequest(method, requestId, params);

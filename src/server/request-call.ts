@@ -35,7 +35,12 @@ export class RequestCall {
 
   /** What is told about the thread from now on follows the answer. */
   hold(threadId: string): void {
-    this.#releases.push(this.server.channels.hold(threadId));
+    this.afterAnswer(this.server.channels.hold(threadId));
+  }
+
+  /** Runs when what was held back leaves, also behind a refusal. Must not throw. */
+  afterAnswer(release: () => void): void {
+    this.#releases.push(release);
   }
 
   /**

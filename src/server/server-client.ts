@@ -10,4 +10,6 @@ export interface ServerClient extends ChannelClient {
   readonly name: string;
   /** Tells this client alone, unless it doesn't want to hear of it. */
   notify<Method extends NotificationMethod>(method: Method, params: NotificationParams<Method>): void;
+  /** A thread it is subscribed to is another process's now: it is subscribed to it there, or told that it is closed. */
+  threadTaken(threadId: string): void;
 }

@@ -7,6 +7,7 @@ import type { ServerClient } from "./server-client.ts";
 import type { EventSubscriptions } from "./event-subscriptions.ts";
 import type { MemoriesTrigger } from "./memories-trigger.ts";
 import type { QuestionRouter } from "./question-router.ts";
+import type { NodeRelay } from "./relay/node-relay.ts";
 import type { ServerThreads } from "./server-threads.ts";
 import type { ThreadChannels } from "./thread-channels.ts";
 import type { ThreadNotifier } from "./thread-notifier.ts";
@@ -31,6 +32,8 @@ export interface ServerContext {
   readonly questions: QuestionRouter;
   readonly rights: ThreadRights;
   readonly subscriptions: EventSubscriptions;
+  /** How the nodes are reached that own threads of the same store; null: this is the only one. */
+  readonly relay: NodeRelay | null;
   readonly memories: MemoriesTrigger;
   readonly settings: ServerSettings;
   readonly clock: Clock;

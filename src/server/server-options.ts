@@ -7,6 +7,7 @@ import type { Clock, IdSource, Logger } from "../base/index.ts";
 import type { Runtime } from "../runtime/index.ts";
 import type { CheckpointStore } from "./checkpoint-store.ts";
 import type { MemoriesTrigger } from "./memories-trigger.ts";
+import type { NodeRelay } from "./relay/node-relay.ts";
 
 /** What `createAppServer` takes. Everything but the runtime and its agent has a default. */
 export interface AppServerOptions {
@@ -22,6 +23,11 @@ export interface AppServerOptions {
   readonly models?: readonly string[];
   /** Where named checkpoints of event subscriptions are kept. Default: in memory, so they end with the process. */
   readonly checkpoints?: CheckpointStore;
+  /**
+   * Requests about a thread that another node owns go to that node, where the store knows its address; see
+   * `createNodeRelay`. Default: they are refused with `thread_owned_elsewhere`.
+   */
+  readonly relay?: NodeRelay;
   /** Told when the peer would begin to make memories. Default: nothing happens. */
   readonly memories?: MemoriesTrigger;
   /** Default: the machine's. */

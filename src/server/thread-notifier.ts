@@ -6,7 +6,8 @@
  * Invariants
  *   N1  A status is told when it differs from the one told before, and a turn's end follows its status.
  *   N2  An item's completion follows its start, whether the agent announced it or not.
- *   N3  Of a thread that isn't loaded only one thing is told: that it no longer is. Not when the server stops.
+ *   N3  Of a thread that isn't loaded only one thing is told: that it no longer is. Not when the server stops, and
+ *       not when another process has it now: whoever is subscribed is handed over to that.
  */
 import type { ManagerEvent, RuntimeObserver, Signal } from "../actors/index.ts";
 import type { Clock } from "../base/index.ts";
@@ -93,11 +94,20 @@ export class ThreadNotifier implements RuntimeObserver {
     this.#told.delete(threadId);
     this.#parts.rights.forget(threadId);
     if (this.#isStopping) return;
+    const { channels } = this.#parts;
+    if (reason === "taken") {
+      channels.inOrder(threadId, () => {
+        const subscribers = channels.subscribersOf(threadId);
+        channels.dissolve(threadId);
+        for (const client of subscribers) client.threadTaken(threadId);
+      });
+      return;
+    }
     this.#tellStatus(threadId, { type: "notLoaded" });
     if (reason === "closed" || reason === "idle" || reason === "failed") {
       this.#tellAll(threadId, "thread/closed", { threadId });
     }
-    this.#parts.channels.inOrder(threadId, () => this.#parts.channels.dissolve(threadId));
+    channels.inOrder(threadId, () => channels.dissolve(threadId));
   }
 
   #signal(threadId: string, signal: Signal): void {

@@ -3,7 +3,7 @@
  * loaded threads; answers are made of the loaded snapshot.
  */
 import type { ThreadSnapshot } from "../../actors/index.ts";
-import { isSkeinError, LIMITS } from "../../base/index.ts";
+import { fault, isSkeinError, LIMITS } from "../../base/index.ts";
 import type { Thread } from "../../events/index.ts";
 import type { RuntimeThread } from "../../runtime/index.ts";
 import { estimatedUsage } from "../context-estimate.ts";
@@ -46,10 +46,21 @@ const injectItems: Handler<"thread/inject_items"> = async (params, { server }) =
   const thread = server.threads.require(requireWireThreadId(params.threadId));
   const items = checkedResponseItems(params.items);
   for (let at = 0; at < items.length; at += LIMITS.appendItemsMax) {
-    await thread.injectItems(items.slice(at, at + LIMITS.appendItemsMax));
+    try {
+      await thread.injectItems(items.slice(at, at + LIMITS.appendItemsMax));
+    } catch (error) {
+      throw at === 0 ? error : partlyInjected(error, at, items.length);
+    }
   }
   return { result: {} };
 };
+
+/** Who may ask again, or be asked instead, must not record the first batches a second time. */
+function partlyInjected(error: unknown, recordedItems: number, items: number): unknown {
+  if (!isSkeinError(error)) return error;
+  const message = `${recordedItems} of ${items} items were recorded, then it failed: ${error.message}`;
+  return fault("thread_failed", message, { data: { ...error.data, recordedItems, items }, cause: error });
+}
 
 function requireKept(threadId: string, what: string, { threads }: ServerContext): RuntimeThread {
   const thread = threads.require(threadId);

@@ -17,6 +17,7 @@ export { parseParams } from "./parse-params.ts";
 export { protocolReference } from "./reference-page.ts";
 export {
   CLIENT_NOTIFICATIONS,
+  type ClientNotificationMethod,
   isRequestMethod,
   type NotificationMethod,
   type NotificationParams,

@@ -33,6 +33,13 @@ export const CLIENT_NOTIFICATIONS = Object.freeze({
     doc: "The client has read the answer to `initialize`. Not needed; ignored.",
     params: () => nothing("InitializedNotification"),
   }),
+  "node/relayed": notification("connection", {
+    doc:
+      "The client is another node, which hands on what its own client asks: the requests that follow are answered " +
+      "here or refused, and never handed on to a third.",
+    since: "skein",
+    params: () => nothing("NodeRelayedNotification"),
+  }),
 } as const);
 
 /** The name of a request. */
@@ -45,6 +52,8 @@ export type RequestResult<M extends RequestMethod> = Readonly<z.output<(typeof R
 export type NotificationMethod = keyof typeof NOTIFICATIONS;
 /** What a notification says. */
 export type NotificationParams<M extends NotificationMethod> = Readonly<z.output<(typeof NOTIFICATIONS)[M]["params"]>>;
+/** The name of a notification that a client sends. */
+export type ClientNotificationMethod = keyof typeof CLIENT_NOTIFICATIONS;
 /** The name of a request of the server's. */
 export type ServerRequestMethod = keyof typeof SERVER_REQUESTS;
 /** What the server asks with. */

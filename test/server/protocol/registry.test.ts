@@ -126,7 +126,7 @@ describe("the registry", () => {
     expect(all.slice(0, 3)).toEqual(["initialize", "thread/start", "thread/resume"]);
     expect(UNSERVED_METHODS.has("config/value/write")).toBe(true);
     expect(isRequestMethod("toString")).toBe(false);
-    expect(Object.keys(CLIENT_NOTIFICATIONS)).toEqual(["initialized"]);
+    expect(Object.keys(CLIENT_NOTIFICATIONS)).toEqual(["initialized", "node/relayed"]);
   });
 
   test("says what needs the experimental capability as the peer does", () => {
