@@ -26,6 +26,7 @@ const STEPS: readonly Step[] = [
   },
   { name: "imports", args: ["scripts/import-rules.ts"], limitMs: MINUTE_MS },
   { name: "tidy", args: ["scripts/tidy.ts"], limitMs: MINUTE_MS },
+  { name: "proto", args: ["scripts/proto.ts", "check"], limitMs: MINUTE_MS },
   { name: "format", args: ["node_modules/oxfmt/bin/oxfmt", "--check", "."], limitMs: MINUTE_MS },
   {
     name: "unused",

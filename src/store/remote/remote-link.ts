@@ -1,0 +1,129 @@
+/**
+ * The connection of one client to its server: makes calls with their deadline and token, tells errors in Skein's
+ * words, and makes a call again where that is safe: when nothing was begun, or when doing it twice does it once.
+ * A connection that was lost is made anew by the next call.
+ */
+import { type CallOptions, type Client, createClient, type Interceptor } from "@connectrpc/connect";
+import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+
+import { fault, isSkeinError, LIMITS, type SkeinError, sleep, systemCode } from "../../base/index.ts";
+import { ThreadStoreService } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
+import type { CheckedRemoteOptions } from "./remote-options.ts";
+import { fromConnectError } from "./wire-errors.ts";
+
+/** Times a call is made again, and the first pause before that; each further one is twice as long. */
+const RETRIES_MAX = 5;
+const RETRY_PAUSE_MS = 50;
+/** A connection that answers no ping for this long is given up. */
+const PING_MS = 10_000;
+const SESSION_MEMORY_MB = 256;
+const WINDOW_BYTES = 512 * 1024;
+/** What says that no connection came to be. */
+const UNSENT: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
+
+/** How a call is made. */
+export interface CallKind {
+  /** Making it twice does no more than making it once. */
+  readonly isRepeatable: boolean;
+}
+
+/** See the file's head. */
+export class RemoteLink {
+  readonly client: Client<typeof ThreadStoreService>;
+  readonly url: string;
+  readonly #options: CheckedRemoteOptions;
+  readonly #connection: Http2SessionManager;
+  readonly #closing = new AbortController();
+
+  constructor(options: CheckedRemoteOptions) {
+    const { url, token, ca, connectTimeoutMs } = options;
+    this.#options = options;
+    this.url = url;
+    this.#connection = new Http2SessionManager(
+      url,
+      {
+        pingIntervalMs: PING_MS,
+        pingIdleConnection: true,
+        pingTimeoutMs: PING_MS,
+        connectTimeoutMs,
+      },
+      {
+        maxSessionMemory: SESSION_MEMORY_MB,
+        settings: { initialWindowSize: WINDOW_BYTES },
+        ...(ca === undefined ? {} : { ca }),
+      },
+    );
+    const transport = createGrpcTransport({
+      baseUrl: url,
+      sessionManager: this.#connection,
+      interceptors: token === undefined ? [] : [withToken(token)],
+      readMaxBytes: LIMITS.messageBytesMax,
+      writeMaxBytes: LIMITS.messageBytesMax,
+    });
+    this.client = createClient(ThreadStoreService, transport);
+  }
+
+  /** Aborted when the store is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /** Makes a call; again where that is safe. */
+  async call<Answer>(kind: CallKind, make: (options: CallOptions) => Promise<Answer>): Promise<Answer> {
+    for (let retries = 0; ; retries += 1) {
+      try {
+        return await make({ timeoutMs: this.#options.callTimeoutMs, signal: this.closing });
+      } catch (error) {
+        const told = this.told(error);
+        const isSafe = kind.isRepeatable || isUnsent(told);
+        if (told.code !== "connection_lost" || !isSafe || isSessionOver(told) || retries >= RETRIES_MAX) throw told;
+        await this.pause(retries);
+      }
+    }
+  }
+
+  /** Waits before something is tried for the next time. `runtime_closed` when the store is closed meanwhile. */
+  async pause(retries: number): Promise<void> {
+    try {
+      await sleep(this.#options.clock, RETRY_PAUSE_MS * 2 ** Math.min(retries, RETRIES_MAX), this.closing);
+    } catch (cause) {
+      throw closed(cause);
+    }
+  }
+
+  /** An error in Skein's words. */
+  told(error: unknown): SkeinError {
+    if (this.closing.aborted) return closed(error);
+    return fromConnectError(error, this.url);
+  }
+
+  /** Ends the connection; calls under way fail. */
+  close(): void {
+    this.#closing.abort();
+    this.#connection.abort();
+  }
+}
+
+/** Whether the server doesn't know the session any more. Nothing of the call was begun then. */
+export function isSessionOver(error: unknown): boolean {
+  return isSkeinError(error, "connection_lost") && error.data["isSessionOver"] === true;
+}
+
+/** A call on a store that was closed. */
+export function closed(cause?: unknown): SkeinError {
+  return fault("runtime_closed", "the store is closed", cause === undefined ? {} : { cause });
+}
+
+function isUnsent(error: SkeinError): boolean {
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (UNSENT.has(systemCode(cause) ?? "")) return true;
+  }
+  return false;
+}
+
+function withToken(token: string): Interceptor {
+  return (next) => (request) => {
+    request.header.set("authorization", `Bearer ${token}`);
+    return next(request);
+  };
+}

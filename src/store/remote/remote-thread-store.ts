@@ -1,0 +1,410 @@
+/**
+ * The remote adapter of ThreadStore: a client of a served store. Calls begin on the server in the order they were made
+ * here, and a listener is told what happens in the served store, by whatever client. Its writers are its own: they are
+ * let go when it is closed, and free for others when its connection is lost or it shows no sign of life.
+ *
+ * A call that was sent when the connection was lost is made again only where that is safe: reads, an append with an
+ * idempotency key, what lets go. Else `connection_lost` says that it may or may not have been done.
+ */
+import { fault, isSkeinError, rejection, withinTime } from "../../base/index.ts";
+import { checkAppend } from "../append-check.ts";
+import { checkCall, checkCreate, checkListener, checkWriter, isWriter, requireThreadId } from "../call-check.ts";
+import { validateMetadataPatch } from "../metadata-patch.ts";
+import { newSessionMeta } from "../new-session-meta.ts";
+import type {
+  AppendItemsParams,
+  AppendResult,
+  CreateThreadParams,
+  ForkPoint,
+  HistoryPage,
+  ListItemsParams,
+  ListItemsResult,
+  ListThreadsParams,
+  ListThreadsResult,
+  ListTurnsParams,
+  ListTurnsResult,
+  LoadHistoryParams,
+  OpenedThread,
+  ReadThreadParams,
+  ResumeThreadParams,
+  SearchThreadsParams,
+  SearchThreadsResult,
+  StoredThread,
+  StoreEvent,
+  ThreadStore,
+  ThreadStoreCapabilities,
+  ThreadWriter,
+  UpdateThreadMetadataParams,
+} from "../thread-store.ts";
+import type { ThreadWindow } from "../thread-window.ts";
+import type { OpenSessionResponse } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
+import { CallsUnderWay } from "./calls-under-way.ts";
+import { closed, isSessionOver, RemoteLink } from "./remote-link.ts";
+import { RemoteListening } from "./remote-listening.ts";
+import { type CheckedRemoteOptions, checkRemoteOptions, type RemoteThreadStoreOptions } from "./remote-options.ts";
+import { RemoteReads } from "./remote-reads.ts";
+import { RemoteSession, type WirePlace } from "./remote-session.ts";
+import { toJsonBytes } from "./wire-parts.ts";
+import {
+  durabilityOf,
+  fromWireOpened,
+  fromWireThread,
+  toWireNewThread,
+  toWirePatch,
+  toWireWriter,
+} from "./wire-threads.ts";
+
+/** Longest that a close waits for the server, and for calls under way, milliseconds. */
+const CLOSING_MAX_MS = 5_000;
+/** What stands around the items of an append, bytes. */
+const APPEND_ROOM_BYTES = 64 * 1024;
+/** Stands for the id that the server will choose. */
+const NO_ID = "00000000-0000-7000-8000-000000000000";
+
+/** Opens a store on another machine. `connection_failed` where no thread store answers, `permission_denied` without its token. */
+export async function openRemoteThreadStore(options: RemoteThreadStoreOptions): Promise<ThreadStore> {
+  const checked = checkRemoteOptions(options);
+  const link = new RemoteLink(checked);
+  const { clock, logger, clientName } = checked;
+  const session = new RemoteSession({ link, clock, logger, clientName });
+  try {
+    const opened = await session.open();
+    return new RemoteThreadStore(checked, { link, session, opened });
+  } catch (error) {
+    link.close();
+    if (!isSkeinError(error) || error.code === "permission_denied") throw error;
+    const { url } = checked;
+    const message = `no thread store answers at ${url}: start one there with \`skein serve-store\` (${error.message})`;
+    throw fault("connection_failed", message, { retryable: error.retryable, data: { url }, cause: error });
+  }
+}
+
+interface RemoteParts {
+  readonly link: RemoteLink;
+  readonly session: RemoteSession;
+  readonly opened: OpenSessionResponse;
+}
+
+/** How a call that changes something is made. */
+interface Change<Answer> {
+  /** The thread it is about, to which later calls may have to look back. */
+  readonly threadId: string | undefined;
+  readonly isRepeatable: boolean;
+  /** Answered after all that was called before it on the thread. */
+  readonly isBarrier?: boolean;
+  readonly make: (
+    place: WirePlace,
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
+  ) => Promise<Answer>;
+}
+
+class RemoteThreadStore implements ThreadStore {
+  readonly kind = "remote";
+  readonly capabilities: ThreadStoreCapabilities;
+  readonly #options: CheckedRemoteOptions;
+  readonly #link: RemoteLink;
+  readonly #session: RemoteSession;
+  readonly #reads: RemoteReads;
+  readonly #listening: RemoteListening;
+  readonly #calls = new CallsUnderWay();
+  readonly #appendBytesMax: number;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: CheckedRemoteOptions, { link, session, opened }: RemoteParts) {
+    const { clock, logger } = options;
+    this.#options = options;
+    this.#link = link;
+    this.#session = session;
+    this.#reads = new RemoteReads(link);
+    const loadHistory = (params: LoadHistoryParams): Promise<HistoryPage> => this.#reads.loadHistory(params);
+    this.#listening = new RemoteListening({ link, clock, logger, loadHistory });
+    this.#appendBytesMax = Number(opened.messageBytesMax) - APPEND_ROOM_BYTES;
+    const { durability = "memory", search = false, reopen = false } = opened.capabilities ?? {};
+    this.capabilities = Object.freeze({ durability: durabilityOf(durability), paths: false, search, reopen });
+  }
+
+  async createThread(params: CreateThreadParams): Promise<OpenedThread> {
+    this.#requireOpen();
+    checkCreate(params);
+    const { metadata, fork } = params;
+    const threadId = params.threadId === undefined ? undefined : requireThreadId(params.threadId);
+    // Its checks are those of the port; what it makes is the server's to make.
+    newSessionMeta({ threadId: threadId ?? NO_ID, createdAtMs: 0, forkedFromId: null }, metadata);
+    const request = {
+      metadata: toWireNewThread(metadata),
+      ...(threadId === undefined ? {} : { threadId }),
+      ...(fork === undefined ? {} : { fork: toWireFork(fork) }),
+    };
+    const { opened } = await this.#change({
+      threadId,
+      isRepeatable: false,
+      make: (place, options) => this.#link.client.createThread({ ...request, place }, options),
+    });
+    return fromWireOpened(opened);
+  }
+
+  async resumeThread(params: ResumeThreadParams): Promise<OpenedThread> {
+    this.#requireOpen();
+    checkCall("resumeThread", params);
+    if (params.rolloutPath !== undefined) throw withoutPaths();
+    const threadId = requireThreadId(params.threadId);
+    const { opened } = await this.#change({
+      threadId,
+      isRepeatable: true,
+      make: (place, options) => this.#link.client.resumeThread({ threadId, place }, options),
+    });
+    return fromWireOpened(opened);
+  }
+
+  async appendItems(params: AppendItemsParams): Promise<AppendResult> {
+    this.#requireOpen();
+    const items = checkAppend(params).map(({ type, payload }) => toJsonBytes({ type, payload }));
+    const { writer, expectedOrdinal, idempotencyKey } = params;
+    this.#requireFits(items);
+    const request = {
+      writer: toWireWriter(writer),
+      items,
+      ...(expectedOrdinal === undefined ? {} : { expectedOrdinal: BigInt(expectedOrdinal) }),
+      ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+    };
+    const { firstOrdinal, nextOrdinal, durability, duplicate } = await this.#change({
+      threadId: writer.threadId,
+      isRepeatable: idempotencyKey !== undefined,
+      make: (place, options) => this.#link.client.appendItems({ ...request, place }, options),
+    });
+    return {
+      firstOrdinal: Number(firstOrdinal),
+      nextOrdinal: Number(nextOrdinal),
+      durability: durabilityOf(durability),
+      duplicate,
+    };
+  }
+
+  async persistThread(writer: ThreadWriter): Promise<void> {
+    this.#requireOpen();
+    checkWriter(writer);
+    const request = { writer: toWireWriter(writer) };
+    await this.#change({
+      threadId: writer.threadId,
+      isRepeatable: true,
+      make: (place, options) => this.#link.client.persistThread({ ...request, place }, options),
+    });
+  }
+
+  async flushThread(writer: ThreadWriter): Promise<void> {
+    this.#requireOpen();
+    checkWriter(writer);
+    const request = { writer: toWireWriter(writer) };
+    await this.#change({
+      threadId: writer.threadId,
+      isRepeatable: true,
+      isBarrier: true,
+      make: (place, options) => this.#link.client.flushThread({ ...request, place }, options),
+    });
+  }
+
+  async shutdownThread(writer: ThreadWriter): Promise<void> {
+    checkWriter(writer);
+    if (this.#closing !== null) return this.#closing;
+    const request = { writer: toWireWriter(writer) };
+    await this.#change({
+      threadId: writer.threadId,
+      isRepeatable: true,
+      isBarrier: true,
+      make: (place, options) => this.#link.client.shutdownThread({ ...request, place }, options),
+    });
+  }
+
+  async discardThread(writer: ThreadWriter): Promise<void> {
+    if (!isWriter(writer)) return;
+    if (this.#closing !== null) return this.#closing;
+    const request = { writer: toWireWriter(writer) };
+    try {
+      await this.#change({
+        threadId: writer.threadId,
+        isRepeatable: true,
+        isBarrier: true,
+        make: (place, options) => this.#link.client.discardThread({ ...request, place }, options),
+      });
+    } catch (error) {
+      // The server lets go of it by itself when this client stays away.
+      this.#options.logger.warn({ error, threadId: writer.threadId }, "a writer could not be discarded");
+    }
+  }
+
+  async loadHistory(params: LoadHistoryParams): Promise<HistoryPage> {
+    return this.#read(() => this.#reads.loadHistory(params));
+  }
+
+  async loadWindow(threadId: string): Promise<ThreadWindow | null> {
+    return this.#read(() => this.#reads.loadWindow(threadId));
+  }
+
+  async readThread(params: ReadThreadParams): Promise<StoredThread> {
+    return this.#read(() => this.#reads.readThread(params));
+  }
+
+  async readThreadByRolloutPath(params: { readonly rolloutPath: string }): Promise<StoredThread> {
+    this.#requireOpen();
+    checkCall("readThreadByRolloutPath", params);
+    throw withoutPaths();
+  }
+
+  async listThreads(params: ListThreadsParams = {}): Promise<ListThreadsResult> {
+    return this.#read(() => this.#reads.listThreads(params));
+  }
+
+  async searchThreads(params: SearchThreadsParams): Promise<SearchThreadsResult> {
+    return this.#read(() => this.#reads.searchThreads(params));
+  }
+
+  async listTurns(params: ListTurnsParams): Promise<ListTurnsResult> {
+    return this.#read(() => this.#reads.listTurns(params));
+  }
+
+  async listItems(params: ListItemsParams): Promise<ListItemsResult> {
+    return this.#read(() => this.#reads.listItems(params));
+  }
+
+  async updateThreadMetadata(params: UpdateThreadMetadataParams): Promise<StoredThread> {
+    this.#requireOpen();
+    checkCall("updateThreadMetadata", params);
+    const threadId = requireThreadId(params.threadId);
+    const request = { threadId, patch: toWirePatch(validateMetadataPatch(params.patch)) };
+    const { thread } = await this.#change({
+      threadId,
+      isRepeatable: false,
+      make: (place, options) => this.#link.client.updateThreadMetadata({ ...request, place }, options),
+    });
+    return fromWireThread(thread);
+  }
+
+  async archiveThread(id: string): Promise<void> {
+    this.#requireOpen();
+    const threadId = requireThreadId(id);
+    await this.#change({
+      threadId,
+      isRepeatable: false,
+      make: (place, options) => this.#link.client.archiveThread({ threadId, place }, options),
+    });
+  }
+
+  async unarchiveThread(id: string): Promise<StoredThread> {
+    this.#requireOpen();
+    const threadId = requireThreadId(id);
+    const { thread } = await this.#change({
+      threadId,
+      isRepeatable: false,
+      make: (place, options) => this.#link.client.unarchiveThread({ threadId, place }, options),
+    });
+    return fromWireThread(thread);
+  }
+
+  async deleteThread(id: string): Promise<void> {
+    this.#requireOpen();
+    const threadId = requireThreadId(id);
+    await this.#change({
+      threadId,
+      isRepeatable: false,
+      make: (place, options) => this.#link.client.deleteThread({ threadId, place }, options),
+    });
+  }
+
+  subscribe(listener: (event: StoreEvent) => void): () => void {
+    this.#requireOpen();
+    checkListener(listener);
+    return this.#listening.subscribe(listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const { clock, logger } = this.#options;
+    this.#session.close();
+    const place = this.#session.nextPlace();
+    const isLeft = this.#link.client.closeSession({ place }, { timeoutMs: CLOSING_MAX_MS });
+    try {
+      await isLeft;
+    } catch (error) {
+      logger.debug({ error }, "the server could not be told of the close; it finds out by itself");
+    }
+    await withinTime(this.#calls.whenSettled(), clock, CLOSING_MAX_MS);
+    this.#listening.close();
+    this.#link.close();
+    await this.#calls.whenSettled();
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== null) throw closed();
+  }
+
+  /** Whether the items go into one message. */
+  #requireFits(items: readonly Uint8Array[]): void {
+    const bytes = items.reduce((sum, item) => sum + item.length + 8, 0);
+    if (bytes <= this.#appendBytesMax) return;
+    throw rejection("invalid_argument", `the items are ${bytes} bytes, more than one message holds: append fewer`, {
+      bytes,
+      bytesMax: this.#appendBytesMax,
+    });
+  }
+
+  async #read<Answer>(read: () => Promise<Answer>): Promise<Answer> {
+    this.#requireOpen();
+    return this.#calls.follow(undefined, read());
+  }
+
+  /** Makes a call that changes something: in the order of calls, and answered when its events were told. */
+  #change<Answer extends { readonly eventsTold: bigint }>(change: Change<Answer>): Promise<Answer> {
+    const place = this.#session.nextPlace();
+    const earlier = change.isBarrier === true ? this.#calls.ofThread(change.threadId) : [];
+    return this.#calls.follow(change.threadId, this.#answered(change, place, earlier));
+  }
+
+  async #answered<Answer extends { readonly eventsTold: bigint }>(
+    change: Change<Answer>,
+    place: WirePlace,
+    earlier: readonly Promise<unknown>[],
+  ): Promise<Answer> {
+    await this.#listening.whenReady();
+    const answer = await this.#made(change, place);
+    await this.#listening.whenTold(answer.eventsTold);
+    await Promise.allSettled(earlier);
+    return answer;
+  }
+
+  async #made<Answer>({ isRepeatable, make }: Change<Answer>, first: WirePlace): Promise<Answer> {
+    let place = first;
+    for (let reopenings = 0; ; reopenings += 1) {
+      try {
+        return await this.#link.call({ isRepeatable }, async (options) => {
+          const at = place;
+          // A call that is made again is a new one to the server: its first number may have had its turn.
+          place = { ...at, number: 0n };
+          return make(at.number === 0n ? this.#session.nextPlace() : at, options);
+        });
+      } catch (error) {
+        if (isSkeinError(error, "connection_lost") || isSkeinError(error, "timed_out")) this.#session.breakOrder();
+        if (this.#closing !== null && isSkeinError(error, "connection_lost")) throw closed(error);
+        // Nothing was begun in a session that is over.
+        if (!isSessionOver(error) || reopenings > 0) throw error;
+        await this.#session.reopen();
+        place = this.#session.nextPlace();
+      }
+    }
+  }
+}
+
+function toWireFork({ threadId, endOrdinal }: ForkPoint): { threadId: string; endOrdinal: bigint } {
+  const id = requireThreadId(threadId);
+  if (Number.isSafeInteger(endOrdinal) && endOrdinal >= 0) return { threadId: id, endOrdinal: BigInt(endOrdinal) };
+  throw rejection("invalid_argument", `a fork of thread ${id} ends at an ordinal: a whole number of 0 or more`, {
+    threadId: id,
+  });
+}
+
+function withoutPaths(): Error {
+  return rejection("unsupported", "a remote store has no rollout files here: name threads by their ids");
+}

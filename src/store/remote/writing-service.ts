@@ -1,0 +1,176 @@
+/**
+ * The service's calls that open, write and change threads. Each names its session and its place in it, and begins
+ * when it is its turn; a thread that another client writes to is refused. Answers say how many events had been told
+ * by then, so that a client which listens can tell its own of them first.
+ */
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+
+import { rejection } from "../../base/index.ts";
+import type { AppendableItem } from "../../events/index.ts";
+import { requireThreadId } from "../call-check.ts";
+import type { OpenedThread, ThreadStore, ThreadWriter } from "../thread-store.ts";
+import type { EventRing } from "./event-ring.ts";
+import type {
+  CallPlace,
+  ThreadStoreService,
+  Writer as WireWriter,
+} from "./gen/skein/thread_store/v1/thread_store_pb.ts";
+import type { ServedSession } from "./served-session.ts";
+import type { SessionRegistry } from "./session-registry.ts";
+import { fromJsonBytes } from "./wire-parts.ts";
+import {
+  fromWireNewThread,
+  fromWirePatch,
+  fromWireWriter,
+  numberOf,
+  toWireOpened,
+  toWireThread,
+} from "./wire-threads.ts";
+
+/** The service's calls that change something. */
+export type WritingService = Pick<
+  ServiceImpl<typeof ThreadStoreService>,
+  | "createThread"
+  | "resumeThread"
+  | "appendItems"
+  | "persistThread"
+  | "flushThread"
+  | "shutdownThread"
+  | "discardThread"
+  | "updateThreadMetadata"
+  | "archiveThread"
+  | "unarchiveThread"
+  | "deleteThread"
+>;
+
+/** What they are made over. */
+export interface WritingServiceOptions {
+  readonly store: ThreadStore;
+  readonly sessions: SessionRegistry;
+  readonly ring: EventRing;
+}
+
+interface Placed {
+  readonly place?: CallPlace | undefined;
+}
+
+/** Makes them. */
+export function createWritingService({ store, sessions, ring }: WritingServiceOptions): WritingService {
+  const call = async <Answer extends object>(
+    request: Placed,
+    { signal }: HandlerContext,
+    run: (session: ServedSession) => Promise<Answer>,
+  ): Promise<Answer & { eventsTold: bigint }> => {
+    const { session, place } = sessions.requireFor(request.place);
+    const answer = await session.begin(place, signal, () => run(session));
+    return { ...answer, eventsTold: ring.newest };
+  };
+  const open = async (
+    session: ServedSession,
+    opening: Promise<OpenedThread>,
+  ): Promise<{ opened: ReturnType<typeof toWireOpened> }> => {
+    const opened = await opening;
+    sessions.own(session, opened.writer);
+    return { opened: toWireOpened(opened) };
+  };
+  const onThread = (
+    request: Placed & { readonly threadId: string },
+    context: HandlerContext,
+    run: (threadId: string) => Promise<object>,
+  ): Promise<{ eventsTold: bigint }> =>
+    call(request, context, async (session) => {
+      const threadId = requireThreadId(request.threadId);
+      sessions.requireFree(threadId, session);
+      return run(threadId);
+    });
+  const asWriter = (
+    request: Placed & { readonly writer?: WireWriter | undefined },
+    context: HandlerContext,
+    run: (writer: ThreadWriter) => Promise<void>,
+  ): Promise<{ eventsTold: bigint }> =>
+    call(request, context, async (session) => {
+      const writer = fromWireWriter(request.writer);
+      session.requireOwn(writer);
+      await run(writer);
+      return {};
+    });
+  const letGo = (
+    request: Placed & { readonly writer?: WireWriter | undefined },
+    context: HandlerContext,
+    run: (writer: ThreadWriter) => Promise<void>,
+  ): Promise<{ eventsTold: bigint }> =>
+    call(request, context, async (session) => {
+      const writer = fromWireWriter(request.writer);
+      // One that is not the session's own was let go before, by whatever way.
+      if (!session.owns(writer)) return {};
+      await run(writer);
+      sessions.disown(session, writer);
+      return {};
+    });
+  return {
+    createThread: (request, context) =>
+      call(request, context, async (session) => {
+        session.requireRoom();
+        const { threadId, fork } = request;
+        const metadata = fromWireNewThread(request.metadata);
+        const creating = store.createThread({
+          metadata,
+          ...(threadId === undefined ? {} : { threadId }),
+          ...(fork === undefined ? {} : { fork: { threadId: fork.threadId, endOrdinal: Number(fork.endOrdinal) } }),
+        });
+        return open(session, creating);
+      }),
+    resumeThread: (request, context) =>
+      call(request, context, async (session) => {
+        session.requireRoom();
+        const threadId = requireThreadId(request.threadId);
+        sessions.requireFree(threadId, session);
+        return open(session, store.resumeThread({ threadId }));
+      }),
+    appendItems: (request, context) =>
+      call(request, context, async (session) => {
+        const writer = fromWireWriter(request.writer);
+        session.requireOwn(writer);
+        const { idempotencyKey } = request;
+        const expectedOrdinal = numberOf(request.expectedOrdinal);
+        const { firstOrdinal, nextOrdinal, durability, duplicate } = await store.appendItems({
+          writer,
+          items: request.items.map(itemOf),
+          ...(expectedOrdinal === undefined ? {} : { expectedOrdinal }),
+          ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+        });
+        return { firstOrdinal: BigInt(firstOrdinal), nextOrdinal: BigInt(nextOrdinal), durability, duplicate };
+      }),
+    persistThread: (request, context) => asWriter(request, context, (writer) => store.persistThread(writer)),
+    flushThread: (request, context) => asWriter(request, context, (writer) => store.flushThread(writer)),
+    shutdownThread: (request, context) => letGo(request, context, (writer) => store.shutdownThread(writer)),
+    discardThread: (request, context) => letGo(request, context, (writer) => store.discardThread(writer)),
+    updateThreadMetadata: (request, context) =>
+      onThread(request, context, async (threadId) => {
+        const patch = fromWirePatch(request.patch);
+        return { thread: toWireThread(await store.updateThreadMetadata({ threadId, patch })) };
+      }),
+    archiveThread: (request, context) =>
+      onThread(request, context, async (threadId) => {
+        await store.archiveThread(threadId);
+        return {};
+      }),
+    unarchiveThread: (request, context) =>
+      onThread(request, context, async (threadId) => ({ thread: toWireThread(await store.unarchiveThread(threadId)) })),
+    deleteThread: (request, context) =>
+      onThread(request, context, async (threadId) => {
+        await store.deleteThread(threadId);
+        sessions.forget(threadId);
+        return {};
+      }),
+  };
+}
+
+function itemOf(json: Uint8Array): AppendableItem {
+  try {
+    // The store checks what it is.
+    return fromJsonBytes(json) as AppendableItem;
+  } catch (error) {
+    throw rejection("invalid_argument", `an item is no JSON: ${error instanceof Error ? error.message : "?"}`);
+  }
+}
