@@ -9,6 +9,7 @@ import { fault, isSkeinError } from "../../base/index.ts";
 import type { RolloutRecord, SessionMeta, Turn } from "../../events/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import { historyRange } from "../history-range.ts";
+import { pageItemsByRows, pageTurnsByRows } from "../indexed-turns.ts";
 import { storedThreadFrom } from "../stored-thread.ts";
 import type {
   HistoryPage,
@@ -28,7 +29,7 @@ import { readMetadata, readTurns } from "./fold-rollout.ts";
 import { windowOfFork } from "./fork-window.ts";
 import type { LogPlace } from "./offset-index.ts";
 import { historyHint, readHistory } from "./history-reader.ts";
-import { pageItemsByRows, pageTurnsByRows } from "./indexed-turns.ts";
+import { indexedLogOf } from "./indexed-turns.ts";
 import { type LocalContext, withThread } from "./local-context.ts";
 import { notARollout, type ReadableRollout } from "./rollout-access.ts";
 import { withFileTimes } from "./rollout-facts.ts";
@@ -90,7 +91,7 @@ export async function readTurnPage(context: LocalContext, params: ListTurnsParam
       context,
       { rollout, ...entry },
       {
-        byRows: ({ turns }) => pageTurnsByRows({ files: context.files, rollout, turns }, params),
+        byRows: ({ turns }) => pageTurnsByRows(indexedLogOf({ files: context.files, rollout, turns }), params),
         byFile: async () => pageTurns(await readTurnsOfThread(context, rollout), params),
       },
     ),
@@ -104,7 +105,7 @@ export async function readItemPage(context: LocalContext, params: ListItemsParam
       context,
       { rollout, ...entry },
       {
-        byRows: ({ turns }) => pageItemsByRows({ files: context.files, rollout, turns }, params),
+        byRows: ({ turns }) => pageItemsByRows(indexedLogOf({ files: context.files, rollout, turns }), params),
         byFile: async () => pageItems(await readTurnsOfThread(context, rollout), params),
       },
     ),

@@ -1,0 +1,176 @@
+/**
+ * Tells the listeners of this handle what other handles did: it follows the feed while anybody listens. What this
+ * handle did was told when it was done, and is passed over here by the tag in its ids.
+ *
+ * Invariants
+ *   T1  Of a thread its records are told in the order of their ordinals, each once: the feed's order is the writers',
+ *       and a handle that takes a thread over tells what its owner before wrote first (`catchUp`).
+ *   T2  A listener that comes is told from a little before it came: the feed's place is noted with each renewal of the
+ *       lease while nobody listens. So nothing is missed between its coming and the first look.
+ *   T3  After a failover the feed is another one: what was written meanwhile isn't told, and readers by ordinal find it.
+ */
+import { type Clock, type Logger, withinTime } from "../../base/index.ts";
+import { decodeLineBytes, type RolloutRecord } from "../../events/index.ts";
+import { createStoreEvents, type StoreEvents } from "../store-events.ts";
+import type { StoreEvent } from "../thread-store.ts";
+import type { AppendIds } from "./append-ids.ts";
+import { type FeedEntry, type FeedPlace, readFeed, readFeedEnd } from "./feed-reader.ts";
+import type { PostgresDatabase } from "./postgres-database.ts";
+import type { Statements } from "./statements.ts";
+import type { WakeUps } from "./wake-ups.ts";
+
+/** What a teller works with. */
+export interface EventTellerOptions {
+  readonly database: PostgresDatabase;
+  readonly statements: Statements;
+  readonly appendIds: AppendIds;
+  readonly wakeUps: WakeUps;
+  readonly timers: Clock;
+  readonly logger: Logger;
+  /** Names the history that places are of by now. */
+  readonly history: () => string;
+}
+
+/** Longest that a thread's new owner waits for what the one before wrote to be told, milliseconds. */
+const CATCH_UP_MS_MAX = 1_000;
+
+export class EventTeller {
+  readonly events: StoreEvents;
+  readonly #options: EventTellerOptions;
+  readonly #own: StoreEvents;
+  #place: FeedPlace | null = null;
+  #history = "";
+  #listeners = 0;
+  #unwake: (() => void) | null = null;
+  #looking: Promise<void> | null = null;
+  #isStale = false;
+  #isClosed = false;
+
+  constructor(options: EventTellerOptions) {
+    this.#options = options;
+    this.#own = createStoreEvents(options.logger);
+    this.events = {
+      hasListeners: () => this.#own.hasListeners(),
+      tell: (event) => this.#own.tell(event),
+      subscribe: (listener) => this.#subscribe(listener),
+      clear: () => this.#own.clear(),
+    };
+  }
+
+  /** The feed's place by now, as long as nobody listens (T2). */
+  noteEnd(xmin: string): void {
+    if (this.#listeners > 0) return;
+    this.#place = { xid: xmin, position: 0 };
+    this.#history = this.#options.history();
+  }
+
+  /** Tells what is in the feed by now, where anybody listens. Never rejects. */
+  async catchUp(): Promise<void> {
+    if (this.#listeners === 0) return;
+    await withinTime(this.#look(), this.#options.timers, CATCH_UP_MS_MAX);
+  }
+
+  /** Stops following. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#unwake?.();
+    this.#own.clear();
+    await this.#looking;
+  }
+
+  #subscribe(listener: (event: StoreEvent) => void): () => void {
+    const leave = this.#own.subscribe(listener);
+    this.#listeners += 1;
+    this.#unwake ??= this.#options.wakeUps.onWake(() => void this.#look());
+    let isHere = true;
+    return () => {
+      if (!isHere) return;
+      isHere = false;
+      leave();
+      this.#listeners -= 1;
+      if (this.#listeners > 0) return;
+      this.#unwake?.();
+      this.#unwake = null;
+    };
+  }
+
+  /** One look at a time; who asks meanwhile gets another one behind it. */
+  async #look(): Promise<void> {
+    if (this.#looking !== null) {
+      this.#isStale = true;
+      await this.#looking;
+      return;
+    }
+    this.#looking = this.#lookAll();
+    try {
+      await this.#looking;
+    } finally {
+      this.#looking = null;
+    }
+  }
+
+  async #lookAll(): Promise<void> {
+    do {
+      this.#isStale = false;
+      try {
+        await this.#tellNew();
+      } catch (error) {
+        this.#options.logger.debug({ error }, "the feed could not be read; it is looked at again");
+      }
+    } while (this.#isStale && !this.#isClosed);
+  }
+
+  async #tellNew(): Promise<void> {
+    const { database, statements, history } = this.#options;
+    if (this.#place === null || this.#history !== history()) {
+      this.#place = await readFeedEnd(database, statements);
+      this.#history = history();
+    }
+    for (;;) {
+      if (this.#isClosed || this.#listeners === 0) return;
+      const { entries, isEnd } = await readFeed(database, statements, this.#place);
+      this.#tell(entries);
+      this.#place = entries.at(-1) ?? this.#place;
+      if (isEnd) return;
+    }
+  }
+
+  #tell(entries: readonly FeedEntry[]): void {
+    for (const run of runsOf(entries.filter(({ appendId }) => !this.#options.appendIds.isOwn(appendId)))) {
+      const [first] = run;
+      if (first === undefined) continue;
+      const { threadId, told } = first;
+      if (told.type === "change") {
+        this.#own.tell(changeEvent(threadId, told));
+        continue;
+      }
+      if (told.ordinal === 0) this.#own.tell({ type: "created", threadId });
+      this.#own.tell({ type: "appended", threadId, records: run.flatMap(recordOf) });
+    }
+  }
+}
+
+/** Changes one by one, and lines that follow one another in a thread together. */
+function runsOf(entries: readonly FeedEntry[]): readonly (readonly FeedEntry[])[] {
+  const runs: FeedEntry[][] = [];
+  let run: FeedEntry[] = [];
+  let goesOnAt = -1;
+  for (const entry of entries) {
+    const ordinal = entry.told.type === "line" ? entry.told.ordinal : -1;
+    const goesOn = ordinal >= 0 && ordinal === goesOnAt && run[0]?.threadId === entry.threadId;
+    if (!goesOn) runs.push((run = []));
+    run.push(entry);
+    goesOnAt = ordinal < 0 ? -1 : ordinal + 1;
+  }
+  return runs;
+}
+
+function recordOf({ told }: FeedEntry): readonly RolloutRecord[] {
+  return told.type === "line" ? [decodeLineBytes(told.bytes, told.ordinal)] : [];
+}
+
+function changeEvent(threadId: string, change: Extract<FeedEntry["told"], { readonly type: "change" }>): StoreEvent {
+  if (change.kind !== "named") return { type: change.kind, threadId };
+  const name: unknown = change.name === null ? null : JSON.parse(change.name);
+  return { type: "name_updated", threadId, name: typeof name === "string" ? name : null };
+}

@@ -1,0 +1,194 @@
+/**
+ * Group commit over all threads of a handle: one put is on its way at a time, and what arrives meanwhile goes into the
+ * next one. So a commit of the server is shared by as many appends as there are, and the appends of one thread are
+ * in order without being waited for by their callers.
+ *
+ * Invariants
+ *   G1  A put whose answer was lost is made again with its own id until its fate is known, or RETRY_MS are over: then
+ *       its appends are told `connection_lost`, and their writers look at the log before they write again.
+ *   G2  What fails for one thread's sake harms no other: after an error that isn't a lost connection each part is put
+ *       by itself.
+ *   G3  A put holds LIMITS-like bounds of lines and bytes; one append alone may be larger.
+ */
+import type { Client } from "pg";
+
+import { type Clock, isSkeinError, type SkeinError } from "../../base/index.ts";
+import type { AppendIds } from "./append-ids.ts";
+import { type PutOutcome, putGroup, type Putting, type ThreadPut } from "./group-put.ts";
+import type { NodeLease } from "./node-lease.ts";
+import type { PostgresDatabase, Queryable, Statement } from "./postgres-database.ts";
+import { connectionLost, isConnectionLoss, postgresFault } from "./postgres-fault.ts";
+import type { Statements } from "./statements.ts";
+
+/** A writer that has something to put. */
+export interface GroupMember {
+  /** What it puts next, within the budget where it can be cut; null: nothing any more. */
+  take(budget: PutBudget): ThreadPut | null;
+  /** The part is there (null), or why not. */
+  settle(outcome: PutOutcome): void;
+  /** Whether something waits. */
+  readonly hasWaiting: boolean;
+}
+
+/** Room in a put. */
+export interface PutBudget {
+  readonly lines: number;
+  readonly bytes: number;
+}
+
+/** What a committer works with. */
+export interface GroupCommitterOptions {
+  readonly database: PostgresDatabase;
+  readonly statements: Statements;
+  readonly appendIds: AppendIds;
+  readonly lease: Pick<NodeLease, "nodeId" | "incarnation">;
+  readonly timers: Clock;
+  /** These threads have new lines. */
+  readonly onPut: (threadIds: readonly string[]) => void;
+}
+
+/** Lines in a put: enough for a thousand threads, few enough that none waits long for the others. */
+const PUT_LINES_MAX = 4_000;
+const PUT_BYTES_MAX = 8 * 1024 * 1024;
+/** An answer that takes longer is given up with its connection. */
+const PUT_MS_MAX = 20_000;
+
+export class GroupCommitter {
+  readonly #options: GroupCommitterOptions;
+  #waiting = new Set<GroupMember>();
+  #isRunning = false;
+  #idle: (() => void)[] = [];
+  #client: Client | null = null;
+
+  constructor(options: GroupCommitterOptions) {
+    this.#options = options;
+  }
+
+  /** Sees to it that what the member has waiting is put. */
+  schedule(member: GroupMember): void {
+    this.#waiting.add(member);
+    if (this.#isRunning) return;
+    this.#isRunning = true;
+    afterThisTurn(() => void this.#run());
+  }
+
+  /** Resolves when nothing waits and nothing is on its way. */
+  async whenIdle(): Promise<void> {
+    while (this.#isRunning) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Lets its connection go. */
+  close(): void {
+    if (this.#client !== null) this.#options.database.drop(this.#client);
+    this.#client = null;
+  }
+
+  async #run(): Promise<void> {
+    while (this.#waiting.size > 0) {
+      const group = this.#takeGroup();
+      if (group.length > 0) await this.#commit(group);
+      // Callers that were just answered append again in this turn: they go into the next put together.
+      await new Promise<void>((resolve) => afterThisTurn(resolve));
+    }
+    this.#isRunning = false;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+
+  #takeGroup(): readonly Part[] {
+    const group: Part[] = [];
+    let [lines, bytes] = [PUT_LINES_MAX, PUT_BYTES_MAX];
+    for (const member of this.#waiting) {
+      if (lines <= 0 || bytes <= 0) break;
+      this.#waiting.delete(member);
+      const put = member.take({ lines, bytes });
+      if (put === null) continue;
+      group.push({ member, put });
+      lines -= put.lines.length;
+      for (const line of put.lines) bytes -= line.bytes.byteLength;
+      // What it still has comes behind the others.
+      if (member.hasWaiting) this.#waiting.add(member);
+      if (member.hasWaiting) break;
+    }
+    return group;
+  }
+
+  async #commit(group: readonly Part[]): Promise<void> {
+    const outcomes = await this.#outcomes(group.map(({ put }) => put));
+    const written = group.filter((_, index) => outcomes[index] === null).map(({ put }) => put.threadId);
+    for (const [index, { member }] of group.entries()) member.settle(outcomes[index] ?? null);
+    if (written.length > 0) this.#options.onPut(written);
+  }
+
+  /** What became of each part. Never rejects. */
+  async #outcomes(puts: readonly ThreadPut[]): Promise<readonly PutOutcome[]> {
+    try {
+      return await this.#put(puts);
+    } catch (error) {
+      if (puts.length === 1 || isConnectionLoss(error)) return puts.map(({ threadId }) => failure(error, threadId));
+    }
+    const outcomes: PutOutcome[] = [];
+    for (const put of puts) outcomes.push(...(await this.#outcomes([put])));
+    return outcomes;
+  }
+
+  /** Puts, again after a lost connection with the same id (G1). */
+  async #put(puts: readonly ThreadPut[]): Promise<readonly PutOutcome[]> {
+    const { database, statements, appendIds, lease } = this.#options;
+    const appendId = appendIds.next();
+    return database.retrying(async () => {
+      const { nodeId, incarnation } = lease;
+      const putting: Putting = { statements, appendId, nodeId, incarnation };
+      const client = this.#client ?? (await this.#connect());
+      const timer = this.#options.timers.setTimer(PUT_MS_MAX, () => this.#lose(client));
+      try {
+        return await putGroup(queryableOf(client), puts, putting);
+      } catch (error) {
+        if (isConnectionLoss(error)) this.#lose(client);
+        throw error;
+      } finally {
+        timer.cancel();
+      }
+    });
+  }
+
+  async #connect(): Promise<Client> {
+    const client = await this.#options.database.connect(() => {
+      if (this.#client === client) this.#client = null;
+    });
+    this.#client = client;
+    return client;
+  }
+
+  #lose(client: Client): void {
+    if (this.#client === client) this.#client = null;
+    this.#options.database.drop(client);
+    // A connection whose other end is silent would wait for its goodbye.
+    const { connection } = client as { connection?: { stream?: { destroy?: () => void } } };
+    connection?.stream?.destroy?.();
+  }
+}
+
+/** A member's part of a put. */
+interface Part {
+  readonly member: GroupMember;
+  readonly put: ThreadPut;
+}
+
+function failure(error: unknown, threadId: string): SkeinError {
+  const told = postgresFault(error, `append to thread ${threadId}`, { threadId });
+  return isSkeinError(told) ? told : connectionLost(`append to thread ${threadId}`, error, { threadId });
+}
+
+function queryableOf(client: Client): Queryable {
+  return {
+    query: async <Row extends Record<string, unknown>>(statement: Statement, values: readonly unknown[] = []) =>
+      (await client.query<Row>({ ...statement, values: [...values] })).rows,
+  };
+}
+
+/** Runs when the microtasks of this turn have run: what nextTick is given comes after all of them. */
+function afterThisTurn(run: () => void): void {
+  queueMicrotask(() => process.nextTick(run));
+}

@@ -1,0 +1,9 @@
+/**
+ * store/postgres: threads on a PostgreSQL that several nodes share. Rows for lists and search are handed in; the door
+ * `skein/postgres` (src/postgres) joins them.
+ */
+export type { DurabilityReport } from "./durability-probe.ts";
+export type { LogCheckpoint } from "./log-checkpoint.ts";
+export { openPostgresThreadStore } from "./open-database.ts";
+export type { NodeOptions, PostgresStoreOptions } from "./postgres-options.ts";
+export type { PostgresStore } from "./postgres-thread-store.ts";

@@ -1,0 +1,115 @@
+/**
+ * Makes a schema and brings it to the version this code is for, under an advisory lock, so that handles that are
+ * opened at once make it once. A newer one is refused: an older program would write what the newer can't read.
+ *
+ * A schema that was restored into another cluster has transaction numbers that mean nothing there: its lines are then
+ * numbered anew, and followers are told that their cursors are of another history (the generation).
+ */
+import { type Clock, createIdSource, fault } from "../../base/index.ts";
+import type { PostgresDatabase, Queryable } from "./postgres-database.ts";
+import { inSchema, MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
+
+/** What a schema says of itself. */
+export interface SchemaFacts {
+  /** Names the place, for good. */
+  readonly placeId: string;
+  /** Grows when cursors of before lose their meaning. */
+  readonly generation: number;
+  /** Names the cluster it is in. */
+  readonly serverId: string;
+}
+
+interface MetaRow {
+  readonly k: string;
+  readonly v: string;
+}
+
+/** Brings the schema up to date. `store_newer`, `permission_denied`. */
+export async function migrate(
+  database: PostgresDatabase,
+  { schema, clock }: { readonly schema: string; readonly clock: Clock },
+): Promise<SchemaFacts> {
+  const ready = await readReady(database, schema);
+  if (ready !== undefined) return ready;
+  // A second look under the lock: another handle may have made it meanwhile. All of it can be done twice.
+  return database.retrying(() =>
+    database.transaction(async (tx) => {
+      await tx.query({ text: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))" }, [`skein schema ${schema}`]);
+      await tx.query({ text: inSchema("CREATE SCHEMA IF NOT EXISTS {s}", schema) });
+      await tx.query({
+        text: inSchema("CREATE TABLE IF NOT EXISTS {s}.meta (k text PRIMARY KEY, v text NOT NULL)", schema),
+      });
+      const meta = await readMeta(tx, schema);
+      const version = versionOf(meta, schema);
+      for (const statements of MIGRATIONS.slice(version)) {
+        for (const text of statements) await tx.query({ text: inSchema(text, schema) });
+      }
+      const placeId = meta.get("place_id") ?? createIdSource(clock).next();
+      const serverId = await readServerId(tx);
+      const isMoved = meta.has("server_id") && meta.get("server_id") !== serverId;
+      if (isMoved) await renumber(tx, schema);
+      const generation = Number(meta.get("generation") ?? 0) + (isMoved ? 1 : 0);
+      const facts = { schema_version: `${SCHEMA_VERSION}`, place_id: placeId, server_id: serverId };
+      for (const [k, v] of Object.entries({ ...facts, generation: `${generation}` }))
+        await writeMeta(tx, schema, { k, v });
+      return { placeId, generation, serverId };
+    }),
+  );
+}
+
+/** The facts where there is nothing to be done; undefined where there is, or no schema at all. */
+async function readReady(database: PostgresDatabase, schema: string): Promise<SchemaFacts | undefined> {
+  const [found] = await database.query<{ there: string | null }>({ text: "SELECT to_regclass($1) AS there" }, [
+    inSchema("{s}.meta", schema),
+  ]);
+  if (found?.there === null || found === undefined) return undefined;
+  const meta = await readMeta(database, schema);
+  const serverId = await readServerId(database);
+  const isReady = versionOf(meta, schema) === SCHEMA_VERSION && meta.get("server_id") === serverId;
+  const placeId = meta.get("place_id");
+  return isReady && placeId !== undefined
+    ? { placeId, generation: Number(meta.get("generation")), serverId }
+    : undefined;
+}
+
+async function readMeta(source: Queryable, schema: string): Promise<ReadonlyMap<string, string>> {
+  const rows = await source.query<MetaRow & Record<string, unknown>>({
+    text: inSchema("SELECT k, v FROM {s}.meta", schema),
+  });
+  return new Map(rows.map(({ k, v }) => [k, v]));
+}
+
+async function writeMeta(tx: Queryable, schema: string, { k, v }: MetaRow): Promise<void> {
+  const text = "INSERT INTO {s}.meta (k, v) VALUES ($1, $2) ON CONFLICT (k) DO UPDATE SET v = excluded.v";
+  await tx.query({ text: inSchema(text, schema) }, [k, v]);
+}
+
+function versionOf(meta: ReadonlyMap<string, string>, schema: string): number {
+  const version = Number(meta.get("schema_version") ?? 0);
+  if (version <= SCHEMA_VERSION) return version;
+  throw fault(
+    "store_newer",
+    `the schema ${schema} was made by a newer Skein (version ${version}, this one knows ${SCHEMA_VERSION}): use that, or another schema`,
+    { data: { schema, version, versionKnown: SCHEMA_VERSION } },
+  );
+}
+
+/** Names the cluster; "unknown" where this user isn't told. */
+async function readServerId(source: Queryable): Promise<string> {
+  const [may] = await source.query<{ may: boolean }>({
+    text: "SELECT has_function_privilege('pg_control_system()', 'execute') AS may",
+  });
+  if (may?.may !== true) return "unknown";
+  const [row] = await source.query<{ id: string }>({
+    text: "SELECT system_identifier::text AS id FROM pg_control_system()",
+  });
+  return row?.id ?? "unknown";
+}
+
+/** Everything is from before this cluster's first transaction, in the order it was in. */
+async function renumber(tx: Queryable, schema: string): Promise<void> {
+  await tx.query({ text: "SET LOCAL statement_timeout = 0" });
+  for (const table of ["event", "change"]) {
+    await tx.query({ text: inSchema(`UPDATE {s}.${table} SET xid = '1'::xid8`, schema) });
+  }
+}

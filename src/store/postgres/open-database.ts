@@ -1,0 +1,148 @@
+/**
+ * Opens the place of a store on PostgreSQL: looks whether the server keeps what it acknowledges, brings the schema up
+ * to date, registers the node, and joins the parts of the handle.
+ */
+import { fault, isSkeinError, type SkeinError } from "../../base/index.ts";
+import { createKeyedLock } from "../keyed-lock.ts";
+import { createLineClock } from "../line-clock.ts";
+import type { LogIndex } from "../log-index.ts";
+import type { ThreadLogSource } from "../log-source.ts";
+import { createAppendIds } from "./append-ids.ts";
+import { type DurabilityReport, durabilityOf, probeDurability } from "./durability-probe.ts";
+import { EventTeller } from "./event-teller.ts";
+import { GroupCommitter } from "./group-committer.ts";
+import { LogReader } from "./log-reader.ts";
+import { migrate, type SchemaFacts } from "./migrations.ts";
+import { NodeLease } from "./node-lease.ts";
+import type { PostgresContext } from "./postgres-context.ts";
+import { PostgresDatabase, type ServerState } from "./postgres-database.ts";
+import { isConnectionLoss, postgresFault } from "./postgres-fault.ts";
+import { createLogSource } from "./postgres-log-source.ts";
+import { type PostgresSettings, postgresSettings, type PostgresStoreOptions } from "./postgres-options.ts";
+import { type PostgresStore, PostgresThreadStore } from "./postgres-thread-store.ts";
+import { statementsOf } from "./statements.ts";
+import { leaseGone } from "./thread-faults.ts";
+import { WakeUps } from "./wake-ups.ts";
+import { WriterRegistry } from "./writer-registry.ts";
+
+/** An open place, and what its handle is made of. */
+export interface OpenedDatabase {
+  readonly context: PostgresContext;
+  readonly durabilityReport: DurabilityReport;
+  readonly source: ThreadLogSource;
+  readonly teller: EventTeller;
+  readonly rows: () => LogIndex | null;
+}
+
+/** A server that isn't there when the store is opened is waited for so long, milliseconds. */
+const OPEN_RETRY_MS = 2_000;
+
+/**
+ * Opens the store. `invalid_argument`, `connection_failed`, `store_not_durable`, `store_newer`, `store_unusable`,
+ * `permission_denied`.
+ */
+export async function openPostgresThreadStore(options: PostgresStoreOptions): Promise<PostgresStore> {
+  const settings = postgresSettings(options);
+  const database = new PostgresDatabase(settings);
+  try {
+    return await openOn(database, settings);
+  } catch (error) {
+    await database.close();
+    if (isConnectionLoss(error) && !isSkeinError(error)) throw notReached(error);
+    throw postgresFault(error, "open the store on PostgreSQL");
+  }
+}
+
+async function openOn(database: PostgresDatabase, settings: PostgresSettings): Promise<PostgresStore> {
+  const { schema, logger, allowUnsafe } = settings;
+  let server: ServerState = { timeline: null, isStandby: false, isPooled: false };
+  database.onServer = async (state) => {
+    server = state;
+  };
+  await database.retrying(() => database.queryOnce({ text: "SELECT 1" }), OPEN_RETRY_MS);
+  const durabilityReport = await probeDurability(database, { allowUnsafe, server, logger });
+  const facts = await migrate(database, { schema, clock: settings.clock });
+  const joined = join(database, settings, { server, facts, durabilityReport });
+  await joined.lease.open();
+  try {
+    await joined.openRows();
+  } catch (error) {
+    await joined.lease.close();
+    throw error;
+  }
+  return new PostgresThreadStore(joined.opened);
+}
+
+interface Found {
+  readonly server: ServerState;
+  readonly facts: SchemaFacts;
+  readonly durabilityReport: DurabilityReport;
+}
+
+interface Joined {
+  readonly opened: OpenedDatabase;
+  readonly lease: NodeLease;
+  readonly openRows: () => Promise<void>;
+}
+
+function join(database: PostgresDatabase, settings: PostgresSettings, found: Found): Joined {
+  const { logger, timers, schema } = settings;
+  const { placeId, generation, serverId } = found.facts;
+  const statements = statementsOf(schema);
+  const writers = new WriterRegistry();
+  const appendIds = createAppendIds();
+  let { timeline } = found.server;
+  const history = (): string => `${generation}.${serverId}.${timeline ?? 0}`;
+  const wakeUps = new WakeUps({ database, timers, logger, channel: `skein_${placeId.replaceAll("-", "")}` });
+  const teller = new EventTeller({ database, statements, appendIds, wakeUps, timers, logger, history });
+  const lease = new NodeLease({
+    database,
+    settings,
+    held: () => writers.all().filter(({ newMeta }) => newMeta === null),
+    onLost: (why) => {
+      for (const writer of writers.all()) writer.kill(leaseGone(writer.threadId, writer.epoch, why));
+    },
+    onRenewed: (xmin) => teller.noteEnd(xmin),
+  });
+  lease.noteServer(found.server);
+  database.onServer = async (state) => {
+    timeline = state.timeline ?? timeline;
+    lease.noteServer(state);
+  };
+  const reader = new LogReader(database, statements);
+  const source = createLogSource({ database, statements, reader, wakeUps, place: `postgres:${placeId}`, history });
+  const onPut = (threadIds: readonly string[]): void => wakeUps.note(threadIds);
+  const committer = new GroupCommitter({ database, statements, appendIds, lease, timers, onPut });
+  let index: LogIndex | null = null;
+  const rows = (): LogIndex | null => index;
+  const context: PostgresContext = {
+    settings,
+    database,
+    statements,
+    lease,
+    appendIds,
+    committer,
+    writers,
+    lock: createKeyedLock(),
+    reader,
+    events: teller.events,
+    lineClock: createLineClock(settings.clock),
+    durability: durabilityOf(found.durabilityReport),
+    wakeUps,
+    catchUp: () => teller.catchUp(),
+    rows,
+  };
+  const openRows = async (): Promise<void> => {
+    index = (await settings.index?.(source)) ?? null;
+  };
+  return { opened: { context, durabilityReport: found.durabilityReport, source, teller, rows }, lease, openRows };
+}
+
+function notReached(error: unknown): SkeinError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return fault(
+    "connection_failed",
+    `no PostgreSQL answers at the store's url (${reason}): start it, or name another one`,
+    { retryable: true, cause: error },
+  );
+}

@@ -1,0 +1,39 @@
+/**
+ * What the parts of one store handle share.
+ */
+import type { KeyedLock } from "../keyed-lock.ts";
+import type { LineClock } from "../line-clock.ts";
+import type { LogIndex } from "../log-index.ts";
+import type { StoreEvents } from "../store-events.ts";
+import type { Durability } from "../thread-store.ts";
+import type { AppendIds } from "./append-ids.ts";
+import type { GroupCommitter } from "./group-committer.ts";
+import type { LogReader } from "./log-reader.ts";
+import type { NodeLease } from "./node-lease.ts";
+import type { PostgresDatabase } from "./postgres-database.ts";
+import type { PostgresSettings } from "./postgres-options.ts";
+import type { Statements } from "./statements.ts";
+import type { WakeUps } from "./wake-ups.ts";
+import type { WriterRegistry } from "./writer-registry.ts";
+
+/** See the file's head. */
+export interface PostgresContext {
+  readonly settings: PostgresSettings;
+  readonly database: PostgresDatabase;
+  readonly statements: Statements;
+  readonly lease: NodeLease;
+  readonly appendIds: AppendIds;
+  readonly committer: GroupCommitter;
+  readonly writers: WriterRegistry;
+  /** One thing at a time for each thread: opening, moving, deleting and patching. */
+  readonly lock: KeyedLock;
+  readonly reader: LogReader;
+  readonly events: StoreEvents;
+  readonly lineClock: LineClock;
+  readonly durability: Durability;
+  readonly wakeUps: WakeUps;
+  /** Tells what other handles did up to now, so that what this one does comes behind it. */
+  readonly catchUp: () => Promise<void>;
+  /** The rows beside the logs; null where the store was opened without. */
+  readonly rows: () => LogIndex | null;
+}

@@ -1,0 +1,245 @@
+/**
+ * The connections of one store handle: a bounded pool for what is asked, and single ones for work that wants its own
+ * (the group commit, the listener). Whatever an idle connection dies of is logged; it never ends the process.
+ *
+ * Each connection says when it is made which server it reaches. After a failover that is another timeline, and who
+ * holds leases must know it before anything is written (`onServer`).
+ */
+import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, type QueryResultRow } from "pg";
+
+import { type Clock, fault, type Logger, sleep } from "../../base/index.ts";
+import { isCollision, isConnectionLoss, postgresFault } from "./postgres-fault.ts";
+import type { PostgresSettings } from "./postgres-options.ts";
+
+/** A statement: its text, and the name it is prepared under where it is asked often. */
+export interface Statement {
+  readonly text: string;
+  readonly name?: string;
+}
+
+/** Whatever runs statements: the pool, or one connection in a transaction. */
+export interface Queryable {
+  query<Row extends QueryResultRow>(statement: Statement, values?: readonly unknown[]): Promise<readonly Row[]>;
+}
+
+/** The server as a new connection finds it. */
+export interface ServerState {
+  /** Null where it can't be read: the server is a standby, or doesn't tell this user. */
+  readonly timeline: number | null;
+  readonly isStandby: boolean;
+  /** What answers is not what was connected to: a pooler stands between. */
+  readonly isPooled: boolean;
+}
+
+/** A query is tried again for this long after its connection was lost, milliseconds: a server that restarts or fails over is back by then. */
+export const RETRY_MS = 15_000;
+
+const CONNECTIONS_MAX = 8;
+const CONNECT_MS_MAX = 5_000;
+const IDLE_MS = 10_000;
+const STATEMENT_MS_MAX = 60_000;
+const LOCK_MS_MAX = 15_000;
+/** An open transaction holds back every feed of the cluster. */
+const IDLE_IN_TRANSACTION_MS_MAX = 10_000;
+/** Transactions that are in each other's way are tried again so often. */
+const COLLISIONS_MAX = 5;
+const RETRY_PAUSE_MS = 25;
+const RETRY_PAUSE_MS_MAX = 500;
+
+const HELLO = `SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false),
+  set_config('idle_in_transaction_session_timeout', $3, false), set_config('TimeZone', 'UTC', false),
+  pg_backend_pid() AS pid, pg_is_in_recovery() AS standby`;
+const TIMELINE = `SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int AS timeline`;
+
+export class PostgresDatabase implements Queryable {
+  readonly #config: ClientConfig;
+  readonly #pool: Pool;
+  readonly #logger: Logger;
+  readonly #timers: Clock;
+  readonly #singles = new Set<Client>();
+  readonly #closing = new AbortController();
+  #onServer: (state: ServerState) => Promise<void> = async () => {};
+
+  constructor({ url, logger, timers, openSocket }: PostgresSettings) {
+    this.#logger = logger;
+    this.#timers = timers;
+    this.#config = {
+      connectionString: url,
+      connectionTimeoutMillis: CONNECT_MS_MAX,
+      keepAlive: true,
+      application_name: "skein",
+      ...(openSocket === undefined ? {} : { stream: openSocket }),
+    };
+    this.#pool = new Pool({
+      ...this.#config,
+      max: CONNECTIONS_MAX,
+      idleTimeoutMillis: IDLE_MS,
+      allowExitOnIdle: true,
+      onConnect: (client) => this.#greet(client),
+    });
+    this.#pool.on("error", (error) => {
+      this.#logger.debug({ error }, "an idle connection to PostgreSQL was lost");
+    });
+    this.#pool.on("connect", (client) => this.#guard(client));
+  }
+
+  /** Told of the server by every new connection before it is used; rejects to refuse the connection. */
+  set onServer(told: (state: ServerState) => Promise<void>) {
+    this.#onServer = told;
+  }
+
+  /** One statement, whose doing twice is as good as once: tried again after a lost connection. */
+  async query<Row extends QueryResultRow>(
+    statement: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<readonly Row[]> {
+    return this.retrying(async () => (await this.#pool.query<Row>({ ...statement, values: [...values] })).rows);
+  }
+
+  /** One statement, tried once. */
+  async queryOnce<Row extends QueryResultRow>(
+    statement: Statement,
+    values: readonly unknown[] = [],
+  ): Promise<readonly Row[]> {
+    return (await this.#pool.query<Row>({ ...statement, values: [...values] })).rows;
+  }
+
+  /**
+   * Runs work in one transaction on one connection, again where it collided with another one. It is not tried again
+   * after its connection was lost: it may have been committed.
+   */
+  async transaction<Value>(work: (tx: Queryable) => Promise<Value>): Promise<Value> {
+    const client = await this.retrying(() => this.#pool.connect());
+    let isLost = false;
+    try {
+      for (let tries = 1; ; tries += 1) {
+        try {
+          return await this.#transact(client, work);
+        } catch (error) {
+          isLost = isConnectionLoss(error);
+          if (!isCollision(error) || tries >= COLLISIONS_MAX) throw error;
+        }
+      }
+    } finally {
+      client.release(isLost);
+    }
+  }
+
+  async #transact<Value>(client: PoolClient, work: (tx: Queryable) => Promise<Value>): Promise<Value> {
+    const tx: Queryable = {
+      query: async <Row extends QueryResultRow>(statement: Statement, values: readonly unknown[] = []) =>
+        (await client.query<Row>({ ...statement, values: [...values] })).rows,
+    };
+    await client.query("BEGIN");
+    try {
+      const value = await work(tx);
+      await client.query("COMMIT");
+      return value;
+    } catch (error) {
+      if (!isConnectionLoss(error)) await client.query("ROLLBACK");
+      throw error;
+    }
+  }
+
+  /** A connection of its own, which the caller ends with `drop`. */
+  async connect(onLost: (error: Error) => void): Promise<Client> {
+    const client = new Client(this.#config);
+    this.#singles.add(client);
+    this.#guard(client);
+    client.on("error", onLost);
+    client.on("end", () => {
+      this.#singles.delete(client);
+      onLost(new Error("connection ended"));
+    });
+    try {
+      await client.connect();
+      await this.#greet(client);
+      return client;
+    } catch (error) {
+      this.drop(client);
+      throw error;
+    }
+  }
+
+  /** Ends a connection, in whatever it is doing. */
+  drop(client: Client): void {
+    this.#singles.delete(client);
+    client.end().catch((error: unknown) => {
+      this.#logger.debug({ error }, "a connection to PostgreSQL didn't end in order");
+    });
+  }
+
+  /** Tries again what failed with its connection, until it works or RETRY_MS are over. */
+  async retrying<Value>(work: () => Promise<Value>, retryMs: number = RETRY_MS): Promise<Value> {
+    const untilMs = this.#timers.monotonicMs() + retryMs;
+    for (let pauseMs = RETRY_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 2, RETRY_PAUSE_MS_MAX)) {
+      this.#refuseClosed();
+      try {
+        return await work();
+      } catch (error) {
+        this.#refuseClosed();
+        const isOver = this.#timers.monotonicMs() + pauseMs > untilMs;
+        if (!(isConnectionLoss(error) || isCollision(error)) || isOver) throw error;
+      }
+      await this.pause(pauseMs);
+    }
+  }
+
+  /** Waits; a close ends it with `runtime_closed`. */
+  async pause(ms: number): Promise<void> {
+    await sleep(this.#timers, ms, this.#closing.signal);
+  }
+
+  /** Ends every connection. Idempotent; never rejects. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort(closed());
+    for (const client of this.#singles) this.drop(client);
+    await this.#pool.end();
+  }
+
+  #refuseClosed(): void {
+    if (this.#closing.signal.aborted) throw closed();
+  }
+
+  /** Sets the connection's bounds, and says which server it reaches. */
+  async #greet(client: ClientBase): Promise<void> {
+    const timeouts = [STATEMENT_MS_MAX, LOCK_MS_MAX, IDLE_IN_TRANSACTION_MS_MAX].map((ms) => `${ms}ms`);
+    const hello = await client.query<{ pid: number; standby: boolean }>(HELLO, timeouts);
+    const [row] = hello.rows;
+    const isStandby = row?.standby ?? false;
+    const timeline = isStandby ? null : await this.#timelineOf(client);
+    const { processID } = client as { processID?: unknown };
+    const isPooled = typeof processID === "number" && row !== undefined && processID !== row.pid;
+    await this.#onServer({ timeline, isStandby, isPooled });
+  }
+
+  async #timelineOf(client: ClientBase): Promise<number | null> {
+    try {
+      return (await client.query<{ timeline: number }>(TIMELINE)).rows[0]?.timeline ?? null;
+    } catch (error) {
+      if (isConnectionLoss(error)) throw error;
+      this.#logger.debug({ error }, "the server doesn't tell its timeline");
+      return null;
+    }
+  }
+
+  #guard(client: ClientBase): void {
+    client.on("error", (error) => {
+      this.#logger.debug({ error }, "a connection to PostgreSQL was lost");
+    });
+  }
+}
+
+function closed(): Error {
+  return fault("runtime_closed", "the store is closed");
+}
+
+/** Runs a call of the port: what fails in it is told in Skein's words. */
+export async function attempt<Value>(attempted: string, work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    throw postgresFault(error, attempted);
+  }
+}

@@ -1,0 +1,487 @@
+/**
+ * The writer of a thread: takes appends, gives them ordinals in the order of arrival, and has them put by the group
+ * commit. It knows records and the order of calls; the statement and its retries are group-committer.ts.
+ *
+ * Invariants
+ *   W1  Ordinals are given when a put is made, and only to what is in it; a put that fails takes all that waits behind
+ *       it in this thread with it: nothing is written that was asked for after something that is missing.
+ *   W2  An append is answered after the server has committed it.
+ *   W3  Once refused, always refused: a writer that was let go or fenced never writes again.
+ *   W4  Before the first append there is no row; the session_meta goes in front of it, in the same put.
+ *   W5  After a put whose fate isn't known the writer asks the log where it ends before it puts again, and tells what
+ *       it finds there that wasn't told.
+ */
+import { fault, isSkeinError, LIMITS, SkeinError } from "../../base/index.ts";
+import type { AppendableItem, RolloutRecord, SessionMeta } from "../../events/index.ts";
+import { type AppliedKeys, createAppliedKeys } from "../applied-keys.ts";
+import { type Batch, encodeBatch, recordsOf } from "../batch-encoder.ts";
+import type { LineClock } from "../line-clock.ts";
+import type { StoreEvents } from "../store-events.ts";
+import type { AppendResult, Durability } from "../thread-store.ts";
+import { writerClosed } from "../writer-faults.ts";
+import type { GroupCommitter, GroupMember, PutBudget } from "./group-committer.ts";
+import type { PutLine, PutOutcome, ThreadPut } from "./group-put.ts";
+import { ordinalConflict } from "./thread-faults.ts";
+
+/** The log as it is, for a writer that has to look. */
+export interface WriterLog {
+  /** The newest keys, oldest first. */
+  readKeys(threadId: string): Promise<AppliedKeys>;
+  /** Where the log ends for a writer of this epoch; rejects when it is another's by now. */
+  readEnd(threadId: string, epoch: number): Promise<number>;
+  /** The records of [from, end). */
+  readRecords(threadId: string, from: number, end: number): Promise<readonly RolloutRecord[]>;
+}
+
+/** What a writer begins with. */
+export interface ThreadWriterOptions {
+  readonly threadId: string;
+  readonly epoch: number;
+  readonly committer: Pick<GroupCommitter, "schedule">;
+  readonly log: WriterLog;
+  readonly lineClock: LineClock;
+  readonly events: StoreEvents;
+  readonly durability: Durability;
+  /** The first record of a thread that isn't stored; null where it is. */
+  readonly newMeta: SessionMeta | null;
+  readonly nextOrdinal: number;
+  /** The log may hold keys that this writer hasn't read. */
+  readonly hasOlderKeys: boolean;
+}
+
+/** What is appended, checked before. */
+export interface WriterAppend {
+  readonly items: readonly AppendableItem[];
+  readonly expectedOrdinal: number | undefined;
+  readonly key: string | undefined;
+}
+
+/** Something on its way: a batch, or (without one) a wish that what came before is there. */
+interface Entry {
+  readonly batch: Batch | null;
+  readonly lines: readonly Uint8Array[];
+  readonly bytes: number;
+  readonly materialises: boolean;
+  readonly expectedOrdinal: number | undefined;
+  resolve(answer: AppendResult): void;
+  reject(error: SkeinError): void;
+}
+
+/** After these the thread is no longer this writer's. */
+const FINAL_CODES: ReadonlySet<string> = new Set([
+  "writer_fenced",
+  "writer_closed",
+  "thread_exists",
+  "thread_owned_elsewhere",
+]);
+/** After these the writer doesn't know where the log ends. */
+const UNSURE_CODES: ReadonlySet<string> = new Set([
+  "connection_lost",
+  "ordinal_conflict",
+  "timed_out",
+  "runtime_closed",
+]);
+const NEWLINE = 0x0a;
+
+export class PostgresWriter implements GroupMember {
+  readonly threadId: string;
+  readonly epoch: number;
+  readonly #options: ThreadWriterOptions;
+  readonly #appending = new Map<string, Promise<AppendResult>>();
+  #keys: AppliedKeys = createAppliedKeys();
+  #readingKeys: Promise<void> | null;
+  #hasOlderKeys: boolean;
+  #newMeta: SessionMeta | null;
+  #metaRecord: RolloutRecord | null = null;
+  #waiting: Entry[] = [];
+  #inFlight: Entry[] = [];
+  #queuedBytes = 0;
+  #nextOrdinal: number;
+  /** Ordinal behind everything that was accepted, written or not. */
+  #acceptedOrdinal: number;
+  #refusal: SkeinError | null = null;
+  #isUnsure = false;
+  #surveying = false;
+  #idle: (() => void)[] = [];
+
+  constructor(options: ThreadWriterOptions) {
+    this.#options = options;
+    this.threadId = options.threadId;
+    this.epoch = options.epoch;
+    this.#newMeta = options.newMeta;
+    this.#nextOrdinal = options.nextOrdinal;
+    this.#acceptedOrdinal = options.nextOrdinal;
+    this.#hasOlderKeys = options.hasOlderKeys;
+    this.#readingKeys = null;
+  }
+
+  /** Ordinal the next record will get; 1 for a thread whose session_meta is still to be written. */
+  get nextOrdinal(): number {
+    return this.#nextOrdinal;
+  }
+
+  /** The first record of a thread that isn't stored yet. */
+  get newMeta(): SessionMeta | null {
+    return this.#newMeta;
+  }
+
+  /** Why nothing can be appended any more, or null. */
+  get refusal(): SkeinError | null {
+    return this.#refusal;
+  }
+
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0 && !this.#surveying;
+  }
+
+  get isIdle(): boolean {
+    return this.#waiting.length === 0 && this.#inFlight.length === 0;
+  }
+
+  /** Appends a batch. See ThreadStore.appendItems for the codes. */
+  append(append: WriterAppend): Promise<AppendResult> {
+    const { key } = append;
+    if (key === undefined) return this.#accept(append);
+    const known = this.#answerOf(key);
+    if (known !== undefined) return known;
+    if (!this.#hasOlderKeys) return this.#accept(append);
+    return this.#appendBehindKeys(append, key);
+  }
+
+  /** Stores the thread, with the session_meta alone where nothing was appended. */
+  async materialise(): Promise<void> {
+    this.#refuse();
+    if (this.#newMeta !== null) await this.#barrier(true);
+  }
+
+  /** Resolves when everything appended before is committed. */
+  async flush(): Promise<void> {
+    this.#refuse();
+    if (!this.isIdle) await this.#barrier(false);
+  }
+
+  /** Resolves when what was accepted before this call is written or was refused; its fate is its caller's to hear. */
+  async whenWritten(): Promise<void> {
+    if (this.isIdle) return;
+    try {
+      await this.#barrier(false);
+    } catch (error) {
+      if (!isSkeinError(error)) throw error;
+    }
+  }
+
+  /** Resolves when nothing waits and nothing is on its way. */
+  async whenIdle(): Promise<void> {
+    while (!this.isIdle) await new Promise<void>((resolve) => this.#idle.push(resolve));
+  }
+
+  /** Takes no more and puts what waits. Idempotent. */
+  async shutdown(): Promise<void> {
+    if (this.#refusal === null) {
+      const drained = this.isIdle ? null : this.#barrier(false);
+      const refusal = writerClosed(this.threadId, "it was shut down");
+      this.#refusal = refusal;
+      try {
+        await drained;
+      } catch (error) {
+        // A discard, or a newer writer, let go what waited. Whose appends those were hears it.
+        if (error !== this.#refusal) throw error;
+      }
+    }
+    await this.whenIdle();
+  }
+
+  /** Refuses what waits and what comes; resolves behind the put that runs. Never rejects. */
+  async release(why: SkeinError): Promise<void> {
+    this.kill(why);
+    await this.whenIdle();
+  }
+
+  /** Refuses what waits and what comes. */
+  kill(why: SkeinError): void {
+    this.#refusal ??= why;
+    this.#reject(this.#takeWaiting(), this.#refusal);
+  }
+
+  take(budget: PutBudget): ThreadPut | null {
+    if (this.#isUnsure) {
+      void this.#survey();
+      return null;
+    }
+    const entries = this.#takeEntries(budget);
+    const isNew = this.#newMeta !== null && entries.some((entry) => entry.materialises);
+    if (entries.length > 0 && !isNew && entries.every((entry) => entry.batch === null)) {
+      this.#settleEmpty(entries);
+      return this.hasWaiting ? this.take(budget) : null;
+    }
+    if (entries.length === 0) return null;
+    this.#inFlight = entries;
+    const lines: PutLine[] = isNew ? [{ bytes: this.#metaLine(), key: null }] : [];
+    let ordinal = isNew ? 1 : this.#nextOrdinal;
+    for (const { batch, lines: own } of entries) {
+      const key = batch?.key;
+      for (const [n, bytes] of own.entries()) {
+        const isKeyed = key !== undefined && n === own.length - 1;
+        lines.push({ bytes, key: isKeyed ? { text: key, firstOrdinal: ordinal } : null });
+      }
+      ordinal += own.length;
+    }
+    return { threadId: this.threadId, expected: isNew ? 0 : this.#nextOrdinal, epoch: this.epoch, lines };
+  }
+
+  settle(outcome: PutOutcome): void {
+    const entries = this.#inFlight;
+    this.#inFlight = [];
+    if (outcome === null) this.#acknowledge(entries);
+    else this.#fail(entries, outcome);
+    this.#wakeIdle();
+  }
+
+  async #appendBehindKeys(append: WriterAppend, key: string): Promise<AppendResult> {
+    this.#refuse();
+    // Appends that are called meanwhile without a key may overtake; those with one wait for the same read.
+    this.#readingKeys ??= this.#readKeys();
+    await this.#readingKeys;
+    return this.#answerOf(key) ?? this.#accept(append);
+  }
+
+  async #readKeys(): Promise<void> {
+    try {
+      const older = await this.#options.log.readKeys(this.threadId);
+      this.#keys = older;
+      this.#hasOlderKeys = false;
+    } finally {
+      this.#readingKeys = null;
+    }
+  }
+
+  /** The answer of a key that is known, or is on its way. */
+  #answerOf(key: string): Promise<AppendResult> | undefined {
+    const applied = this.#keys.get(key);
+    const { durability } = this.#options;
+    if (applied !== undefined) return Promise.resolve({ ...applied, durability, duplicate: true });
+    return this.#appending.get(key)?.then((answer) => ({ ...answer, duplicate: true }));
+  }
+
+  #accept({ items, expectedOrdinal, key }: WriterAppend): Promise<AppendResult> {
+    this.#refuse();
+    const actualOrdinal = this.#acceptedOrdinal;
+    if (expectedOrdinal !== undefined && expectedOrdinal !== actualOrdinal && !this.#isUnsure) {
+      throw ordinalConflict(this.threadId, expectedOrdinal, actualOrdinal);
+    }
+    const batch = { items, key, timestamp: this.#options.lineClock.now() };
+    const bytes = Buffer.from(encodeBatch(batch));
+    this.#refuseWhenFull(bytes.byteLength);
+    this.#acceptedOrdinal += items.length;
+    const answer = new Promise<AppendResult>((resolve, reject) => {
+      const lines = linesOf(bytes);
+      this.#enqueue({ batch, lines, bytes: bytes.byteLength, materialises: true, expectedOrdinal, resolve, reject });
+    });
+    if (key !== undefined) this.#appending.set(key, answer);
+    return answer;
+  }
+
+  /** Bounds what waits. A single append over the bound is let through when nothing else waits. */
+  #refuseWhenFull(bytes: number): void {
+    const queuedBytes = this.#queuedBytes;
+    if (bytes > PUT_BYTES_HARD_MAX) {
+      throw fault(
+        "rollout_too_large",
+        `an append to PostgreSQL holds ${PUT_BYTES_HARD_MAX} bytes at most, not ${bytes}`,
+        {
+          data: { threadId: this.threadId, bytes, bytesMax: PUT_BYTES_HARD_MAX },
+        },
+      );
+    }
+    if (queuedBytes === 0 || queuedBytes + bytes <= LIMITS.commitQueueBytesMax) return;
+    throw new SkeinError("mailbox_full", `too much waits to be written to thread ${this.threadId}`, {
+      kind: "rejection",
+      retryable: true,
+      data: { queuedBytes, commitQueueBytesMax: LIMITS.commitQueueBytesMax },
+    });
+  }
+
+  /** An entry without a batch: resolves when what came before it is written. */
+  #barrier(materialises: boolean): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wish = { batch: null, lines: [], bytes: 0, expectedOrdinal: undefined };
+      this.#enqueue({ ...wish, materialises, resolve: () => resolve(), reject });
+    });
+  }
+
+  #enqueue(entry: Entry): void {
+    this.#queuedBytes += entry.bytes;
+    this.#waiting.push(entry);
+    // While a put of this thread is on its way, or its end is looked for, the next one is asked for behind that.
+    if (this.#inFlight.length === 0 && !this.#surveying) this.#options.committer.schedule(this);
+  }
+
+  #takeWaiting(): readonly Entry[] {
+    const entries = this.#waiting;
+    this.#waiting = [];
+    return entries;
+  }
+
+  /** Entries within the budget; the first one whatever it is. */
+  #takeEntries({ lines, bytes }: PutBudget): Entry[] {
+    let [count, size, end] = [0, 0, 0];
+    for (const entry of this.#waiting) {
+      count += entry.lines.length;
+      size += entry.bytes;
+      if (end > 0 && (count > lines || size > bytes)) break;
+      end += 1;
+    }
+    return this.#waiting.splice(0, end);
+  }
+
+  #metaLine(): Uint8Array {
+    const payload = this.#newMeta;
+    if (payload === null) throw new TypeError("the thread is stored");
+    const timestamp = this.#options.lineClock.now();
+    const item = { type: "session_meta" as const, payload };
+    this.#metaRecord = { ordinal: 0, timestamp, item };
+    return Buffer.from(encodeBatch({ items: [item], timestamp, key: undefined }));
+  }
+
+  /** The entries are committed: gives them their ordinals, tells the listeners, answers the callers. */
+  #acknowledge(entries: readonly Entry[]): void {
+    const { durability, events } = this.#options;
+    const isCreated = this.#metaRecord !== null && this.#newMeta !== null;
+    const told: RolloutRecord[] = isCreated && this.#metaRecord !== null ? [this.#metaRecord] : [];
+    if (isCreated) this.#newMeta = null;
+    const isHeard = events.hasListeners();
+    const answers: AppendResult[] = [];
+    for (const { batch } of entries) {
+      const firstOrdinal = this.#nextOrdinal;
+      this.#nextOrdinal += batch?.items.length ?? 0;
+      answers.push({ firstOrdinal, nextOrdinal: this.#nextOrdinal, durability, duplicate: false });
+      if (batch === null) continue;
+      if (batch.key !== undefined) {
+        this.#keys.set(batch.key, { firstOrdinal, nextOrdinal: this.#nextOrdinal });
+        this.#appending.delete(batch.key);
+      }
+      if (isHeard) told.push(...recordsOf(batch, firstOrdinal));
+    }
+    if (isCreated) events.tell({ type: "created", threadId: this.threadId });
+    if (isHeard && told.length > 0) events.tell({ type: "appended", threadId: this.threadId, records: told });
+    this.#answer(entries, answers);
+    if (this.#waiting.length > 0) this.#options.committer.schedule(this);
+  }
+
+  /** Wishes with nothing to write before them. */
+  #settleEmpty(entries: readonly Entry[]): void {
+    const { durability } = this.#options;
+    const at = { firstOrdinal: this.#nextOrdinal, nextOrdinal: this.#nextOrdinal, durability, duplicate: false };
+    this.#answer(
+      entries,
+      entries.map(() => at),
+    );
+    this.#wakeIdle();
+  }
+
+  #answer(entries: readonly Entry[], answers: readonly AppendResult[]): void {
+    for (const [index, entry] of entries.entries()) {
+      const answer = answers[index];
+      this.#queuedBytes -= entry.bytes;
+      if (answer !== undefined) entry.resolve(answer);
+    }
+  }
+
+  /** Final faults end the writer; after others it goes on, without all that waited (W1). */
+  #fail(entries: readonly Entry[], failure: SkeinError): void {
+    if (FINAL_CODES.has(failure.code)) this.#refusal ??= failure;
+    if (UNSURE_CODES.has(failure.code)) this.#isUnsure = true;
+    this.#reject([...entries, ...this.#takeWaiting()], failure);
+  }
+
+  #reject(entries: readonly Entry[], failure: SkeinError): void {
+    for (const entry of entries) {
+      this.#queuedBytes -= entry.bytes;
+      if (entry.batch !== null) {
+        this.#acceptedOrdinal -= entry.batch.items.length;
+        if (entry.batch.key !== undefined) this.#appending.delete(entry.batch.key);
+      }
+      entry.reject(failure);
+    }
+    this.#wakeIdle();
+  }
+
+  /** Asks the log where it ends, and what of this writer's landed after all (W5). */
+  async #survey(): Promise<void> {
+    if (this.#surveying) return;
+    this.#surveying = true;
+    try {
+      const end = await this.#options.log.readEnd(this.threadId, this.epoch);
+      if (end > (this.#newMeta === null ? this.#nextOrdinal : 0)) await this.#takeOver(end);
+      this.#isUnsure = false;
+      this.#sift();
+    } catch (error) {
+      const failure = isSkeinError(error) ? error : writerClosed(this.threadId, "its log could not be read");
+      if (FINAL_CODES.has(failure.code)) this.#refusal ??= failure;
+      this.#reject(this.#takeWaiting(), failure);
+    } finally {
+      this.#surveying = false;
+      if (this.#waiting.length > 0) this.#options.committer.schedule(this);
+      this.#wakeIdle();
+    }
+  }
+
+  /** What landed without being acknowledged is part of the log all the same. */
+  async #takeOver(end: number): Promise<void> {
+    const { log, events } = this.#options;
+    const from = this.#newMeta === null ? this.#nextOrdinal : 0;
+    const [records, keys] = [await log.readRecords(this.threadId, from, end), await log.readKeys(this.threadId)];
+    this.#keys = keys;
+    this.#hasOlderKeys = false;
+    this.#newMeta = null;
+    this.#nextOrdinal = end;
+    if (from === 0) events.tell({ type: "created", threadId: this.threadId });
+    if (events.hasListeners()) events.tell({ type: "appended", threadId: this.threadId, records });
+  }
+
+  /** Of what was asked for while the end wasn't known: what has landed is answered, what expected another end is refused. */
+  #sift(): void {
+    const kept: Entry[] = [];
+    this.#acceptedOrdinal = this.#nextOrdinal;
+    for (const entry of this.#takeWaiting()) {
+      const { batch, expectedOrdinal } = entry;
+      const applied = batch?.key === undefined ? undefined : this.#keys.get(batch.key);
+      const actualOrdinal = this.#acceptedOrdinal;
+      // Counted as accepted, for those that take it back.
+      this.#acceptedOrdinal += batch?.items.length ?? 0;
+      if (applied !== undefined) {
+        this.#acceptedOrdinal = actualOrdinal;
+        if (batch?.key !== undefined) this.#appending.delete(batch.key);
+        this.#answer([entry], [{ ...applied, durability: this.#options.durability, duplicate: true }]);
+      } else if (expectedOrdinal !== undefined && expectedOrdinal !== actualOrdinal) {
+        this.#reject([entry], ordinalConflict(this.threadId, expectedOrdinal, actualOrdinal));
+      } else kept.push(entry);
+    }
+    this.#waiting = kept;
+  }
+
+  #refuse(): void {
+    if (this.#refusal !== null) throw this.#refusal;
+  }
+
+  #wakeIdle(): void {
+    if (!this.isIdle) return;
+    const idle = this.#idle;
+    this.#idle = [];
+    for (const resolve of idle) resolve();
+  }
+}
+
+/** An append that no statement can carry: the server's messages end at 1 GiB. */
+const PUT_BYTES_HARD_MAX = 512 * 1024 * 1024;
+
+/** Whole lines, each with its newline. */
+function linesOf(bytes: Buffer): readonly Uint8Array[] {
+  const lines: Uint8Array[] = [];
+  for (let from = 0; from < bytes.byteLength;) {
+    const end = bytes.indexOf(NEWLINE, from) + 1;
+    lines.push(bytes.subarray(from, end));
+    from = end;
+  }
+  return lines;
+}
