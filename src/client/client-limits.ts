@@ -17,6 +17,10 @@ export const CLIENT_LIMITS = Object.freeze({
   requestTimeoutMs: 60_000,
   /** Milliseconds from dialling to the answer of `initialize`: a cold server on a busy machine, filling its rows. */
   connectTimeoutMs: 60_000,
+  /** As `connectTimeoutMs`, for each of several nodes: one that is stopped takes connections, and answers none. */
+  nodeConnectTimeoutMs: 10_000,
+  /** Addresses of one client: each may be tried before a request is sent. */
+  addressesMax: 64,
   /** Requests of the server's that are being answered: what a server of ours asks in one turn, over many threads. */
   serverRequestsMax: 1_024,
   /** Events a feed of notifications, or of states, holds for a slow subscriber. */
@@ -37,6 +41,8 @@ export const CLIENT_LIMITS = Object.freeze({
   closeMs: 5_000,
   /** Milliseconds between pings of a silent WebSocket; a server that does not answer within one is gone. */
   heartbeatMs: 30_000,
+  /** The same, where there is another node to go to. */
+  nodeHeartbeatMs: 5_000,
   /** What is kept of a server process's standard error: enough for a stack trace. */
   stderrLinesMax: 20,
   stderrLineCharsMax: 1_000,

@@ -26,10 +26,15 @@ import { webSocketDial } from "./dial-web-socket.ts";
 import { type ClientIdentity, DEFAULT_IDENTITY } from "./handshake.ts";
 import type { UnhandledRequests } from "./server-request-desk.ts";
 
-/** What `connectClient` takes: one of `address`, `command` and `spawn`; all else has a default. */
+/** What `connectClient` takes: one of `address`, `addresses`, `command` and `spawn`; all else has a default. */
 export interface ClientOptions {
   /** "unix:///run/skein.sock" (lines), "ws://127.0.0.1:4500", "wss://…", or "ws+unix:///run/codex.sock" (WebSocket). */
   readonly address?: string;
+  /**
+   * Several nodes that serve the same threads, each as `address` says it: the first that answers is used, and when it
+   * is gone the next one. Threads and feeds go on there from where they were. One token is for all of them.
+   */
+  readonly addresses?: readonly string[];
   /** A server to start, spoken to over its standard input and output. It ends with the client. */
   readonly command?: ServerCommand;
   /** As `command`, for who starts processes otherwise. Its standard input and output must be pipes. */
@@ -50,7 +55,10 @@ export interface ClientOptions {
   readonly unhandledRequests?: UnhandledRequests;
   /** Milliseconds a request waits for a connection and its answer. Default 60,000. */
   readonly requestTimeoutMs?: number;
-  /** Milliseconds for one attempt to connect, up to the server's answer to `initialize`. Default 60,000. */
+  /**
+   * Milliseconds for one attempt to connect, up to the server's answer to `initialize`. Default 60,000; with several
+   * addresses 10,000 for each.
+   */
   readonly connectTimeoutMs?: number;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
@@ -62,7 +70,8 @@ export interface ClientOptions {
 
 /** The options, complete. */
 export interface CheckedClientOptions {
-  readonly dial: Dial;
+  /** One for each address; at least one. */
+  readonly dials: readonly Dial[];
   readonly initialize: RequestParams<"initialize">;
   readonly reconnect: ReconnectSettings | null;
   readonly resubscribe: boolean;
@@ -76,6 +85,7 @@ export interface CheckedClientOptions {
 
 const OPTIONS: Readonly<Record<keyof ClientOptions, true>> = {
   address: true,
+  addresses: true,
   command: true,
   spawn: true,
   clientInfo: true,
@@ -103,7 +113,9 @@ export function checkClientOptions(options: ClientOptions): CheckedClientOptions
   checkOptions("connectClient", options, OPTIONS);
   const { clientInfo = DEFAULT_IDENTITY, experimental = true, optOutNotificationMethods = [] } = options;
   const { requestTimeoutMs = CLIENT_LIMITS.requestTimeoutMs } = options;
-  const { connectTimeoutMs = CLIENT_LIMITS.connectTimeoutMs } = options;
+  const dials = dialsOf(options);
+  const { connectTimeoutMs = dials.length > 1 ? CLIENT_LIMITS.nodeConnectTimeoutMs : CLIENT_LIMITS.connectTimeoutMs } =
+    options;
   const { resubscribe = true, unhandledRequests = "refuse" } = options;
   const { logger = silentLogger, clock = systemClock, fillRandom = systemRandom } = options;
   requirePositive("requestTimeoutMs", requestTimeoutMs);
@@ -112,7 +124,7 @@ export function checkClientOptions(options: ClientOptions): CheckedClientOptions
     throw rejection("invalid_argument", 'unhandledRequests is "refuse" or "ignore"');
   }
   return {
-    dial: dialOf(options),
+    dials,
     initialize: { clientInfo, capabilities: { experimentalApi: experimental, optOutNotificationMethods } },
     reconnect: reconnectOf(options.reconnect),
     resubscribe,
@@ -125,19 +137,34 @@ export function checkClientOptions(options: ClientOptions): CheckedClientOptions
   };
 }
 
-function dialOf({ address, command, spawn, token }: ClientOptions): Dial {
-  const given = [address, command, spawn].filter((place) => place !== undefined);
-  if (given.length !== 1) throw rejection("invalid_argument", "give one of address, command and spawn");
-  if (address !== undefined) return addressDial(address, token);
+function dialsOf({ address, addresses, command, spawn, token }: ClientOptions): readonly Dial[] {
+  const given = [address, addresses, command, spawn].filter((place) => place !== undefined);
+  if (given.length !== 1) throw rejection("invalid_argument", "give one of address, addresses, command and spawn");
+  if (address !== undefined) return [addressDial(address, token)];
+  if (addresses !== undefined) return nodeDials(addresses, token);
   if (token !== undefined) throw noToken();
-  if (spawn !== undefined) return processDial(spawn);
+  if (spawn !== undefined) return [processDial(spawn)];
   if (typeof command?.file !== "string" || command.file === "") {
     throw rejection("invalid_argument", "command needs a file: the program to start");
   }
-  return commandDial(command);
+  return [commandDial(command)];
 }
 
-function addressDial(address: string, token: string | undefined): Dial {
+function nodeDials(addresses: readonly string[], token: string | undefined): readonly Dial[] {
+  const { addressesMax, nodeHeartbeatMs, heartbeatMs } = CLIENT_LIMITS;
+  if (!Array.isArray(addresses) || addresses.length === 0 || addresses.length > addressesMax) {
+    throw rejection("invalid_argument", `addresses is a list of 1 to ${addressesMax} addresses`);
+  }
+  // A node that is silent is left sooner where there is another one.
+  const beatMs = addresses.length > 1 ? nodeHeartbeatMs : heartbeatMs;
+  return addresses.map((address) => addressDial(address, token, beatMs));
+}
+
+function addressDial(
+  address: string,
+  token: string | undefined,
+  heartbeatMs: number = CLIENT_LIMITS.heartbeatMs,
+): Dial {
   const [, scheme, rest = ""] = /^([a-z+]+):\/\/(.+)$/i.exec(address) ?? [];
   switch (scheme?.toLowerCase()) {
     case "unix":
@@ -147,7 +174,7 @@ function addressDial(address: string, token: string | undefined): Dial {
     case "wss":
     case "ws+unix":
       if (!URL.canParse(address)) throw noAddress();
-      return webSocketDial(address, token);
+      return webSocketDial({ url: address, token, heartbeatMs });
     case undefined:
     default:
       throw noAddress();

@@ -7,7 +7,7 @@ import { RemoteClient } from "./remote-client.ts";
 import type { SkeinClient } from "./skein-client.ts";
 
 /**
- * Connects. The first connection is tried once; one that is lost later is made again. Rejects with
+ * Connects. The first connection is tried once at each address; one that is lost later is made again. Rejects with
  * `invalid_argument`, `connection_failed`, or what the server refused to begin with. Close the client when you are done.
  */
 export async function connectClient(options: ClientOptions): Promise<SkeinClient> {

@@ -6,8 +6,16 @@ import { dialWebSocket } from "../server/transports/index.ts";
 import { CLIENT_LIMITS } from "./client-limits.ts";
 import { type Dial, noLossData } from "./dial.ts";
 
-/** Makes a dialler of this URL. The token goes into the handshake's header, and nowhere else. */
-export function webSocketDial(url: string, token: string | undefined, heartbeatMs = CLIENT_LIMITS.heartbeatMs): Dial {
+/** Which server, and how soon it is taken for gone. */
+export interface WebSocketPlace {
+  readonly url: string;
+  /** Goes into the handshake's header, and nowhere else. */
+  readonly token: string | undefined;
+  readonly heartbeatMs: number;
+}
+
+/** Makes a dialler of this place. */
+export function webSocketDial({ url, token, heartbeatMs }: WebSocketPlace): Dial {
   return async ({ acceptor, signal, clock }) => {
     const { messageBytesMax, outbound } = CLIENT_LIMITS;
     await dialWebSocket({

@@ -3,7 +3,7 @@
  * feeds. After a reconnection it first introduces itself and subscribes to its threads again; then requests go on.
  * What came before that is never sent again.
  */
-import { type Clock, fault, isSkeinError, type Logger, rejection, withinTime } from "../base/index.ts";
+import { assert, type Clock, fault, isSkeinError, type Logger, rejection, withinTime } from "../base/index.ts";
 import type { Json } from "../events/index.ts";
 import type {
   NotificationMethod,
@@ -20,7 +20,7 @@ import { type ClientNotification, serverNotification } from "./client-notificati
 import type { ClientStatus } from "./client-status.ts";
 import { ConnectionKeeper } from "./connection-keeper.ts";
 import type { Conversation, ConversationHearer } from "./conversation.ts";
-import { openConversation, type ServerIdentity } from "./handshake.ts";
+import { openConversation, type Opened, type ServerIdentity } from "./handshake.ts";
 import type { CheckedClientOptions } from "./client-options.ts";
 import { RemoteFeeds, type ThreadEventsOptions } from "./remote-feeds.ts";
 import type { RequestInput } from "./request-input.ts";
@@ -43,6 +43,10 @@ export class RemoteClient implements SkeinClient {
   readonly #notifications: Broadcast<Exclude<ClientNotification, Missed>>;
   readonly #handlers = new Map<string, Set<AnyNotificationHandler>>();
   #server: ServerIdentity | undefined;
+  /** Which address is due, counted on and on. */
+  #dialIndex = 0;
+  /** The last conversation that was begun: when it is over, the next address is due. */
+  #latest: Conversation | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: CheckedClientOptions) {
@@ -144,16 +148,34 @@ export class RemoteClient implements SkeinClient {
   }
 
   async #open(signal: AbortSignal): Promise<Conversation> {
-    const { dial, initialize, connectTimeoutMs: timeoutMs } = this.#options;
-    const hearerOf = (conversation: () => Conversation | undefined): ConversationHearer => this.#hearerOf(conversation);
-    const parts = { dial, initialize, hearerOf, timeoutMs, clock: this.#clock, logger: this.#logger };
-    const { conversation, server } = await openConversation(parts, signal);
+    const { conversation, server } = await this.#dialNodes(signal);
     const isFirst = this.#server === undefined;
     this.#server = server;
     if (isFirst) return conversation;
     this.#notifications.tell({ type: "reconnected" });
     if (this.#options.resubscribe) await this.#subscribeAgain(conversation);
     return conversation;
+  }
+
+  /** Tries each address once, beginning with the one that is due. Rejects with a failure that may pass, if one may. */
+  async #dialNodes(signal: AbortSignal): Promise<Opened> {
+    const { dials, initialize, connectTimeoutMs: timeoutMs } = this.#options;
+    const hearerOf = (conversation: () => Conversation | undefined): ConversationHearer => this.#hearerOf(conversation);
+    const parts = { initialize, hearerOf, timeoutMs, clock: this.#clock, logger: this.#logger };
+    const failures: unknown[] = [];
+    while (failures.length < dials.length && !signal.aborted) {
+      const dial = dials[this.#dialIndex % dials.length];
+      assert(dial !== undefined, "a client has an address");
+      try {
+        const opened = await openConversation({ ...parts, dial }, signal);
+        this.#latest = opened.conversation;
+        return opened;
+      } catch (error) {
+        failures.push(error);
+        this.#dialIndex += 1;
+      }
+    }
+    throw failures.find((failure) => isSkeinError(failure) && failure.retryable) ?? failures.at(-1) ?? signal.reason;
   }
 
   #hearerOf(current: () => Conversation | undefined): ConversationHearer {
@@ -167,6 +189,7 @@ export class RemoteClient implements SkeinClient {
         const conversation = current();
         if (conversation === undefined) return;
         this.#logger.info({ reason: failure.message }, "the connection is over");
+        if (conversation === this.#latest) this.#dialIndex += 1;
         this.#desk.lost(conversation);
         this.#feeds.lost(conversation);
         this.#keeper.lost(conversation, failure);

@@ -20,7 +20,7 @@ export const AT_ONCE = { delayMs: 1, delayMaxMs: 1 } as const;
 /** A client over a dialler of the test's own. */
 export async function dialClient(dial: Dial, options: Omit<ClientOptions, "address"> = {}): Promise<SkeinClient> {
   const checked = checkClientOptions({ address: "unix:///nowhere", reconnect: AT_ONCE, ...options });
-  const client = new RemoteClient({ ...checked, dial });
+  const client = new RemoteClient({ ...checked, dials: [dial] });
   await client.start();
   onTestFinished(() => client.close());
   return client;

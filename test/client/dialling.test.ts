@@ -126,8 +126,8 @@ describe("where nobody is", () => {
   });
 
   test.each([
-    [{}, /one of address, command and spawn/],
-    [{ address: "unix:///a", command: { file: "x" } }, /one of address, command and spawn/],
+    [{}, /one of address, addresses, command and spawn/],
+    [{ address: "unix:///a", command: { file: "x" } }, /one of address, addresses, command and spawn/],
     [{ address: "stdio://" }, /not an address of a server/],
     [{ address: "http://127.0.0.1:1" }, /not an address of a server/],
     [{ address: "ws://:::" }, /not an address of a server/],
