@@ -25,7 +25,7 @@ export type PeerGoal = { readonly ratioMin: number } | { readonly ratioMax: numb
 export type MeasuredRow = Pick<PeerRow, "name" | "unit" | "sides" | "spread"> & { readonly goal?: PeerGoal };
 
 /** The side that is set against the others. */
-export const OURS = "Skein";
+const OURS = "Skein";
 
 /** Adds the ratio and the judgement. Other sides of ours, such as Skein over a wire, are no peers. */
 export function judgedRow(row: MeasuredRow): PeerRow {
