@@ -1,6 +1,7 @@
 /**
  * projections: the state DB. Rows folded from logs, the leases that processes of one home share, and what
- * asks the rows. It implements the store's ThreadIndex; threads that fold come in as a pool (workers).
+ * asks the rows. It implements the store's ThreadIndex; threads that fold come in as a pool (workers). For a
+ * store without files it keeps a node's rows beside the logs: the store's LogIndex (log-rows.ts).
  */
 export {
   type FoldPool,
@@ -15,6 +16,8 @@ export type { FoldProgress, SyncReport } from "./home-sync.ts";
 export type { HomeWatcher, StartHomeWatcher } from "./home-watcher.ts";
 export type { HomeSurvey } from "./home-survey.ts";
 export { createInlinePool } from "./inline-pool.ts";
+export type { LogRowsProgress } from "./log-follower.ts";
+export { type LogRowsOptions, openLogRows } from "./log-rows.ts";
 export type { LeaseHolder } from "./lease-rows.ts";
 export {
   openStateDbReadOnlyWith,

@@ -8,6 +8,7 @@ import type { ThreadMetadata } from "../events/index.ts";
 import type { IndexedAppend, IndexedFile } from "../store/index.ts";
 import type { FileStat } from "../store/local/index.ts";
 import { tailCheckOf } from "./file-fold.ts";
+import { isSameButTimes } from "./metadata-times.ts";
 import type { RolloutFold } from "./rollout-fold.ts";
 import type { RowChanges } from "./rollout-rows.ts";
 import type { FileHints } from "./rollout-store.ts";
@@ -147,11 +148,4 @@ function stepAppend(fold: RolloutFold, { records, text, offset }: IndexedAppend)
     at = newline + 1;
   }
   return true;
-}
-
-const TIMES: ReadonlySet<string> = new Set(["updatedAtMs", "recencyAtMs"]);
-
-function isSameButTimes(a: ThreadMetadata, b: ThreadMetadata): boolean {
-  const before = new Map<string, unknown>(Object.entries(a));
-  return Object.entries(b).every(([name, value]) => TIMES.has(name) || before.get(name) === value);
 }

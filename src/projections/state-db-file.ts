@@ -34,6 +34,8 @@ export interface StateDbFileOptions {
   readonly alwaysCheck?: boolean;
   /** Longest wait for processes that open or use the file, milliseconds. Default 30,000. */
   readonly waitMaxMs?: number;
+  /** The file is this handle's alone as long as it is open: `state_db_busy` for everyone else. Default false. */
+  readonly isForOne?: boolean;
 }
 
 /** A file that was moved out of the way. */
@@ -89,13 +91,13 @@ export async function openStateDbFile(options: StateDbFileOptions): Promise<Stat
 }
 
 async function openForWriting(options: ResolvedOptions): Promise<StateDbFile> {
-  const { path, clock, waitMaxMs } = options;
+  const { path, clock, waitMaxMs, isForOne = false } = options;
   requireFolder(path);
   const guard = new StateDbGuard(options);
   let setAside: SetAside | null = null;
   try {
     for (let round = 0; round < ROUNDS_MAX; round += 1) {
-      await guard.takeAsItComes();
+      await (isForOne ? guard.takeForOne() : guard.takeAsItComes());
       // Nobody is here, and yet there is a WAL: who wrote it did not come to close the file.
       const wasUnclean = guard.isAlone && (statOf(`${path}-wal`)?.size ?? 0) > 0;
       const look = await retryBusy(clock, () => lookAtFile(options, wasUnclean), { waitMaxMs });
@@ -103,7 +105,7 @@ async function openForWriting(options: ResolvedOptions): Promise<StateDbFile> {
         // Another may be about to mend it, or has just done so: it is judged again once nobody else is here.
         if (guard.isAlone) setAside = setAsideAndReport(options, look);
         else await guard.takeAlone(look.why);
-      } else if (await stays(guard, path, look.db)) {
+      } else if (isForOne || (await stays(guard, path, look.db))) {
         return toStateDbFile(path, look, { guard, setAside, wasUnclean });
       }
     }

@@ -65,6 +65,16 @@ export class StateDbGuard {
     throw fault("state_db_unusable", message, { retryable: true, data: { path, why } });
   }
 
+  /** Takes the guard alone and for good, for who shares the state DB with nobody. */
+  async takeForOne(): Promise<void> {
+    const { clock, path, waitMaxMs } = this.#options;
+    if (await waitUntil(clock, () => this.#tryAlone(), { waitMaxMs })) return;
+    const message =
+      `the rows in ${path} are another process's, or another handle's of this one: ` +
+      "each node keeps its rows in a file of its own, so name another file";
+    throw fault("state_db_busy", message, { retryable: true, data: { path, waitedMs: waitMaxMs } });
+  }
+
   close(): void {
     this.#db.close();
   }

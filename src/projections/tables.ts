@@ -16,8 +16,8 @@ export interface Tables {
   readonly threads: ThreadRows;
 }
 
-/** The tables of one generation. */
-export function tablesOf(db: SqliteDatabase, generation: number, paths: HomePaths): Tables {
+/** The tables of one generation. `paths`: the home's whose files the rows are of; null where logs have no files. */
+export function tablesOf(db: SqliteDatabase, generation: number, paths: HomePaths | null): Tables {
   const sql = new SetStatements(db, generation);
   const rollouts = new RolloutStore(sql);
   return { sql, rollouts, threads: new ThreadRows(sql, rollouts, paths) };

@@ -1,6 +1,8 @@
 /**
  * The list of threads: one row an id, from the rollout that the lookup by files would take, joined with
  * the name index. Called inside the caller's transaction, after any change of a thread's rollouts or name.
+ *
+ * Where logs have no files (`paths` is null) a thread has one rollout: the one at the path that is its id.
  */
 import type { ThreadMetadata } from "../events/index.ts";
 import { sourceWord, storedThreadFrom, type StoredThread } from "../store/index.ts";
@@ -11,9 +13,9 @@ import type { SetStatements } from "./set-statements.ts";
 export class ThreadRows {
   readonly #sql: SetStatements;
   readonly #rollouts: RolloutStore;
-  readonly #paths: HomePaths;
+  readonly #paths: HomePaths | null;
 
-  constructor(sql: SetStatements, rollouts: RolloutStore, paths: HomePaths) {
+  constructor(sql: SetStatements, rollouts: RolloutStore, paths: HomePaths | null) {
     this.#sql = sql;
     this.#rollouts = rollouts;
     this.#paths = paths;
@@ -27,12 +29,17 @@ export class ThreadRows {
 
   /** Makes the thread's row what its rollouts and its name say; without a rollout there is none. */
   refresh(threadId: string): void {
-    const [row] = this.#rollouts
-      .ofThread(threadId)
-      .map((rollout) => placed(rollout, this.#paths))
-      .toSorted((a, b) => comparePlaces(a, b, this.#paths));
-    if (row === undefined) this.#sql.run("DELETE FROM threads_# WHERE thread_id = ?", threadId);
-    else this.#write(threadId, row.rollout);
+    const rollout = this.#chosen(threadId);
+    if (rollout === undefined) this.#sql.run("DELETE FROM threads_# WHERE thread_id = ?", threadId);
+    else this.#write(threadId, rollout);
+  }
+
+  #chosen(threadId: string): RolloutRow | undefined {
+    const paths = this.#paths;
+    const rollouts = this.#rollouts.ofThread(threadId);
+    if (paths === null) return rollouts.find(({ path }) => path.toLowerCase() === threadId);
+    const [first] = rollouts.map((rollout) => placed(rollout, paths)).toSorted((a, b) => comparePlaces(a, b, paths));
+    return first?.rollout;
   }
 
   /** The same where only the times of its log have moved on. */
@@ -50,7 +57,8 @@ export class ThreadRows {
   storedOf(rollout: RolloutRow): StoredThread {
     const metadata = metadataOf(rollout, this.#paths);
     const name = this.#nameOf(metadata.id.toLowerCase());
-    return storedThreadFrom({ metadata, path: absolute(this.#paths, rollout.path), archived: rollout.archived, name });
+    const path = this.#paths === null ? null : absolute(this.#paths, rollout.path);
+    return storedThreadFrom({ metadata, path, archived: rollout.archived, name });
   }
 
   /** What the name index says of each thread is now this; answers whose name changed. */
@@ -73,6 +81,11 @@ export class ThreadRows {
     const gone = known.map((row) => row.thread_id).filter((threadId) => !names.has(threadId));
     for (const threadId of gone) this.#sql.run("DELETE FROM names_# WHERE thread_id = ?", threadId);
     return gone;
+  }
+
+  /** Nothing is said of this thread's name any more: its log's own word counts. True where something was. */
+  forgetName(threadId: string): boolean {
+    return this.#sql.run("DELETE FROM names_# WHERE thread_id = ?", threadId) > 0;
   }
 
   #nameOf(threadId: string): string | null | undefined {
@@ -110,9 +123,10 @@ function placed(rollout: RolloutRow, paths: HomePaths): PlacedRollout & { readon
   return { rollout, entry, size: rollout.size, metadata: { id: rollout.threadId ?? "" } };
 }
 
-/** What the log says, with the file's times where it says none. */
-function metadataOf(rollout: RolloutRow, paths: HomePaths): ThreadMetadata {
+/** What the log says, with the file's times where it says none and there is one. */
+function metadataOf(rollout: RolloutRow, paths: HomePaths | null): ThreadMetadata {
   const { metadata } = rollout.state;
+  if (paths === null) return metadata;
   const modifiedNs = BigInt(rollout.modifiedNs ?? "");
   return withFileTimes(metadata, { path: absolute(paths, rollout.path), stat: { modifiedNs } });
 }
