@@ -5,5 +5,10 @@
 export type { DurabilityReport } from "./durability-probe.ts";
 export type { LogCheckpoint } from "./log-checkpoint.ts";
 export { openPostgresThreadStore } from "./open-database.ts";
+export {
+  openPostgresLogTransfer,
+  type PostgresLogTransfer,
+  type PostgresLogTransferOptions,
+} from "./postgres-log-transfer.ts";
 export type { NodeOptions, PostgresStoreOptions } from "./postgres-options.ts";
 export type { PostgresStore } from "./postgres-thread-store.ts";

@@ -9,8 +9,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { type CopiedThread, type CopyReport, copyThreads, type CopyThreadsOptions } from "../../../src/store/index.ts";
-import { nodeFileSystem, openLocalLogTransfer, openLocalThreadStore } from "../../../src/store/local/index.ts";
+import {
+  type FileSystem,
+  nodeFileSystem,
+  openLocalLogTransfer,
+  openLocalThreadStore,
+} from "../../../src/store/local/index.ts";
 import { arbHome, writeHome } from "../../../src/testing/arbitraries/index.ts";
+import { createSeededRandom, createSimulatedDisk } from "../../../src/testing/simulation/index.ts";
 import { faultyDisk } from "./faulty-disk.ts";
 import { homeWith, messageLine, metaLine, ODD_ID, snapshot } from "./hand-made-rollouts.ts";
 import { createKillableFiles } from "./killable-files.ts";
@@ -37,8 +43,8 @@ async function copy(from: string, to: string, more: CopyMore & { readonly isExpo
 }
 
 /** Each thread's records as bytes, with its name and its archive, by id. */
-async function contentOf(home: string): Promise<Record<string, unknown>> {
-  const transfer = await openLocalLogTransfer({ home });
+async function contentOf(home: string, fileSystem: FileSystem = nodeFileSystem): Promise<Record<string, unknown>> {
+  const transfer = await openLocalLogTransfer({ home, fileSystem });
   const content: Record<string, unknown> = {};
   for (const { threadId, name, archived } of await transfer.threads(null)) {
     const lines = Buffer.concat(await collect(transfer.readLog(threadId))).toString("latin1");
@@ -317,6 +323,32 @@ describe("what goes wrong on the way", () => {
         expect(await contentOf(other)).toEqual(content);
       }),
       { numRuns: 12 },
+    );
+  });
+
+  it("has what was told as copied after the power is cut, and of the others nothing or all", async () => {
+    const home = await copyCodexHome();
+    const content = await contentOf(home);
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 0, max: 600 }), fc.string(), async (steps, seedText) => {
+        const disk = createSimulatedDisk({ random: createSeededRandom(seedText), nowMs: () => 1_800_000_000_000 });
+        disk.prepareFolder("/home/skein");
+        const { files, kill } = createKillableFiles(disk.direct(), { isSlow: true });
+        const from = await openLocalLogTransfer({ home });
+        const to = await openLocalLogTransfer({ home: "/home/skein", fileSystem: files });
+        const told: string[] = [];
+        void copyThreads({ from, to, onThread: ({ threadId }) => void told.push(threadId) }).catch(() => undefined);
+        for (let step = 0; step < steps; step += 1) await new Promise<void>((resolve) => setImmediate(resolve));
+        await kill();
+        disk.powerCut();
+        const there = await contentOf("/home/skein", disk.direct());
+        for (const threadId of told) expect(there).toHaveProperty(threadId);
+        for (const [id, one] of Object.entries(there)) expect(one).toEqual(content[id]);
+        const again = await openLocalLogTransfer({ home: "/home/skein", fileSystem: disk.direct() });
+        await copyThreads({ from, to: again });
+        expect(await contentOf("/home/skein", disk.direct())).toEqual(content);
+      }),
+      { numRuns: 20 },
     );
   });
 
