@@ -10,7 +10,7 @@
 import { type Clock, isSkeinError, type Logger, nextLoopTurn } from "../base/index.ts";
 import type { LogLine, LogThread, ThreadLogSource } from "../store/index.ts";
 import { mapBounded } from "../store/local/index.ts";
-import { LinesMissing, type LogFold, LogFolds } from "./log-folds.ts";
+import { type KnownLogRow, LinesMissing, type LogFold, LogFolds } from "./log-folds.ts";
 import { LogLocks } from "./log-locks.ts";
 import { type LogWrite, threadIdOf, writeLogRows } from "./log-row-writer.ts";
 import type { LogRowsFile } from "./log-rows-file.ts";
@@ -100,11 +100,6 @@ export class LogApplier {
     }
   }
 
-  /** Forgets all folds: the rows were dropped. No `apply` may be under way. */
-  clear(): void {
-    this.#folds.clear();
-  }
-
   async #foldOrSay(piece: LogPiece): Promise<FoldedPiece> {
     const { threadId } = piece;
     try {
@@ -165,6 +160,7 @@ export class LogApplier {
     const thread =
       opened.row === null && piece.thread === undefined ? await this.#context.source.thread(threadId) : piece.thread;
     if (opened.row === null && (thread === undefined || thread.deleted)) return null;
+    if (thread !== undefined && isOtherLog(opened.row, thread)) return this.#foldAnew(thread);
     const { fold } = opened;
     const part = (): void => this.#writePart(opened, thread);
     for (const line of lines) {
@@ -223,4 +219,9 @@ export class LogApplier {
       onApplied(threadId, write.type === "gone" ? null : (write.opened.row?.nextOrdinal ?? 0));
     }
   }
+}
+
+/** Whether the rows are of a log that was there before this one. */
+function isOtherLog(row: KnownLogRow | null, { log = "" }: LogThread): boolean {
+  return row !== null && row.log !== "" && log !== "" && row.log !== log;
 }

@@ -18,6 +18,8 @@ export interface KnownLogRow {
   readonly name: string | null | undefined;
   readonly metadata: ThreadMetadata;
   readonly nextOrdinal: number;
+  /** Names the log that they are of (LogThread.log); "" where it has no name. */
+  readonly log: string;
 }
 
 /** A fold that stands where the rows do. */
@@ -28,6 +30,8 @@ export interface LogFold {
   row: KnownLogRow | null;
   /** Bytes of the lines that were fed to it. */
   fedBytes: number;
+  /** The one that was fed last. */
+  lastLine: Uint8Array | null;
 }
 
 /** A log has fewer lines than its thread or its rows say: it was deleted or cut. */
@@ -65,11 +69,17 @@ export class LogFolds {
       const named = sql.get<{ name: string | null }>("SELECT name FROM names_# WHERE thread_id = ?", threadId);
       return { row, base: rollouts.baseOf(row), name: named?.name };
     });
-    const opened: LogFold = { threadId, fold: new RolloutFold(found?.base ?? null), row: null, fedBytes: 0 };
+    const opened: LogFold = {
+      threadId,
+      fold: new RolloutFold(found?.base ?? null),
+      row: null,
+      fedBytes: 0,
+      lastLine: null,
+    };
     if (found !== undefined) {
-      const { id, archived, state } = found.row;
+      const { id, archived, state, inode: log } = found.row;
       const { metadata, nextOrdinal } = state;
-      opened.row = { id, archived, name: found.name, metadata, nextOrdinal };
+      opened.row = { id, archived, name: found.name, metadata, nextOrdinal, log };
       await this.read(opened, nextOrdinal);
       opened.fold.take();
     }
@@ -84,7 +94,13 @@ export class LogFolds {
     { row, end }: { readonly row: KnownLogRow | null; readonly end: number },
   ): Promise<LogFold> {
     this.drop(threadId);
-    const again: LogFold = { threadId, fold: new RolloutFold(null, { keepsItems: true }), row, fedBytes: 0 };
+    const again: LogFold = {
+      threadId,
+      fold: new RolloutFold(null, { keepsItems: true }),
+      row,
+      fedBytes: 0,
+      lastLine: null,
+    };
     await this.read(again, end);
     return again;
   }
@@ -110,6 +126,7 @@ export class LogFolds {
     const start = fold.endOffset;
     const isKept = this.#folds.get(threadId) === opened;
     opened.fedBytes += bytes.byteLength;
+    opened.lastLine = bytes;
     if (isKept) this.#fedBytes += bytes.byteLength;
     try {
       fold.record(decodeLineBytes(bytes, ordinal), { start, end: start + bytes.byteLength });
@@ -128,11 +145,6 @@ export class LogFolds {
     const known = this.#folds.get(threadId);
     if (known !== undefined) this.#fedBytes -= known.fedBytes;
     this.#folds.delete(threadId);
-  }
-
-  clear(): void {
-    this.#folds.clear();
-    this.#fedBytes = 0;
   }
 
   /** Lets go of what is too much: of the folds least lately used, and of those that were fed most. */

@@ -4,7 +4,7 @@
  * woken or asked; else it is idle. A source that fails is tried again after growing delays, and the lag shows it.
  *
  * 1. The cursor never stands behind a change that is not in the rows, or that a sweep will not find.
- * 2. A cursor of another history drops all rows: they are made anew from the feed's beginning.
+ * 2. A cursor of another history is not gone on from before all rows were compared with the logs.
  * 3. What the feed can't tell (lines that a fork has from its source, changes that are held back) sweeps find: one
  *    at each opening and reset, one when it is asked for while the feed is held back, and one now and then.
  */
@@ -157,7 +157,7 @@ export class LogFollower {
     const { clock } = this.#context;
     const isSweepTime = clock.monotonicMs() >= this.#nextSweepMs;
     let asOfMs = isHeldBack ? this.#asOfMs : atMs;
-    if (this.#sweepDue || isSweepTime || (isAsked && isHeldBack)) asOfMs = await this.#sweep();
+    if (this.#sweepDue || isSweepTime || (isAsked && isHeldBack)) asOfMs = await this.#sweep({ comparesLines: false });
     this.#asOfMs = Math.max(this.#asOfMs, asOfMs);
     this.#isCaughtUp = true;
   }
@@ -174,8 +174,8 @@ export class LogFollower {
       if ("error" in fetched) throw fetched.error;
       const { page, atMs } = fetched;
       if (page.isReset && this.#cursor !== null) {
-        this.#renew();
-        fetching = this.#fetch(null);
+        await this.#beginAnew(page.cursor);
+        fetching = this.#fetch(this.#cursor);
         continue;
       }
       const next = page.isEnd ? null : this.#fetch(page.cursor);
@@ -237,11 +237,11 @@ export class LogFollower {
   }
 
   /** Answers as of when the rows are complete by it. */
-  async #sweep(): Promise<number> {
+  async #sweep({ comparesLines }: { readonly comparesLines: boolean }): Promise<number> {
     const { clock, logger, sweepEveryMs } = this.#context;
     const begunMs = clock.nowMs();
     const begun = clock.monotonicMs();
-    const report = await sweepLogs({ ...this.#context, signal: this.#ending.signal });
+    const report = await sweepLogs({ ...this.#context, comparesLines, signal: this.#ending.signal });
     const tookMs = clock.monotonicMs() - begun;
     this.#sweepDue = false;
     this.#nextSweepMs = clock.monotonicMs() + Math.max(sweepEveryMs, tookMs * SWEEP_SHARE);
@@ -249,16 +249,15 @@ export class LogFollower {
     return begunMs;
   }
 
-  #renew(): void {
-    const { file, applier, logger } = this.#context;
-    logger.warn({ path: file.path }, "the feed's cursor is of another history; all rows are made anew");
-    file.renew();
-    applier.clear();
+  /** The server was restored, or lost some of its history: what the rows say is compared, and then the feed goes on here. */
+  async #beginAnew(cursor: string): Promise<void> {
+    const { file, logger } = this.#context;
+    logger.warn({ path: file.path }, "the feed's cursor is of another history; all rows are compared with the logs");
     this.#behind.clear();
-    this.#cursor = null;
-    this.#asOfMs = 0;
     this.#isCaughtUp = false;
-    this.#sweepDue = true;
+    await this.#sweep({ comparesLines: true });
+    file.write(() => file.noteFeedPlace({ cursor, asOfMs: this.#asOfMs }));
+    this.#cursor = cursor;
   }
 
   #tell(progress: LogRowsProgress): void {

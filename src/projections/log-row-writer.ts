@@ -5,6 +5,7 @@
  */
 import { isSkeinError } from "../base/index.ts";
 import type { LogThread } from "../store/index.ts";
+import { tailCheckOf } from "./file-fold.ts";
 import type { KnownLogRow, LogFold } from "./log-folds.ts";
 import type { LogRowsFile } from "./log-rows-file.ts";
 import { isSameButTimes } from "./metadata-times.ts";
@@ -34,9 +35,6 @@ export interface RefusedWrite {
   readonly threadId: string;
   readonly error: unknown;
 }
-
-/** Bytes of a log have no file that they could be looked for in. */
-const NO_FILE = Object.freeze({ inode: "", modifiedNs: "", tailCheck: "" });
 
 /** The thread that a write is of. */
 export function threadIdOf(write: LogWrite): string {
@@ -122,6 +120,7 @@ function writeRows(
   const { row, threadId } = opened;
   const archived = thread?.archived ?? row?.archived ?? false;
   const name = thread === undefined ? row?.name : thread.name;
+  const log = thread?.log ?? row?.log ?? "";
   const isMoved = row !== null && row.archived !== archived;
   // Rows that are made anew may have had a name.
   const isNamed = row?.name !== name || (isWhole && row === null);
@@ -132,7 +131,8 @@ function writeRows(
   let id = row?.id;
   let isSame = changes !== null && row !== null && !isMoved && isSameButTimes(row.metadata, state.metadata);
   if (changes !== null) {
-    const hints = { ...NO_FILE, size: changes.state.endOffset };
+    const tailCheck = opened.lastLine === null ? "" : tailCheckOf(opened.lastLine);
+    const hints = { inode: log, size: changes.state.endOffset, modifiedNs: "", tailCheck };
     const same = isSame && id !== undefined ? { sameMetadataAs: id } : {};
     id = rollouts.write({ place, hints, changes, isWhole, ...same }, index);
     rollouts.endQuarantine(threadId);
@@ -147,7 +147,7 @@ function writeRows(
   }
   if (isSame) threads.touch(threadId.toLowerCase(), id, state.metadata);
   else threads.refresh(threadId.toLowerCase());
-  return { id, archived, name, metadata: state.metadata, nextOrdinal: state.nextOrdinal };
+  return { id, archived, name, metadata: state.metadata, nextOrdinal: state.nextOrdinal, log };
 }
 
 function removeRows({ rollouts, threads }: Tables, threadId: string, index: TextIndexChanges): void {

@@ -78,7 +78,7 @@ export class LogRowsFile {
   readonly #opened: OpenedFile;
   readonly #clock: Clock;
   readonly #place: string;
-  #tables: Tables;
+  readonly #tables: Tables;
 
   constructor(opened: OpenedFile, { place, clock }: { readonly place: string; readonly clock: Clock }) {
     this.path = opened.path;
@@ -112,11 +112,6 @@ export class LogRowsFile {
   noteFeedPlace({ cursor, asOfMs }: FeedPlace): void {
     this.#setMeta("cursor", cursor);
     this.#setMeta("as_of_ms", asOfMs);
-  }
-
-  /** Drops all rows: they were made of another history. */
-  renew(): void {
-    this.#tables = this.#db.transaction(() => this.#newTables()).immediate();
   }
 
   /** What to throw in place of an error of its reads and writes. */

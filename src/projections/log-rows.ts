@@ -90,9 +90,16 @@ class SqliteLogRows implements LogIndex {
     const { threadId, nextOrdinal: end, archived, name } = thread;
     if (thread.deleted || end === 0) return undefined;
     await this.#bring(threadId, end);
+    if (this.#isOtherLog(thread)) await this.#bringAsItIs(threadId);
     return this.#read(({ rollouts, threads }) => {
       const row = rollouts.byPath(threadId);
-      if (row === undefined || row.threadId !== threadId.toLowerCase() || row.state.nextOrdinal < end) return undefined;
+      if (
+        row === undefined ||
+        this.#isOtherLog(thread) ||
+        row.threadId !== threadId.toLowerCase() ||
+        row.state.nextOrdinal < end
+      )
+        return undefined;
       const { metadata, nextOrdinal, usage, compaction } = row.state;
       const stored = threads.storedOf({ ...row, archived });
       return {
@@ -155,6 +162,23 @@ class SqliteLogRows implements LogIndex {
     if (this.#read(() => applier.rowsEndOf(threadId)) >= end) return;
     try {
       await applier.apply([{ threadId, end }]);
+    } catch (error) {
+      throw file.faultOf(error);
+    }
+  }
+
+  /** Whether the rows are of a log that was, or is, there beside this one with the same id. */
+  #isOtherLog({ threadId, log = "" }: LogThread): boolean {
+    const row = this.#read(({ rollouts }) => rollouts.peek(threadId));
+    return row !== undefined && row.inode !== "" && log !== "" && row.inode !== log;
+  }
+
+  async #bringAsItIs(threadId: string): Promise<void> {
+    const { source, applier, file } = this.#parts;
+    const thread = await source.thread(threadId);
+    if (thread === undefined || thread.deleted) return;
+    try {
+      await applier.apply([{ threadId, thread, end: thread.nextOrdinal }]);
     } catch (error) {
       throw file.faultOf(error);
     }

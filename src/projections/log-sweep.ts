@@ -3,6 +3,8 @@
  * comparing where logs end, and read. It is the repair beside the feed, and what is left where that is held back.
  */
 import type { LogThread, ThreadLogSource } from "../store/index.ts";
+import { mapBounded } from "../store/local/index.ts";
+import { tailCheckOf } from "./file-fold.ts";
 import type { LogApplier, LogPiece } from "./log-applier.ts";
 import type { LogRowsFile } from "./log-rows-file.ts";
 
@@ -19,6 +21,8 @@ export interface LogSweepContext {
   readonly source: ThreadLogSource;
   readonly applier: LogApplier;
   readonly signal: AbortSignal;
+  /** The source's history may be another: the last line that the rows have is compared with the log's. */
+  readonly comparesLines: boolean;
 }
 
 /** What rows say of a thread, as far as it is compared. */
@@ -28,10 +32,14 @@ interface SeenRow {
   readonly archived: number;
   readonly isNamed: number;
   readonly name: string | null;
+  readonly log: string;
+  readonly tailCheck: string;
 }
 
 /** Threads whose rows are written in one transaction. */
 const PIECES_AT_ONCE = 64;
+/** Threads that are looked into at the same time. */
+const THREADS_AT_ONCE = 8;
 
 /** Compares all threads with their rows and mends what differs. The source's faults, the disk's. */
 export async function sweepLogs(context: LogSweepContext): Promise<LogSweepReport> {
@@ -55,28 +63,48 @@ export async function sweepLogs(context: LogSweepContext): Promise<LogSweepRepor
   }
 }
 
-async function differing({ file, source }: LogSweepContext, page: readonly LogThread[]): Promise<readonly LogPiece[]> {
-  const rows = new Map(seenRows(file, page).map((row) => [row.path, row]));
-  const pieces: LogPiece[] = [];
-  for (const thread of page) {
-    const { threadId, nextOrdinal: end } = thread;
-    const row = rows.get(threadId);
-    if (thread.deleted) {
-      if (row !== undefined) pieces.push({ threadId, thread });
-    } else if (row !== undefined && row.nextOrdinal > end) {
-      // Most often a reader was quicker than this page. Asked again, only a log that was cut is still behind its rows.
-      const now = await source.thread(threadId);
-      if (now !== undefined && !now.deleted && now.nextOrdinal < row.nextOrdinal) {
-        pieces.push({ threadId, thread: now, isOther: true });
-      }
-    } else if (row === undefined ? end > 0 : isOther(row, thread)) {
-      pieces.push({ threadId, thread, end });
-    }
+async function differing(context: LogSweepContext, page: readonly LogThread[]): Promise<readonly LogPiece[]> {
+  const rows = new Map(seenRows(context.file, page).map((row) => [row.path, row]));
+  const pieces = await mapBounded(page, THREADS_AT_ONCE, (thread) =>
+    pieceOf(context, thread, rows.get(thread.threadId)),
+  );
+  return pieces.filter((piece) => piece !== null);
+}
+
+/** What is to be done for one thread; null: nothing. */
+async function pieceOf(
+  context: LogSweepContext,
+  thread: LogThread,
+  row: SeenRow | undefined,
+): Promise<LogPiece | null> {
+  const { threadId, nextOrdinal: end } = thread;
+  if (thread.deleted || end === 0) return thread.deleted && row !== undefined ? { threadId, thread } : null;
+  if (row === undefined) return { threadId, thread, end };
+  if (row.nextOrdinal > end) {
+    // Most often a reader was quicker than this page. Asked again, only a log that was cut is still behind its rows.
+    const now = await context.source.thread(threadId);
+    const isCut = now !== undefined && !now.deleted && now.nextOrdinal < row.nextOrdinal;
+    return isCut ? { threadId, thread: now, end: now.nextOrdinal, isOther: true } : null;
   }
-  return pieces;
+  if (context.comparesLines && !(await hasLastLine(context.source, row))) {
+    return { threadId, thread, end, isOther: true };
+  }
+  return isOther(row, thread) ? { threadId, thread, end } : null;
+}
+
+/** Whether the log has the line that the rows end with: then it has all before it too. */
+async function hasLastLine(
+  source: ThreadLogSource,
+  { path: threadId, nextOrdinal, tailCheck }: SeenRow,
+): Promise<boolean> {
+  for await (const [line] of source.lines({ threadId, from: nextOrdinal - 1, end: nextOrdinal })) {
+    if (line !== undefined) return tailCheckOf(line.bytes) === tailCheck;
+  }
+  return false;
 }
 
 function isOther(row: SeenRow, thread: LogThread): boolean {
+  if (thread.log !== undefined && row.log !== "" && row.log !== thread.log) return true;
   if (row.nextOrdinal !== thread.nextOrdinal || (row.archived === 1) !== thread.archived) return true;
   return thread.name === undefined ? row.isNamed === 1 : row.isNamed !== 1 || row.name !== thread.name;
 }
@@ -112,7 +140,8 @@ async function unknown(
 function seenRows(file: LogRowsFile, page: readonly LogThread[]): readonly SeenRow[] {
   return file.read(({ sql }) =>
     sql.all<SeenRow>(
-      `SELECT r.path, r.next_ordinal AS nextOrdinal, r.archived, n.thread_id IS NOT NULL AS isNamed, n.name
+      `SELECT r.path, r.next_ordinal AS nextOrdinal, r.archived, n.thread_id IS NOT NULL AS isNamed, n.name,
+         r.inode AS log, r.tail_check AS tailCheck
        FROM rollouts_# r LEFT JOIN names_# n ON n.thread_id = lower(r.path)
        WHERE r.path IN (SELECT value FROM json_each(?))`,
       JSON.stringify(page.map(({ threadId }) => threadId)),

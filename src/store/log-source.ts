@@ -16,6 +16,8 @@ export interface LogThread {
   readonly deleted: boolean;
   /** As the user set or cleared it; undefined where that was never done, then the log's own word counts. */
   readonly name: string | null | undefined;
+  /** Names the log itself: a thread that was deleted and made anew with its id has another. Absent where that can't be. */
+  readonly log?: string;
 }
 
 /** One line of a log. */

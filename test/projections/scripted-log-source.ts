@@ -11,6 +11,8 @@ interface ScriptedThread {
   deleted: boolean;
   name: string | null | undefined;
   lines: Uint8Array[];
+  /** Counts the lives of its id. */
+  life: number;
 }
 
 /** One entry of the feed: a line, or that a thread changed without one. */
@@ -49,8 +51,18 @@ export class ScriptedLogSource implements ThreadLogSource {
     this.place = place;
   }
 
+  /** Entries that the feed was given. */
+  get toldEntries(): number {
+    return this.#told;
+  }
+
   append(threadId: string, lines: readonly Uint8Array[]): number {
-    const thread = this.#threads.get(threadId) ?? { archived: false, deleted: false, name: undefined, lines: [] };
+    const known = this.#threads.get(threadId);
+    const life = known?.life ?? 1;
+    const thread =
+      known === undefined || known.deleted
+        ? { archived: false, deleted: false, name: undefined, lines: [], life: known === undefined ? life : life + 1 }
+        : known;
     this.#threads.set(threadId, thread);
     for (const bytes of lines) {
       this.#tell(threadId, thread.lines.length);
@@ -85,17 +97,6 @@ export class ScriptedLogSource implements ThreadLogSource {
     this.#feed = this.#feed.filter((entry) => entry.threadId !== threadId || (entry.ordinal ?? 0) < keeps);
   }
 
-  /** The thread is cut, and nothing tells it. */
-  cut(threadId: string, keeps: number): void {
-    this.#of(threadId).lines.length = keeps;
-  }
-
-  /** Forgets a thread without a trace. */
-  forget(threadId: string): void {
-    this.#threads.delete(threadId);
-    this.#feed = this.#feed.filter((entry) => entry.threadId !== threadId);
-  }
-
   wake(): void {
     for (const wake of this.#wakes) wake();
   }
@@ -113,7 +114,8 @@ export class ScriptedLogSource implements ThreadLogSource {
     this.onPage(this.pages);
     const [generation, position] = (cursor ?? `${this.generation}:0`).split(":").map(Number);
     const isReset = generation !== this.generation;
-    const known = isReset ? 0 : (position ?? 0);
+    if (isReset) return { lines: [], threads: [], cursor: await this.now(), isEnd: false, isReset };
+    const known = position ?? 0;
     const visible = this.#feed.filter(({ at }) => at < this.heldFrom);
     const first = visible.findIndex(({ at }) => at > known);
     const from = first < 0 ? visible.length : first;
@@ -186,7 +188,7 @@ export class ScriptedLogSource implements ThreadLogSource {
   }
 
   #view(threadId: string): LogThread {
-    const { archived, deleted, name, lines } = this.#of(threadId);
-    return { threadId, nextOrdinal: lines.length, archived, deleted, name };
+    const { archived, deleted, name, lines, life } = this.#of(threadId);
+    return { threadId, nextOrdinal: lines.length, archived, deleted, name, log: `life ${life}` };
   }
 }
