@@ -11,17 +11,45 @@ import type { CliContext } from "./cli-context.ts";
 import { makeHome } from "./make-home.ts";
 import { requireHome } from "./open-home.ts";
 
-/** Opens what the command works on, does the work, closes it. `isMade`: the command may be the first one on its home. */
+/** What a command works on. */
+export interface TransferUse {
+  /** The command may be the first one on its home. */
+  readonly isMade: boolean;
+  /** In place of the home: `postgres://…`. */
+  readonly store: string | undefined;
+}
+
+/** Opens what the command works on, does the work, closes it. */
 export async function withTransfer<Result>(
   context: CliContext,
-  { isMade }: { readonly isMade: boolean },
+  { isMade, store }: TransferUse,
   work: (transfer: LogTransfer) => Promise<Result>,
 ): Promise<Result> {
   const { home, clock, logger } = context;
+  if (store !== undefined) return withDatabase(context, store, work);
   if (isMade) await makeHome(home);
   else await requireHome(context);
   const { openLocalLogTransfer } = await import("../store/local/index.ts");
   return work(await openLocalLogTransfer({ home, clock, logger }));
+}
+
+async function withDatabase<Result>(
+  { logger }: CliContext,
+  store: string,
+  work: (transfer: LogTransfer) => Promise<Result>,
+): Promise<Result> {
+  if (!/^postgres(ql)?:\/\//.test(store)) {
+    const message =
+      "threads are moved between homes, folders and PostgreSQL; for another store do it where that one is kept";
+    throw rejection("unsupported", message);
+  }
+  const { openPostgresLogTransfer } = await import("../store/postgres/index.ts");
+  const transfer = await openPostgresLogTransfer({ url: store, logger });
+  try {
+    return await work(transfer);
+  } finally {
+    await transfer.close();
+  }
 }
 
 /** Opens the folder that threads are exported to. One that holds threads of its own is refused: others may write there. */

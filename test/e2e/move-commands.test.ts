@@ -2,65 +2,24 @@
  * `skein export` and `skein import` as processes: threads go from a home to a folder and into another home with every
  * byte, name and archive; a kill or Ctrl-C in the middle is gone on with; what can't be taken over is named.
  */
-import { once } from "node:events";
-import { appendFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { appendFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { afterEach, describe, expect, it } from "vitest";
 
-import { startSkein } from "../support/skein-process.ts";
+import { endInTheMiddle, hasEntries, type MoveAnswer, rolloutsOf, writeManyThreads } from "./moved-threads.ts";
 import { type ListAnswer, makeWorkplace, type SkeinWorkplace } from "./skein-workplace.ts";
 
 const SAMPLE_HOME = fileURLToPath(new URL("../fixtures/codex-0.130/home", import.meta.url));
 const ARCHIVED = "01a20233-5561-73a0-92fd-b6c40ae66519";
 
-interface MoveAnswer {
-  readonly copied: number;
-  readonly grown: number;
-  readonly same: number;
-  readonly conflict: number;
-  readonly failed: number;
-  readonly lines: number;
-  readonly bytes: number;
-  readonly problems: readonly { readonly threadId: string; readonly outcome: string; readonly code: string }[];
-}
-
 let place: SkeinWorkplace;
 afterEach(() => place.remove());
-
-/** The rollouts of a home or folder, by their file names, with a mark for archived ones. */
-function rolloutsOf(folder: string): Record<string, string> {
-  const paths = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((path) => path.endsWith(".jsonl"));
-  const rollouts = paths.filter((path) => basename(path).startsWith("rollout-"));
-  return Object.fromEntries(
-    rollouts.map((path) => [
-      `${path.startsWith("archived") ? "archived " : ""}${basename(path)}`,
-      readFileSync(join(folder, path), "latin1"),
-    ]),
-  );
-}
 
 function fileOf(folder: string, threadId: string): string {
   const paths = readdirSync(folder, { recursive: true, encoding: "utf8" });
   return join(folder, paths.find((path) => path.endsWith(`${threadId}.jsonl`)) ?? "");
-}
-
-/** Many threads that take a while to move. */
-function writeManyThreads(home: string, count: number, bytes: number): void {
-  const folder = join(home, "sessions/2026/05/05");
-  mkdirSync(folder, { recursive: true });
-  for (let n = 0; n < count; n += 1) {
-    const id = `01900000-0000-7000-8000-${String(n).padStart(12, "0")}`;
-    const timestamp = "2026-05-05T10:00:00.000Z";
-    const meta = { id, timestamp, cwd: "/w", originator: "t", cli_version: "1", source: "vscode" };
-    const lines = [
-      { timestamp, type: "session_meta", payload: meta },
-      { timestamp, type: "event_msg", payload: { type: "user_message", message: `${n} ${"x".repeat(bytes)}` } },
-    ];
-    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-    writeFileSync(join(folder, `rollout-2026-05-05T10-00-00-${id}.jsonl`), text);
-  }
 }
 
 describe("export and import", () => {
@@ -178,27 +137,6 @@ describe("what can't be taken over", () => {
 describe("a move that is ended in the middle", () => {
   const THREADS = 400;
 
-  async function endInTheMiddle(
-    args: readonly string[],
-    folder: string,
-    signal: NodeJS.Signals,
-  ): Promise<number | null> {
-    const child = startSkein(args, { cwd: place.cwd });
-    const ended = once(child, "close");
-    const deadline = Date.now() + 20_000;
-    const isUnderWay = (): boolean => {
-      try {
-        return readdirSync(folder, { recursive: true }).length >= 40;
-      } catch {
-        return false;
-      }
-    };
-    while (!isUnderWay() && Date.now() < deadline) await new Promise<void>((resolve) => setImmediate(resolve));
-    child.kill(signal);
-    const [exitCode] = (await ended) as [number | null];
-    return exitCode;
-  }
-
   it("by kill -9 is gone on with by the same command, out and in again, and nothing of it is left over", async () => {
     place = makeWorkplace();
     writeManyThreads(place.home, THREADS, 20_000);
@@ -207,7 +145,9 @@ describe("a move that is ended in the middle", () => {
       [["import", "carried", "--home", "new"], "new"],
     ] as const) {
       const path = join(place.cwd, folder);
-      expect(await endInTheMiddle(command, path, "SIGKILL")).toBeNull();
+      expect(
+        await endInTheMiddle(command, { cwd: place.cwd, signal: "SIGKILL", isUnderWay: () => hasEntries(path, 40) }),
+      ).toBeNull();
       const half = Object.entries(rolloutsOf(path));
       const whole = rolloutsOf(place.home);
       for (const [name, text] of half) expect(text).toBe(whole[name]);
@@ -227,7 +167,8 @@ describe("a move that is ended in the middle", () => {
   it("by Ctrl-C ends with 130, says how to go on, and leaves whole threads alone", async () => {
     place = makeWorkplace();
     writeManyThreads(place.home, THREADS, 20_000);
-    expect(await endInTheMiddle(["export", "carried"], join(place.cwd, "carried"), "SIGINT")).toBe(130);
+    const isUnderWay = (): boolean => hasEntries(join(place.cwd, "carried"), 40);
+    expect(await endInTheMiddle(["export", "carried"], { cwd: place.cwd, signal: "SIGINT", isUnderWay })).toBe(130);
     const whole = rolloutsOf(place.home);
     const path = join(place.cwd, "carried");
     for (const [name, text] of Object.entries(rolloutsOf(path))) expect(text).toBe(whole[name]);
