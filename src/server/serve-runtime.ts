@@ -4,10 +4,14 @@
  */
 import { type AppServer, createAppServer } from "./app-server.ts";
 import { openCheckpointFiles } from "./checkpoint-files.ts";
+import { createNodeRelay } from "./relay/node-relay.ts";
 import type { AppServerOptions } from "./server-options.ts";
 import { type Listener, openListener } from "./transports/index.ts";
 
-/** What `serveRuntime` takes: an app-server's options, and where it listens. */
+/**
+ * What `serveRuntime` takes: an app-server's options, and where it listens. `relay` is by default one that shows other
+ * nodes this server's token; it is of use where the store names the nodes that own its threads.
+ */
 export interface ServeRuntimeOptions extends AppServerOptions {
   /** `unix://PATH`, `ws://HOST:PORT` (port 0: any that is free), `stdio://`. At least one. */
   readonly listen: readonly string[];
@@ -46,7 +50,8 @@ export async function serveRuntime(options: ServeRuntimeOptions): Promise<Served
     home === undefined || own.checkpoints !== undefined
       ? {}
       : { checkpoints: await openCheckpointFiles({ home, ...place }) };
-  const server = createAppServer({ ...own, ...files });
+  const relay = own.relay ?? createNodeRelay({ token });
+  const server = createAppServer({ ...own, ...files, relay });
   const listeners: Listener[] = [];
   try {
     const access = { ...place, token, allowedOrigins };
