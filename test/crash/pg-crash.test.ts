@@ -1,0 +1,24 @@
+/**
+ * A small part of each row of the PostgreSQL crash test, with real servers. The long form is `npm run pg-crash`.
+ */
+import { describe, expect, it } from "vitest";
+
+import { workerPostgres } from "../support/postgres/worker-postgres.ts";
+import { PG_CRASH_ROWS } from "./pg-rows.ts";
+
+const postgres = await workerPostgres();
+const seed = Number(process.env["SKEIN_CRASH_SEED"] ?? Math.floor(Math.random() * 2 ** 31));
+const wish = { seed, appends: 100, threads: 6, template: postgres.template };
+const earnest = PG_CRASH_ROWS.filter(({ isControl }) => isControl !== true);
+
+describe.skipIf(postgres.skipped !== null)(
+  `nothing acknowledged is lost or doubled on PostgreSQL (${postgres.skipped ?? `SKEIN_CRASH_SEED=${seed}`})`,
+  () => {
+    it.each(earnest)("$id: $title", { timeout: 120_000 }, async ({ id, run }) => {
+      const result = await run({ ...wish, rounds: id === "cut-connections" ? 4 : 1 });
+
+      expect(result).toMatchObject({ lost: 0, doubled: 0, broken: 0, examples: [] });
+      expect(result.acknowledged).toBeGreaterThan(100);
+    });
+  },
+);
