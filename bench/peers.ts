@@ -6,7 +6,8 @@
  *   node bench/peers.ts [--only postgres|disk] [--rounds 3] [--seed 7] [--quick] [--json]
  *
  * Threads of one length are filled by every side in turns; figures are medians of the rounds, and a ratio is Skein
- * against the best of the others. The first run installs the peers, which is no part of its time.
+ * against the best of the others; the goals are the full sizes'. The first run installs the peers, which is no part
+ * of its time.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
@@ -14,15 +15,10 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { systemClock } from "../src/base/index.ts";
+import { TURN_RECORDS } from "./peers/bench-turn.ts";
 import { installPeers, type PeerPackages } from "./peers/peer-install.ts";
 import { judgedRow, type PeerGoal, type PeerRow, scenarioRows, tableHead, tableLine } from "./peers/peer-report.ts";
-import {
-  measureBytes,
-  measureOpening,
-  measureScenario,
-  type Scenario,
-  type ServerGauges,
-} from "./peers/peer-rounds.ts";
+import { fillThreads, measureOpening, measureScenario, type Scenario, type ServerGauges } from "./peers/peer-rounds.ts";
 import type { PeerSide } from "./peers/peer-side.ts";
 import { openPostgresBench } from "./peers/postgres-sides.ts";
 import { openEmmettSqliteSide, openSkeinLocalSide, openSqliteSaverSide } from "./peers/sqlite-sides.ts";
@@ -50,7 +46,8 @@ const AT_MOST: PeerGoal = { ratioMax: 1 };
 /** 1,500 records. */
 const LONG_TURNS = 250;
 const SHORT_TURNS = 16;
-const SHORT_THREADS = 32;
+const SHORT_THREADS = 48;
+const LONG_THREADS = 2;
 const OPEN_RUNS = 7;
 
 /** The scenarios, with the thread counts that the goals name. */
@@ -73,29 +70,28 @@ function scenariosOf(isQuick: boolean): readonly (Scenario & { readonly isGoal: 
 async function benchPlace(place: Place, sizes: Sizes, onRow: (row: PeerRow) => void): Promise<void> {
   const { sides, hasGoals, server } = place;
   const { rounds, seed, isQuick } = sizes;
-  for (const { isGoal, ...scenario } of scenariosOf(isQuick)) {
-    const figures = await measureScenario(scenario, {
-      sides,
-      rounds,
-      seed,
-      ...(server === undefined ? {} : { server }),
-    });
-    const goal = hasGoals && isGoal ? { goal: AT_LEAST } : {};
-    for (const row of scenarioRows({ name: scenario.name, ...goal, hasCosts: isGoal }, figures)) onRow(row);
-  }
   const longTurns = isQuick ? 50 : LONG_TURNS;
-  const opening = await measureOpening(sides, { turns: longTurns, runs: OPEN_RUNS });
-  onRow(
-    judgedRow({ name: `read a thread of ${longTurns * 6} records`, unit: "ms", sides: Object.fromEntries(opening) }),
-  );
+  const long = new Map<PeerSide, readonly string[]>();
   for (const [threads, turns] of [
     [SHORT_THREADS, SHORT_TURNS],
-    [1, longTurns],
+    [LONG_THREADS, longTurns],
   ] as const) {
     const bytes: Record<string, number> = {};
-    for (const side of sides) bytes[side.name] = await measureBytes(side, threads, turns);
-    const goal = hasGoals ? { goal: AT_MOST } : {};
+    for (const side of sides) {
+      const { ids, bytesPerTurn } = await fillThreads(side, threads, turns);
+      bytes[side.name] = bytesPerTurn;
+      if (turns === longTurns) long.set(side, ids);
+    }
+    const goal = hasGoals && !isQuick ? { goal: AT_MOST } : {};
     onRow(judgedRow({ name: `stored for a turn, threads of ${turns} turns`, unit: "B", sides: bytes, ...goal }));
+  }
+  const opening = await measureOpening(long, { turns: longTurns, runs: OPEN_RUNS });
+  onRow(judgedRow({ name: `read a thread of ${longTurns * TURN_RECORDS} records`, unit: "ms", sides: opening }));
+  for (const { isGoal, ...scenario } of scenariosOf(isQuick)) {
+    const gauges = server === undefined ? {} : { server };
+    const figures = await measureScenario(scenario, { sides, rounds, seed, ...gauges });
+    const goal = hasGoals && isGoal && !isQuick ? { goal: AT_LEAST } : {};
+    for (const row of scenarioRows({ name: scenario.name, ...goal, hasCosts: isGoal }, figures)) onRow(row);
   }
 }
 

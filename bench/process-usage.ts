@@ -18,8 +18,22 @@ export interface ProcessUsage {
 /** Of /proc/PID/stat: a tick is 10 ms on every Linux that Node runs on. */
 const TICK_MS = 10;
 
+/** Looks at a process that starts and ends others all the time, until none of them ended between two looks. */
+const LOOKS_MAX = 20;
+
 /** CPU and written bytes of a process with all that it started. */
 export function usageOf(pid: number): ProcessUsage {
+  for (let look = 1; ; look += 1) {
+    try {
+      return usageOfTree(pid);
+    } catch (error) {
+      const isGone = error instanceof Error && "code" in error && (error.code === "ENOENT" || error.code === "ESRCH");
+      if (!isGone || look === LOOKS_MAX) throw error;
+    }
+  }
+}
+
+function usageOfTree(pid: number): ProcessUsage {
   let [cpuMs, writtenBytes] = [0, 0];
   for (const member of treeOf(pid)) {
     const stat = readFileSync(`/proc/${member}/stat`, "utf8");

@@ -175,36 +175,46 @@ async function gaugesOf(
   return { cpuMs: server.pid === undefined ? 0 : usageOf(server.pid).cpuMs, walBytes };
 }
 
-/** Bytes that a side stores of each of some turns, in threads of one length; nothing else is written meanwhile. */
-export async function measureBytes(side: PeerSide, threads: number, turns: number): Promise<number> {
-  const maker = createTurnMaker(threads);
-  const before = await side.storedBytes();
-  const scenario: Scenario = { name: "bytes", work: "turnAtOnce", threads, each: turns };
-  await runBatch(side, scenario, { maker });
-  return ((await side.storedBytes()) - before) / (threads * turns);
+/** Threads that were filled, and what they take. */
+export interface FilledThreads {
+  readonly ids: readonly string[];
+  readonly bytesPerTurn: number;
 }
 
-/** What it takes to read a thread of so many turns whole, milliseconds by the side's name, median of the runs. */
-export async function measureOpening(
-  sides: readonly PeerSide[],
-  { turns, runs }: { readonly turns: number; readonly runs: number },
-): Promise<ReadonlyMap<string, number>> {
+/**
+ * Fills some threads, a turn of each in turns, and looks how much more the side stores then. One call at a time: callers
+ * that crowd a table make a server lay out room ahead, which would count as theirs. For the same reason it comes first:
+ * later a side may fill room that it left before.
+ */
+export async function fillThreads(side: PeerSide, count: number, turns: number): Promise<FilledThreads> {
   const maker = createTurnMaker(turns);
-  const ids = new Map<PeerSide, string>();
-  for (const side of sides) {
-    const thread = await side.newThread();
-    for (let n = 0; n < turns; n += 1) await thread.turnAtOnce(maker.turn());
-    ids.set(side, thread.id);
+  const first = await side.newThread();
+  await first.turnAtOnce(maker.turn());
+  const before = await side.storedBytes();
+  const threads: PeerThread[] = [];
+  for (let n = 0; n < count; n += 1) threads.push(await side.newThread());
+  for (let turn = 0; turn < turns; turn += 1) {
+    for (const thread of threads) await thread.turnAtOnce(maker.turn());
   }
-  const times = new Map<string, number[]>(sides.map(({ name }) => [name, []]));
+  const bytesPerTurn = ((await side.storedBytes()) - before) / (count * turns);
+  return { ids: threads.map(({ id }) => id), bytesPerTurn };
+}
+
+/** What it takes to read one of some threads whole, each of so many turns: milliseconds, median of the runs. */
+export async function measureOpening(
+  filled: ReadonlyMap<PeerSide, readonly string[]>,
+  { turns, runs }: { readonly turns: number; readonly runs: number },
+): Promise<Readonly<Record<string, number>>> {
+  const times = new Map<string, number[]>([...filled.keys()].map(({ name }) => [name, []]));
   for (let run = 0; run <= runs; run += 1) {
-    for (const [side, id] of ids) {
+    for (const [side, ids] of filled) {
       const beganMs = systemClock.monotonicMs();
-      const found = await side.openThread(id);
+      const found = await side.openThread(ids[run % ids.length] ?? "");
       const ms = systemClock.monotonicMs() - beganMs;
       if (found !== turns) throw new Error(`${side.name} read ${found} turns of ${turns}`);
+      // The first run loads code and prepares statements.
       if (run > 0) times.get(side.name)?.push(ms);
     }
   }
-  return new Map([...times].map(([name, all]) => [name, medianOf(all)]));
+  return Object.fromEntries([...times].map(([name, all]) => [name, medianOf(all)]));
 }

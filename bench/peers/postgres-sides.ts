@@ -3,12 +3,21 @@
  * PostgresSaver, Emmett's PostgreSQL store, and Skein's. Each peer gets a pool of the `pg` that it ships with,
  * as wide as did it most good on two cores; Skein takes the few connections that it always does.
  */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+import { openPostgresThreadStore as openWithRows } from "../../src/postgres/index.ts";
+import { openPostgresThreadStore } from "../../src/store/postgres/index.ts";
+import { openRemoteThreadStore } from "../../src/store/remote/index.ts";
 import { startPostgres } from "../../test/support/postgres/postgres-server.ts";
 import { createEmmettSide, type EmmettStore } from "./emmett-side.ts";
 import { type CheckpointSaver, createLangGraphSide } from "./langgraph-side.ts";
 import type { PeerPackages } from "./peer-install.ts";
 import type { ServerGauges } from "./peer-rounds.ts";
 import type { PeerSide } from "./peer-side.ts";
+import { createSkeinSide } from "./skein-side.ts";
 
 interface Pool {
   query(text: string): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }>;
@@ -43,6 +52,9 @@ export interface PostgresBench {
   close(): Promise<void>;
 }
 
+const SERVED_STORE = fileURLToPath(new URL("served-store-child.ts", import.meta.url));
+const START_MS_MAX = 30_000;
+
 /** What is set but fsync and synchronous_commit, which are on: room, so that no checkpoint falls into a round. */
 const SERVER_SETTINGS = { shared_buffers: "256MB", max_wal_size: "4GB", synchronous_commit: "on" };
 
@@ -57,7 +69,14 @@ export async function openPostgresBench(peers: PeerPackages): Promise<PostgresBe
   try {
     const place = { url: server.url, peers };
     const sides: PeerSide[] = [];
-    for (const open of [openSaverSide, openDeltaSaverSide, openEmmettSide]) {
+    for (const open of [
+      openSkeinSide,
+      openSaverSide,
+      openDeltaSaverSide,
+      openEmmettSide,
+      openSkeinRowsSide,
+      openSkeinRemoteSide,
+    ]) {
       const side = await open(place);
       opened.push(side);
       sides.push(side);
@@ -124,6 +143,70 @@ function openPool(Pool: PgPackage["Pool"], connectionString: string, max: number
   // Without a listener an idle connection that dies would end the process; the next query says what is wrong.
   pool.on("error", () => {});
   return pool;
+}
+
+/** Skein's store as it is handed to others, without rows: none of the peers keeps any. */
+async function openSkeinSide(place: PostgresPlace): Promise<PeerSide> {
+  const database = await makeDatabase(place, "skein");
+  const store = await openPostgresThreadStore({ url: database.url });
+  return createSkeinSide({
+    store,
+    name: "Skein",
+    settings: "the store of skein/postgres without its rows",
+    storedBytes: database.storedBytes,
+    close: async () => {
+      await store.close();
+      await database.close();
+    },
+  });
+}
+
+/** The same store in another process, which serves it over gRPC on the loopback. */
+async function openSkeinRemoteSide(place: PostgresPlace): Promise<PeerSide> {
+  const database = await makeDatabase(place, "skein_remote");
+  const child = spawn(process.execPath, [SERVED_STORE, database.url], { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = once(child, "exit");
+  const close = async (): Promise<void> => {
+    child.stdin.end();
+    await ended;
+    await database.close();
+  };
+  try {
+    const line = once(createInterface({ input: child.stdout }), "line", { signal: AbortSignal.timeout(START_MS_MAX) });
+    const told = await Promise.race([line, ended.then(() => [])]);
+    if (typeof told[0] !== "string") throw new Error("the process that serves the store ended");
+    const store = await openRemoteThreadStore({ url: told[0] });
+    return createSkeinSide({
+      store,
+      name: "Skein, remote",
+      settings: "the first one's store in another process, over gRPC on the loopback; its CPU is nobody's here",
+      storedBytes: database.storedBytes,
+      close: async () => {
+        await store.close();
+        await close();
+      },
+    });
+  } catch (error) {
+    child.kill("SIGKILL");
+    await close();
+    throw error;
+  }
+}
+
+/** The same with this node's rows, which are folded from the logs while they are written. */
+async function openSkeinRowsSide(place: PostgresPlace): Promise<PeerSide> {
+  const database = await makeDatabase(place, "skein_rows");
+  const store = await openWithRows({ url: database.url });
+  return createSkeinSide({
+    store,
+    name: "Skein, rows",
+    settings: "openPostgresThreadStore of skein/postgres, rows for lists and search in memory",
+    storedBytes: database.storedBytes,
+    close: async () => {
+      await store.close();
+      await database.close();
+    },
+  });
 }
 
 function openDeltaSaverSide(place: PostgresPlace): Promise<PeerSide> {
