@@ -4,7 +4,7 @@
  *
  * Invariants
  *   T1  Records come in ordinal order, each once, without a gap, from `from` on.
- *       (feed.complete, feed.from-end)
+ *       (feed.complete, feed.meanwhile, feed.from-end)
  *   T2  Never more than `bufferRecordsMax` records are held, a page of the log included. At the bound
  *       what is held stays, what is published is passed over (`lagging`), and when the buffer has run
  *       empty the log is read from there on.

@@ -25,7 +25,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "if (page.isEnd && this.#publishedEnd <= tail) this.#join(tail);",
     to: "if (page.isEnd) { this.#join(tail); this.#tail = Math.max(tail, this.#publishedEnd); }",
     fixture: "feeds",
-    caughtBy: ["feed.checkpoint", "feed.complete"],
+    caughtBy: ["feed.meanwhile"],
   },
   {
     name: "a feed joins before it has read what was published meanwhile",
@@ -33,7 +33,7 @@ export const feedMutants: readonly SourceMutant[] = [
     from: "if (page.isEnd && this.#publishedEnd <= tail) this.#join(tail);",
     to: "if (page.isEnd) this.#join(tail);",
     fixture: "feeds",
-    caughtBy: ["feed.signals", "feed.complete"],
+    caughtBy: ["feed.meanwhile"],
   },
   {
     name: "a feed begins to listen when it is first asked, not when it is made",

@@ -42,6 +42,18 @@ export const feedLaws: readonly StoreLaw[] = [
     holds: feedIsTheLog,
   }),
   storeLaw({
+    id: "feed.meanwhile",
+    title: "what is appended while the log's last page is on its way is told, also when nothing is appended behind it",
+    generator: fc.record({
+      before: arbBatches(3),
+      meanwhile: arbBatches(3),
+      kind: arbKind,
+      from: fc.nat(3),
+      bufferRecordsMax: fc.integer({ min: 1, max: 6 }),
+    }),
+    holds: meanwhileIsTold,
+  }),
+  storeLaw({
     id: "feed.from-end",
     title: "a feed from the end tells what is appended from its subscription on, and nothing older",
     generator: fc.record({
@@ -167,6 +179,33 @@ function answeringLate(store: ThreadStore, s: fc.Scheduler): ThreadStore {
     return page;
   };
   return standingBefore(store, { loadHistory });
+}
+
+interface Meanwhile {
+  readonly before: readonly (readonly AppendableItem[])[];
+  readonly meanwhile: readonly (readonly AppendableItem[])[];
+  readonly kind: FollowerKind;
+  readonly from: number;
+  readonly bufferRecordsMax: number;
+}
+
+async function meanwhileIsTold(place: LawPlace, example: Meanwhile): Promise<void> {
+  const { before, meanwhile, kind, from, bufferRecordsMax } = example;
+  const store = await place.open();
+  const { id: threadId, writer } = await seedThread(store, before.flat());
+  const due = [...meanwhile];
+  // A page that is the log's end is old when it is answered, as long as there is something to append.
+  const loadHistory: ThreadStore["loadHistory"] = async (params) => {
+    const page = await store.loadHistory(params);
+    const items = page.isEnd ? due.shift() : undefined;
+    if (items !== undefined) await store.appendItems({ writer, items });
+    return page;
+  };
+  const hub = createFeedHub<string>({ store: standingBefore(store, { loadHistory }) });
+  const follower = follow(hub.openFeed({ threadId, from, bufferRecordsMax }), { kind });
+  await follower.until(1 + before.flat().length + meanwhile.flat().length);
+  deepEqual(follower.records, (await readLog(store, threadId)).slice(from));
+  hub.close();
 }
 
 interface FromEnd {
