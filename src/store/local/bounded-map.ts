@@ -1,2 +1,5 @@
-/** The store's own, for the local adapter and those who use its door. */
+/**
+ * The store's own, under the name it has here: for the local adapter, and for those who get it through its door.
+ * It knows nothing of files.
+ */
 export { mapBounded } from "../bounded-map.ts";

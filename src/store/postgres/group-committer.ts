@@ -154,8 +154,8 @@ export class GroupCommitter {
   }
 
   async #connect(): Promise<Client> {
-    const client = await this.#options.database.connect(() => {
-      if (this.#client === client) this.#client = null;
+    const client = await this.#options.database.connect((lost) => {
+      if (this.#client === lost) this.#client = null;
     });
     this.#client = client;
     return client;

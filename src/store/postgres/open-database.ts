@@ -6,7 +6,6 @@ import { fault, isSkeinError, type SkeinError } from "../../base/index.ts";
 import { createKeyedLock } from "../keyed-lock.ts";
 import { createLineClock } from "../line-clock.ts";
 import type { LogIndex } from "../log-index.ts";
-import type { ThreadLogSource } from "../log-source.ts";
 import { createAppendIds } from "./append-ids.ts";
 import { type DurabilityReport, durabilityOf, probeDurability } from "./durability-probe.ts";
 import { EventTeller } from "./event-teller.ts";
@@ -14,7 +13,7 @@ import { GroupCommitter } from "./group-committer.ts";
 import { LogReader } from "./log-reader.ts";
 import { migrate, type SchemaFacts } from "./migrations.ts";
 import { NodeLease } from "./node-lease.ts";
-import type { PostgresContext } from "./postgres-context.ts";
+import type { OpenedDatabase, PostgresContext } from "./postgres-context.ts";
 import { PostgresDatabase, type ServerState } from "./postgres-database.ts";
 import { isConnectionLoss, postgresFault } from "./postgres-fault.ts";
 import { createLogSource } from "./postgres-log-source.ts";
@@ -24,15 +23,6 @@ import { statementsOf } from "./statements.ts";
 import { leaseGone } from "./thread-faults.ts";
 import { WakeUps } from "./wake-ups.ts";
 import { WriterRegistry } from "./writer-registry.ts";
-
-/** An open place, and what its handle is made of. */
-export interface OpenedDatabase {
-  readonly context: PostgresContext;
-  readonly durabilityReport: DurabilityReport;
-  readonly source: ThreadLogSource;
-  readonly teller: EventTeller;
-  readonly rows: () => LogIndex | null;
-}
 
 /** A server that isn't there when the store is opened is waited for so long, milliseconds. */
 const OPEN_RETRY_MS = 2_000;

@@ -1,12 +1,16 @@
 /**
- * What the parts of one store handle share.
+ * What the parts of one store handle share: its connections and statements, its lease, its open writers. Each part takes
+ * what it needs of it; nothing in it is anybody's own.
  */
 import type { KeyedLock } from "../keyed-lock.ts";
 import type { LineClock } from "../line-clock.ts";
 import type { LogIndex } from "../log-index.ts";
+import type { ThreadLogSource } from "../log-source.ts";
 import type { StoreEvents } from "../store-events.ts";
 import type { Durability } from "../thread-store.ts";
 import type { AppendIds } from "./append-ids.ts";
+import type { DurabilityReport } from "./durability-probe.ts";
+import type { EventTeller } from "./event-teller.ts";
 import type { GroupCommitter } from "./group-committer.ts";
 import type { LogReader } from "./log-reader.ts";
 import type { NodeLease } from "./node-lease.ts";
@@ -35,5 +39,14 @@ export interface PostgresContext {
   /** Tells what other handles did up to now, so that what this one does comes behind it. */
   readonly catchUp: () => Promise<void>;
   /** The rows beside the logs; null where the store was opened without. */
+  readonly rows: () => LogIndex | null;
+}
+
+/** An open place, and what its handle is made of. */
+export interface OpenedDatabase {
+  readonly context: PostgresContext;
+  readonly durabilityReport: DurabilityReport;
+  readonly source: ThreadLogSource;
+  readonly teller: EventTeller;
   readonly rows: () => LogIndex | null;
 }

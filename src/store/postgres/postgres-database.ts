@@ -32,7 +32,7 @@ export interface ServerState {
 }
 
 /** A query is tried again for this long after its connection was lost, milliseconds: a server that restarts or fails over is back by then. */
-export const RETRY_MS = 15_000;
+const RETRY_MS = 15_000;
 
 const CONNECTIONS_MAX = 8;
 const CONNECT_MS_MAX = 5_000;
@@ -75,7 +75,7 @@ export class PostgresDatabase implements Queryable {
       max: CONNECTIONS_MAX,
       idleTimeoutMillis: IDLE_MS,
       allowExitOnIdle: true,
-      onConnect: (client) => this.#greet(client),
+      verify: (client, done) => void this.#verify(client, done),
     });
     this.#pool.on("error", (error) => {
       this.#logger.debug({ error }, "an idle connection to PostgreSQL was lost");
@@ -141,15 +141,14 @@ export class PostgresDatabase implements Queryable {
     }
   }
 
-  /** A connection of its own, which the caller ends with `drop`. */
-  async connect(onLost: (error: Error) => void): Promise<Client> {
+  /** A connection of its own, which the caller ends with `drop`. Told when it is lost, also where it never came to be. */
+  async connect(onLost: (client: Client) => void): Promise<Client> {
     const client = new Client(this.#config);
     this.#singles.add(client);
     this.#guard(client);
-    client.on("error", onLost);
     client.on("end", () => {
       this.#singles.delete(client);
-      onLost(new Error("connection ended"));
+      onLost(client);
     });
     try {
       await client.connect();
@@ -200,6 +199,17 @@ export class PostgresDatabase implements Queryable {
 
   #refuseClosed(): void {
     if (this.#closing.signal.aborted) throw closed();
+  }
+
+  /** Greets for the pool, which drops a connection that can't be used. */
+  async #verify(client: ClientBase, done: (error?: Error) => void): Promise<void> {
+    try {
+      await this.#greet(client);
+    } catch (error) {
+      done(error instanceof Error ? error : new Error(String(error)));
+      return;
+    }
+    done();
   }
 
   /** Sets the connection's bounds, and says which server it reaches. */

@@ -8,9 +8,7 @@
  * `event` has a row a line; `body` is the rollout line byte for byte, with its newline. `append_id` names who wrote it
  * (its first 8 bytes are the handle's) and in which put, so that a put that is made again is known. `key` is an
  * append's idempotency key as JSON, on its last line, and `key_from` the append's first ordinal.
- *
- * `change` tells followers what adds no line: it moved, was named, was deleted. `(xid, position)` orders both;
- * see postgres-log-source.ts.
+ * `change` tells followers what adds no line; `(xid, position)` orders both (feed-reader.ts).
  */
 
 /** Version of what DDL makes. */

@@ -1,5 +1,6 @@
 /**
- * What a call on one thread answers where the thread is in another state than it takes.
+ * What a call on one thread answers where the thread is in another state than it takes. Whose a thread is, where it
+ * isn't this node's, says owner-faults.ts.
  */
 import { fault, rejection, type SkeinError } from "../../base/index.ts";
 

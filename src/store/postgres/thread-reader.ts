@@ -1,6 +1,7 @@
 /**
  * Reads of one thread: metadata, history, turns and items. They need no writer and change nothing. With rows beside
- * the logs, what those know is not read again; without, the log is folded.
+ * the logs, what those know is not read again; without, the log is folded. The thread's own row says what it is by
+ * now: whether it is there, archived, and its name.
  */
 import {
   decodeLine,

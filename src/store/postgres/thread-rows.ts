@@ -1,5 +1,6 @@
 /**
- * A thread's row as it comes from the server, and how it is read.
+ * A thread's row as it comes from the server, with who owns it, and how it is read. A deleted thread has a row too:
+ * whoever looks for one must look at its state.
  */
 import type { LogThread } from "../log-source.ts";
 import type { OwnerColumns } from "./owner-faults.ts";

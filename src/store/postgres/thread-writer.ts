@@ -11,61 +11,17 @@
  *   W5  After a put whose fate isn't known the writer asks the log where it ends before it puts again, and tells what
  *       it finds there that wasn't told.
  */
-import { fault, isSkeinError, LIMITS, SkeinError } from "../../base/index.ts";
-import type { AppendableItem, RolloutRecord, SessionMeta } from "../../events/index.ts";
+import { isSkeinError, type SkeinError } from "../../base/index.ts";
+import type { RolloutRecord, SessionMeta } from "../../events/index.ts";
 import { type AppliedKeys, createAppliedKeys } from "../applied-keys.ts";
-import { type Batch, encodeBatch, recordsOf } from "../batch-encoder.ts";
-import type { LineClock } from "../line-clock.ts";
-import type { StoreEvents } from "../store-events.ts";
-import type { AppendResult, Durability } from "../thread-store.ts";
+import { encodeBatch, recordsOf } from "../batch-encoder.ts";
+import type { AppendResult } from "../thread-store.ts";
 import { writerClosed } from "../writer-faults.ts";
-import type { GroupCommitter, GroupMember, PutBudget } from "./group-committer.ts";
+import { type Entry, EntryQueue, linesOf } from "./entry-queue.ts";
+import type { GroupMember, PutBudget } from "./group-committer.ts";
 import type { PutLine, PutOutcome, ThreadPut } from "./group-put.ts";
 import { ordinalConflict } from "./thread-faults.ts";
-
-/** The log as it is, for a writer that has to look. */
-export interface WriterLog {
-  /** The newest keys, oldest first. */
-  readKeys(threadId: string): Promise<AppliedKeys>;
-  /** Where the log ends for a writer of this epoch; rejects when it is another's by now. */
-  readEnd(threadId: string, epoch: number): Promise<number>;
-  /** The records of [from, end). */
-  readRecords(threadId: string, from: number, end: number): Promise<readonly RolloutRecord[]>;
-}
-
-/** What a writer begins with. */
-export interface ThreadWriterOptions {
-  readonly threadId: string;
-  readonly epoch: number;
-  readonly committer: Pick<GroupCommitter, "schedule">;
-  readonly log: WriterLog;
-  readonly lineClock: LineClock;
-  readonly events: StoreEvents;
-  readonly durability: Durability;
-  /** The first record of a thread that isn't stored; null where it is. */
-  readonly newMeta: SessionMeta | null;
-  readonly nextOrdinal: number;
-  /** The log may hold keys that this writer hasn't read. */
-  readonly hasOlderKeys: boolean;
-}
-
-/** What is appended, checked before. */
-export interface WriterAppend {
-  readonly items: readonly AppendableItem[];
-  readonly expectedOrdinal: number | undefined;
-  readonly key: string | undefined;
-}
-
-/** Something on its way: a batch, or (without one) a wish that what came before is there. */
-interface Entry {
-  readonly batch: Batch | null;
-  readonly lines: readonly Uint8Array[];
-  readonly bytes: number;
-  readonly materialises: boolean;
-  readonly expectedOrdinal: number | undefined;
-  resolve(answer: AppendResult): void;
-  reject(error: SkeinError): void;
-}
+import type { ThreadWriterOptions, WriterAppend } from "./writer-options.ts";
 
 /** After these the thread is no longer this writer's. */
 const FINAL_CODES: ReadonlySet<string> = new Set([
@@ -81,7 +37,6 @@ const UNSURE_CODES: ReadonlySet<string> = new Set([
   "timed_out",
   "runtime_closed",
 ]);
-const NEWLINE = 0x0a;
 
 export class PostgresWriter implements GroupMember {
   readonly threadId: string;
@@ -93,9 +48,8 @@ export class PostgresWriter implements GroupMember {
   #hasOlderKeys: boolean;
   #newMeta: SessionMeta | null;
   #metaRecord: RolloutRecord | null = null;
-  #waiting: Entry[] = [];
-  #inFlight: Entry[] = [];
-  #queuedBytes = 0;
+  readonly #queue: EntryQueue;
+  #inFlight: readonly Entry[] = [];
   #nextOrdinal: number;
   /** Ordinal behind everything that was accepted, written or not. */
   #acceptedOrdinal: number;
@@ -108,6 +62,7 @@ export class PostgresWriter implements GroupMember {
     this.#options = options;
     this.threadId = options.threadId;
     this.epoch = options.epoch;
+    this.#queue = new EntryQueue(options.threadId);
     this.#newMeta = options.newMeta;
     this.#nextOrdinal = options.nextOrdinal;
     this.#acceptedOrdinal = options.nextOrdinal;
@@ -131,11 +86,11 @@ export class PostgresWriter implements GroupMember {
   }
 
   get hasWaiting(): boolean {
-    return this.#waiting.length > 0 && !this.#surveying;
+    return !this.#queue.isEmpty && !this.#surveying;
   }
 
   get isIdle(): boolean {
-    return this.#waiting.length === 0 && this.#inFlight.length === 0;
+    return this.#queue.isEmpty && this.#inFlight.length === 0;
   }
 
   /** Appends a batch. See ThreadStore.appendItems for the codes. */
@@ -200,7 +155,7 @@ export class PostgresWriter implements GroupMember {
   /** Refuses what waits and what comes. */
   kill(why: SkeinError): void {
     this.#refusal ??= why;
-    this.#reject(this.#takeWaiting(), this.#refusal);
+    this.#reject(this.#queue.takeAll(), this.#refusal);
   }
 
   take(budget: PutBudget): ThreadPut | null {
@@ -208,7 +163,7 @@ export class PostgresWriter implements GroupMember {
       void this.#survey();
       return null;
     }
-    const entries = this.#takeEntries(budget);
+    const entries = this.#queue.take(budget);
     const isNew = this.#newMeta !== null && entries.some((entry) => entry.materialises);
     if (entries.length > 0 && !isNew && entries.every((entry) => entry.batch === null)) {
       this.#settleEmpty(entries);
@@ -271,7 +226,7 @@ export class PostgresWriter implements GroupMember {
     }
     const batch = { items, key, timestamp: this.#options.lineClock.now() };
     const bytes = Buffer.from(encodeBatch(batch));
-    this.#refuseWhenFull(bytes.byteLength);
+    this.#queue.refuseWhenFull(bytes.byteLength);
     this.#acceptedOrdinal += items.length;
     const answer = new Promise<AppendResult>((resolve, reject) => {
       const lines = linesOf(bytes);
@@ -279,26 +234,6 @@ export class PostgresWriter implements GroupMember {
     });
     if (key !== undefined) this.#appending.set(key, answer);
     return answer;
-  }
-
-  /** Bounds what waits. A single append over the bound is let through when nothing else waits. */
-  #refuseWhenFull(bytes: number): void {
-    const queuedBytes = this.#queuedBytes;
-    if (bytes > PUT_BYTES_HARD_MAX) {
-      throw fault(
-        "rollout_too_large",
-        `an append to PostgreSQL holds ${PUT_BYTES_HARD_MAX} bytes at most, not ${bytes}`,
-        {
-          data: { threadId: this.threadId, bytes, bytesMax: PUT_BYTES_HARD_MAX },
-        },
-      );
-    }
-    if (queuedBytes === 0 || queuedBytes + bytes <= LIMITS.commitQueueBytesMax) return;
-    throw new SkeinError("mailbox_full", `too much waits to be written to thread ${this.threadId}`, {
-      kind: "rejection",
-      retryable: true,
-      data: { queuedBytes, commitQueueBytesMax: LIMITS.commitQueueBytesMax },
-    });
   }
 
   /** An entry without a batch: resolves when what came before it is written. */
@@ -310,28 +245,9 @@ export class PostgresWriter implements GroupMember {
   }
 
   #enqueue(entry: Entry): void {
-    this.#queuedBytes += entry.bytes;
-    this.#waiting.push(entry);
+    this.#queue.push(entry);
     // While a put of this thread is on its way, or its end is looked for, the next one is asked for behind that.
     if (this.#inFlight.length === 0 && !this.#surveying) this.#options.committer.schedule(this);
-  }
-
-  #takeWaiting(): readonly Entry[] {
-    const entries = this.#waiting;
-    this.#waiting = [];
-    return entries;
-  }
-
-  /** Entries within the budget; the first one whatever it is. */
-  #takeEntries({ lines, bytes }: PutBudget): Entry[] {
-    let [count, size, end] = [0, 0, 0];
-    for (const entry of this.#waiting) {
-      count += entry.lines.length;
-      size += entry.bytes;
-      if (end > 0 && (count > lines || size > bytes)) break;
-      end += 1;
-    }
-    return this.#waiting.splice(0, end);
   }
 
   #metaLine(): Uint8Array {
@@ -365,7 +281,7 @@ export class PostgresWriter implements GroupMember {
     if (isCreated) events.tell({ type: "created", threadId: this.threadId });
     if (isHeard && told.length > 0) events.tell({ type: "appended", threadId: this.threadId, records: told });
     this.#answer(entries, answers);
-    if (this.#waiting.length > 0) this.#options.committer.schedule(this);
+    if (!this.#queue.isEmpty) this.#options.committer.schedule(this);
   }
 
   /** Wishes with nothing to write before them. */
@@ -382,7 +298,7 @@ export class PostgresWriter implements GroupMember {
   #answer(entries: readonly Entry[], answers: readonly AppendResult[]): void {
     for (const [index, entry] of entries.entries()) {
       const answer = answers[index];
-      this.#queuedBytes -= entry.bytes;
+      this.#queue.settled(entry);
       if (answer !== undefined) entry.resolve(answer);
     }
   }
@@ -391,12 +307,12 @@ export class PostgresWriter implements GroupMember {
   #fail(entries: readonly Entry[], failure: SkeinError): void {
     if (FINAL_CODES.has(failure.code)) this.#refusal ??= failure;
     if (UNSURE_CODES.has(failure.code)) this.#isUnsure = true;
-    this.#reject([...entries, ...this.#takeWaiting()], failure);
+    this.#reject([...entries, ...this.#queue.takeAll()], failure);
   }
 
   #reject(entries: readonly Entry[], failure: SkeinError): void {
     for (const entry of entries) {
-      this.#queuedBytes -= entry.bytes;
+      this.#queue.settled(entry);
       if (entry.batch !== null) {
         this.#acceptedOrdinal -= entry.batch.items.length;
         if (entry.batch.key !== undefined) this.#appending.delete(entry.batch.key);
@@ -418,10 +334,10 @@ export class PostgresWriter implements GroupMember {
     } catch (error) {
       const failure = isSkeinError(error) ? error : writerClosed(this.threadId, "its log could not be read");
       if (FINAL_CODES.has(failure.code)) this.#refusal ??= failure;
-      this.#reject(this.#takeWaiting(), failure);
+      this.#reject(this.#queue.takeAll(), failure);
     } finally {
       this.#surveying = false;
-      if (this.#waiting.length > 0) this.#options.committer.schedule(this);
+      if (!this.#queue.isEmpty) this.#options.committer.schedule(this);
       this.#wakeIdle();
     }
   }
@@ -443,7 +359,7 @@ export class PostgresWriter implements GroupMember {
   #sift(): void {
     const kept: Entry[] = [];
     this.#acceptedOrdinal = this.#nextOrdinal;
-    for (const entry of this.#takeWaiting()) {
+    for (const entry of this.#queue.takeAll()) {
       const { batch, expectedOrdinal } = entry;
       const applied = batch?.key === undefined ? undefined : this.#keys.get(batch.key);
       const actualOrdinal = this.#acceptedOrdinal;
@@ -457,7 +373,7 @@ export class PostgresWriter implements GroupMember {
         this.#reject([entry], ordinalConflict(this.threadId, expectedOrdinal, actualOrdinal));
       } else kept.push(entry);
     }
-    this.#waiting = kept;
+    this.#queue.putBack(kept);
   }
 
   #refuse(): void {
@@ -470,18 +386,4 @@ export class PostgresWriter implements GroupMember {
     this.#idle = [];
     for (const resolve of idle) resolve();
   }
-}
-
-/** An append that no statement can carry: the server's messages end at 1 GiB. */
-const PUT_BYTES_HARD_MAX = 512 * 1024 * 1024;
-
-/** Whole lines, each with its newline. */
-function linesOf(bytes: Buffer): readonly Uint8Array[] {
-  const lines: Uint8Array[] = [];
-  for (let from = 0; from < bytes.byteLength;) {
-    const end = bytes.indexOf(NEWLINE, from) + 1;
-    lines.push(bytes.subarray(from, end));
-    from = end;
-  }
-  return lines;
 }

@@ -102,10 +102,11 @@ export class WakeUps {
   async #listen(): Promise<void> {
     if (this.#isClosed || this.#isConnecting || this.#client !== null || this.#wakes.size === 0) return;
     this.#isConnecting = true;
-    const { database, channel, logger, timers } = this.#options;
+    const { database, channel, logger } = this.#options;
     try {
-      const client = await database.connect(() => {
-        if (this.#client === client) this.#client = null;
+      const client = await database.connect((lost) => {
+        if (this.#client !== lost) return;
+        this.#client = null;
         this.#listenLater();
       });
       if (this.#isClosed) {
@@ -119,7 +120,7 @@ export class WakeUps {
       this.#wakeAll();
     } catch (error) {
       logger.debug({ error }, "nobody listens for wake-ups of other nodes just now; a look each second goes on");
-      timers.setTimer(RECONNECT_MS, () => void this.#listen());
+      this.#listenLater();
     } finally {
       this.#isConnecting = false;
     }

@@ -11,7 +11,8 @@ import type { PostgresContext } from "./postgres-context.ts";
 import { STATE } from "./schema.ts";
 import { threadExists, threadNotFound } from "./thread-faults.ts";
 import { findRow, requireRow } from "./thread-rows.ts";
-import { PostgresWriter, type WriterLog } from "./thread-writer.ts";
+import { PostgresWriter } from "./thread-writer.ts";
+import type { WriterLog } from "./writer-options.ts";
 
 /** Opens a writer for a new thread. `thread_exists`. */
 export async function openNew(
