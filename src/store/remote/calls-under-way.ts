@@ -1,5 +1,6 @@
 /**
- * Calls of a client that are not answered yet, by thread: so that what must be answered behind them can wait for them.
+ * Calls of a client that are not answered yet, by thread: so that what must be answered behind them can wait for
+ * them, as a flush and a close do.
  */
 
 /** See the file's head. */
@@ -21,6 +22,6 @@ export class CallsUnderWay {
 
   /** Resolves when all of now are settled. */
   async whenSettled(): Promise<void> {
-    await Promise.allSettled([...this.#calls.keys()]);
+    await Promise.allSettled(this.#calls.keys());
   }
 }

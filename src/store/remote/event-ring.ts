@@ -133,6 +133,6 @@ export class EventRing {
       gone += 1;
     }
     if (gone > 0) this.#events.splice(0, gone);
-    for (const wake of [...this.#waiting]) wake();
+    for (const wake of this.#waiting) wake();
   }
 }

@@ -7,7 +7,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 
 import type { RolloutRecord } from "../../events/index.ts";
-import type { ListItemsParams, ListTurnsParams, ThreadStore } from "../thread-store.ts";
+import type { ThreadStore } from "../thread-store.ts";
 import type {
   FoundThread,
   HistoryEnd,
@@ -19,7 +19,9 @@ import type {
 } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
 import type { AnswerScope } from "../answer-scope.ts";
 import { inMessages, jsonPartSize, toJsonParts, toWireRecords, wireRecordSize } from "./wire-parts.ts";
-import { fromWireList, numberOf, toWireThread, wireThreadSize } from "./wire-threads.ts";
+import { numberOf } from "./wire-members.ts";
+import { fromWireList } from "./wire-requests.ts";
+import { toWireThread, wireThreadSize } from "./wire-threads.ts";
 
 /** The service's reads. */
 export type ReadingService = Pick<
@@ -55,6 +57,14 @@ export function createReadingService(store: ThreadStore): ReadingService {
       }
     },
     readThread: ({ threadId, includeHistory }, context) => readThread(store, { threadId, includeHistory }, context),
+    ...createListingService(store),
+    ...createPagingService(store),
+  };
+}
+
+/** Lists of threads. */
+function createListingService(store: ThreadStore): Pick<ReadingService, "listThreads" | "searchThreads"> {
+  return {
     async *listThreads(request, { signal }) {
       const page = await store.listThreads(fromWireList(request));
       for (const threads of inMessages(page.data.map(toWireThread), wireThreadSize)) {
@@ -83,11 +93,17 @@ export function createReadingService(store: ThreadStore): ReadingService {
       signal.throwIfAborted();
       yield { end: listEnd({ ...page, backwardsCursor: null }) };
     },
+  };
+}
+
+/** Pages of a thread. */
+function createPagingService(store: ThreadStore): Pick<ReadingService, "listTurns" | "listItems"> {
+  return {
     async *listTurns(request, { signal }) {
       const { cursor, sortDirection, itemsView, threadId } = request;
       // Words as they came; the store says whether they are some.
       const params = { threadId, ...words({ cursor, sortDirection, itemsView }), ...numbers({ limit: request.limit }) };
-      const page = await store.listTurns(params as ListTurnsParams);
+      const page = await store.listTurns(params);
       for (const turns of inMessages(page.data.flatMap(toJsonParts), jsonPartSize)) {
         signal.throwIfAborted();
         yield { turns };
@@ -98,7 +114,7 @@ export function createReadingService(store: ThreadStore): ReadingService {
     async *listItems(request, { signal }) {
       const { cursor, sortDirection, turnId, threadId } = request;
       const params = { threadId, ...words({ cursor, sortDirection, turnId }), ...numbers({ limit: request.limit }) };
-      const page = await store.listItems(params as ListItemsParams);
+      const page = await store.listItems(params);
       for (const items of inMessages(page.data.flatMap(toJsonParts), jsonPartSize)) {
         signal.throwIfAborted();
         yield { items };

@@ -191,7 +191,9 @@ export class RemoteListening {
 
   async #closeGap(listening: Listening): Promise<void> {
     this.#options.logger.warn({ threads: this.#ends.size }, "events were missed; the logs are read instead");
-    for (const [threadId, end] of [...this.#ends]) {
+    // A copy: what is told is remembered anew.
+    const ends = [...this.#ends];
+    for (const [threadId, end] of ends) {
       if (this.#listening !== listening) return;
       await this.#tellFrom(threadId, end, Number.MAX_SAFE_INTEGER);
     }
@@ -206,6 +208,6 @@ export class RemoteListening {
   }
 
   #wake(): void {
-    for (const look of [...this.#waiting]) look();
+    for (const look of this.#waiting) look();
   }
 }

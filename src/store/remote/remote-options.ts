@@ -1,5 +1,6 @@
 /**
- * What a remote store is opened with, checked once at the door.
+ * What a remote store is opened with, checked once at the door: where the server is, how it is trusted and how it
+ * trusts us, and how long an answer may take.
  */
 import { checkOptions, type Clock, type Logger, rejection, silentLogger, systemClock } from "../../base/index.ts";
 

@@ -1,6 +1,7 @@
 /**
  * The port's reads over the wire: each checks what it is given as any store does, asks for a page, and puts it together
- * from the messages it comes in. A read changes nothing, so one whose connection was lost is made again as a whole.
+ * from the messages it comes in. A read changes nothing, so one whose connection was lost is made again as a whole:
+ * a page is never put together from two answers.
  */
 import { fault } from "../../base/index.ts";
 import type { RolloutRecord, ThreadItem, Turn } from "../../events/index.ts";
@@ -27,7 +28,8 @@ import { itemsViewOf } from "../turn-page.ts";
 import type { ListEnd, PageEnd } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
 import type { RemoteLink } from "./remote-link.ts";
 import { createJsonJoiner, createRecordJoiner } from "./wire-parts.ts";
-import { fromWireThread, toWireList } from "./wire-threads.ts";
+import { toWireList } from "./wire-requests.ts";
+import { fromWireThread } from "./wire-threads.ts";
 
 const READ = { isRepeatable: true };
 

@@ -3,11 +3,9 @@
  * session for as long as the store is open, and goes on with it after a lost connection. Where the server let go of
  * it meanwhile, a new one begins; what was opened in the old one is closed then.
  */
-import type { Logger, Timer } from "../../base/index.ts";
-import type { Clock } from "../../base/index.ts";
+import { type Clock, type Logger, SKEIN_VERSION, type Timer } from "../../base/index.ts";
 import type { CallPlace, OpenSessionResponse } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
 import { isSessionOver, type RemoteLink } from "./remote-link.ts";
-import { SKEIN_VERSION } from "../../base/index.ts";
 
 /** Where a call stands, as the server is told. */
 export type WirePlace = Pick<CallPlace, "sessionId" | "number" | "after">;

@@ -39,20 +39,16 @@ import type {
 import type { ThreadWindow } from "../thread-window.ts";
 import type { OpenSessionResponse } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
 import { CallsUnderWay } from "./calls-under-way.ts";
-import { closed, isSessionOver, RemoteLink } from "./remote-link.ts";
+import { RemoteChanges } from "./remote-changes.ts";
+import { closed, RemoteLink } from "./remote-link.ts";
 import { RemoteListening } from "./remote-listening.ts";
 import { type CheckedRemoteOptions, checkRemoteOptions, type RemoteThreadStoreOptions } from "./remote-options.ts";
 import { RemoteReads } from "./remote-reads.ts";
-import { RemoteSession, type WirePlace } from "./remote-session.ts";
+import { RemoteSession } from "./remote-session.ts";
 import { toJsonBytes } from "./wire-parts.ts";
-import {
-  durabilityOf,
-  fromWireOpened,
-  fromWireThread,
-  toWireNewThread,
-  toWirePatch,
-  toWireWriter,
-} from "./wire-threads.ts";
+import { toWirePatch } from "./wire-requests.ts";
+import { fromWireThread } from "./wire-threads.ts";
+import { durabilityOf, fromWireOpened, toWireNewThread, toWireWriter } from "./wire-writers.ts";
 
 /** Longest that a close waits for the server, and for calls under way, milliseconds. */
 const CLOSING_MAX_MS = 5_000;
@@ -85,19 +81,6 @@ interface RemoteParts {
   readonly opened: OpenSessionResponse;
 }
 
-/** How a call that changes something is made. */
-interface Change<Answer> {
-  /** The thread it is about, to which later calls may have to look back. */
-  readonly threadId: string | undefined;
-  readonly isRepeatable: boolean;
-  /** Answered after all that was called before it on the thread. */
-  readonly isBarrier?: boolean;
-  readonly make: (
-    place: WirePlace,
-    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal },
-  ) => Promise<Answer>;
-}
-
 class RemoteThreadStore implements ThreadStore {
   readonly kind = "remote";
   readonly capabilities: ThreadStoreCapabilities;
@@ -107,6 +90,7 @@ class RemoteThreadStore implements ThreadStore {
   readonly #reads: RemoteReads;
   readonly #listening: RemoteListening;
   readonly #calls = new CallsUnderWay();
+  readonly #changes: RemoteChanges;
   readonly #appendBytesMax: number;
   #closing: Promise<void> | null = null;
 
@@ -118,6 +102,7 @@ class RemoteThreadStore implements ThreadStore {
     this.#reads = new RemoteReads(link);
     const loadHistory = (params: LoadHistoryParams): Promise<HistoryPage> => this.#reads.loadHistory(params);
     this.#listening = new RemoteListening({ link, clock, logger, loadHistory });
+    this.#changes = new RemoteChanges({ link, session, listening: this.#listening, calls: this.#calls });
     this.#appendBytesMax = Number(opened.messageBytesMax) - APPEND_ROOM_BYTES;
     const { durability = "memory", search = false, reopen = false } = opened.capabilities ?? {};
     this.capabilities = Object.freeze({ durability: durabilityOf(durability), paths: false, search, reopen });
@@ -135,7 +120,7 @@ class RemoteThreadStore implements ThreadStore {
       ...(threadId === undefined ? {} : { threadId }),
       ...(fork === undefined ? {} : { fork: toWireFork(fork) }),
     };
-    const { opened } = await this.#change({
+    const { opened } = await this.#changes.make({
       threadId,
       isRepeatable: false,
       make: (place, options) => this.#link.client.createThread({ ...request, place }, options),
@@ -148,7 +133,7 @@ class RemoteThreadStore implements ThreadStore {
     checkCall("resumeThread", params);
     if (params.rolloutPath !== undefined) throw withoutPaths();
     const threadId = requireThreadId(params.threadId);
-    const { opened } = await this.#change({
+    const { opened } = await this.#changes.make({
       threadId,
       isRepeatable: true,
       make: (place, options) => this.#link.client.resumeThread({ threadId, place }, options),
@@ -167,7 +152,7 @@ class RemoteThreadStore implements ThreadStore {
       ...(expectedOrdinal === undefined ? {} : { expectedOrdinal: BigInt(expectedOrdinal) }),
       ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
     };
-    const { firstOrdinal, nextOrdinal, durability, duplicate } = await this.#change({
+    const { firstOrdinal, nextOrdinal, durability, duplicate } = await this.#changes.make({
       threadId: writer.threadId,
       isRepeatable: idempotencyKey !== undefined,
       make: (place, options) => this.#link.client.appendItems({ ...request, place }, options),
@@ -184,7 +169,7 @@ class RemoteThreadStore implements ThreadStore {
     this.#requireOpen();
     checkWriter(writer);
     const request = { writer: toWireWriter(writer) };
-    await this.#change({
+    await this.#changes.make({
       threadId: writer.threadId,
       isRepeatable: true,
       make: (place, options) => this.#link.client.persistThread({ ...request, place }, options),
@@ -195,7 +180,7 @@ class RemoteThreadStore implements ThreadStore {
     this.#requireOpen();
     checkWriter(writer);
     const request = { writer: toWireWriter(writer) };
-    await this.#change({
+    await this.#changes.make({
       threadId: writer.threadId,
       isRepeatable: true,
       isBarrier: true,
@@ -207,7 +192,7 @@ class RemoteThreadStore implements ThreadStore {
     checkWriter(writer);
     if (this.#closing !== null) return this.#closing;
     const request = { writer: toWireWriter(writer) };
-    await this.#change({
+    await this.#changes.make({
       threadId: writer.threadId,
       isRepeatable: true,
       isBarrier: true,
@@ -220,7 +205,7 @@ class RemoteThreadStore implements ThreadStore {
     if (this.#closing !== null) return this.#closing;
     const request = { writer: toWireWriter(writer) };
     try {
-      await this.#change({
+      await this.#changes.make({
         threadId: writer.threadId,
         isRepeatable: true,
         isBarrier: true,
@@ -271,7 +256,7 @@ class RemoteThreadStore implements ThreadStore {
     checkCall("updateThreadMetadata", params);
     const threadId = requireThreadId(params.threadId);
     const request = { threadId, patch: toWirePatch(validateMetadataPatch(params.patch)) };
-    const { thread } = await this.#change({
+    const { thread } = await this.#changes.make({
       threadId,
       isRepeatable: false,
       make: (place, options) => this.#link.client.updateThreadMetadata({ ...request, place }, options),
@@ -282,7 +267,7 @@ class RemoteThreadStore implements ThreadStore {
   async archiveThread(id: string): Promise<void> {
     this.#requireOpen();
     const threadId = requireThreadId(id);
-    await this.#change({
+    await this.#changes.make({
       threadId,
       isRepeatable: false,
       make: (place, options) => this.#link.client.archiveThread({ threadId, place }, options),
@@ -292,7 +277,7 @@ class RemoteThreadStore implements ThreadStore {
   async unarchiveThread(id: string): Promise<StoredThread> {
     this.#requireOpen();
     const threadId = requireThreadId(id);
-    const { thread } = await this.#change({
+    const { thread } = await this.#changes.make({
       threadId,
       isRepeatable: false,
       make: (place, options) => this.#link.client.unarchiveThread({ threadId, place }, options),
@@ -303,7 +288,7 @@ class RemoteThreadStore implements ThreadStore {
   async deleteThread(id: string): Promise<void> {
     this.#requireOpen();
     const threadId = requireThreadId(id);
-    await this.#change({
+    await this.#changes.make({
       threadId,
       isRepeatable: false,
       make: (place, options) => this.#link.client.deleteThread({ threadId, place }, options),
@@ -324,6 +309,7 @@ class RemoteThreadStore implements ThreadStore {
   async #close(): Promise<void> {
     const { clock, logger } = this.#options;
     this.#session.close();
+    this.#changes.close();
     const place = this.#session.nextPlace();
     const isLeft = this.#link.client.closeSession({ place }, { timeoutMs: CLOSING_MAX_MS });
     try {
@@ -354,46 +340,6 @@ class RemoteThreadStore implements ThreadStore {
   async #read<Answer>(read: () => Promise<Answer>): Promise<Answer> {
     this.#requireOpen();
     return this.#calls.follow(undefined, read());
-  }
-
-  /** Makes a call that changes something: in the order of calls, and answered when its events were told. */
-  #change<Answer extends { readonly eventsTold: bigint }>(change: Change<Answer>): Promise<Answer> {
-    const place = this.#session.nextPlace();
-    const earlier = change.isBarrier === true ? this.#calls.ofThread(change.threadId) : [];
-    return this.#calls.follow(change.threadId, this.#answered(change, place, earlier));
-  }
-
-  async #answered<Answer extends { readonly eventsTold: bigint }>(
-    change: Change<Answer>,
-    place: WirePlace,
-    earlier: readonly Promise<unknown>[],
-  ): Promise<Answer> {
-    await this.#listening.whenReady();
-    const answer = await this.#made(change, place);
-    await this.#listening.whenTold(answer.eventsTold);
-    await Promise.allSettled(earlier);
-    return answer;
-  }
-
-  async #made<Answer>({ isRepeatable, make }: Change<Answer>, first: WirePlace): Promise<Answer> {
-    let place = first;
-    for (let reopenings = 0; ; reopenings += 1) {
-      try {
-        return await this.#link.call({ isRepeatable }, async (options) => {
-          const at = place;
-          // A call that is made again is a new one to the server: its first number may have had its turn.
-          place = { ...at, number: 0n };
-          return make(at.number === 0n ? this.#session.nextPlace() : at, options);
-        });
-      } catch (error) {
-        if (isSkeinError(error, "connection_lost") || isSkeinError(error, "timed_out")) this.#session.breakOrder();
-        if (this.#closing !== null && isSkeinError(error, "connection_lost")) throw closed(error);
-        // Nothing was begun in a session that is over.
-        if (!isSessionOver(error) || reopenings > 0) throw error;
-        await this.#session.reopen();
-        place = this.#session.nextPlace();
-      }
-    }
   }
 }
 

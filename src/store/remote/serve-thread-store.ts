@@ -209,8 +209,9 @@ class Server implements ServedThreadStore {
   async #close(): Promise<void> {
     const isDown = new Promise<void>((resolve) => void this.#server.close(() => resolve()));
     this.#closing.abort(new ConnectError("the server is closing", Code.Unavailable));
-    await withinTime(Promise.allSettled([...this.#calls]), this.#clock, CLOSING_MAX_MS);
-    await this.#sessions.close();
+    await withinTime(Promise.allSettled(this.#calls), this.#clock, CLOSING_MAX_MS);
+    // A store that answers no more must not keep its server.
+    await withinTime(this.#sessions.close(), this.#clock, CLOSING_MAX_MS);
     this.#ring.close();
     for (const connection of this.#connections) connection.close();
     if (!(await withinTime(isDown, this.#clock, CLOSING_MAX_MS))) {

@@ -1,5 +1,6 @@
 /**
- * A client's session as the server keeps it: which writers it owns, and in which order its calls begin.
+ * A client's session as the server keeps it: which writers it owns, and in which order its calls begin. It stands
+ * while its client holds it or shows signs of life, and some time longer, for connections that are made anew.
  *
  * Invariants
  *   R1  Calls of a session begin in the order of their numbers, each when the one it names has begun; a call whose
@@ -97,7 +98,7 @@ export class ServedSession {
     }
     this.#begun = place.number;
     const answer = run();
-    for (const waiting of [...this.#waiting]) if (waiting.after <= this.#begun) waiting.wake();
+    for (const waiting of this.#waiting) if (waiting.after <= this.#begun) waiting.wake();
     return answer;
   }
 
@@ -164,7 +165,7 @@ export class ServedSession {
   async end(): Promise<void> {
     if (this.#isOver) return;
     this.#isOver = true;
-    for (const { wake } of [...this.#waiting]) wake();
+    for (const { wake } of this.#waiting) wake();
     const writers = [...this.#writers].flatMap(([threadId, epochs]) =>
       [...epochs].map((epoch): ThreadWriter => ({ threadId, epoch })),
     );

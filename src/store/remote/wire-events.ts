@@ -12,7 +12,7 @@ import {
   StoreEventSchema,
 } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
 import { createRecordJoiner, toWireRecords, wireRecordSize } from "./wire-parts.ts";
-import { fromNullable, toNullable } from "./wire-threads.ts";
+import { fromNullable, toNullable } from "./wire-members.ts";
 
 /** Bytes of records that an event holds. */
 const EVENT_BYTES_MAX = 2 * 1024 * 1024;

@@ -17,7 +17,7 @@ import {
 } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
 
 /** Bytes of a line or of JSON in one part, and of all parts in one message. */
-export const PART_BYTES_MAX = 256 * 1024;
+const PART_BYTES_MAX = 256 * 1024;
 /** Parts in one message: enough that a message's own cost is nothing. */
 const PARTS_MAX = 500;
 

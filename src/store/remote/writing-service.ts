@@ -18,14 +18,10 @@ import type {
 import type { ServedSession } from "./served-session.ts";
 import type { SessionRegistry } from "./session-registry.ts";
 import { fromJsonBytes } from "./wire-parts.ts";
-import {
-  fromWireNewThread,
-  fromWirePatch,
-  fromWireWriter,
-  numberOf,
-  toWireOpened,
-  toWireThread,
-} from "./wire-threads.ts";
+import { numberOf } from "./wire-members.ts";
+import { fromWirePatch } from "./wire-requests.ts";
+import { toWireThread } from "./wire-threads.ts";
+import { fromWireNewThread, fromWireWriter, toWireOpened } from "./wire-writers.ts";
 
 /** The service's calls that change something. */
 export type WritingService = Pick<
@@ -55,16 +51,24 @@ interface Placed {
 }
 
 /** Makes them. */
-export function createWritingService({ store, sessions, ring }: WritingServiceOptions): WritingService {
-  const call = async <Answer extends object>(
-    request: Placed,
-    { signal }: HandlerContext,
-    run: (session: ServedSession) => Promise<Answer>,
-  ): Promise<Answer & { eventsTold: bigint }> => {
-    const { session, place } = sessions.requireFor(request.place);
-    const answer = await session.begin(place, signal, () => run(session));
-    return { ...answer, eventsTold: ring.newest };
-  };
+export function createWritingService(options: WritingServiceOptions): WritingService {
+  return { ...createOpeningService(options), ...createWriterService(options), ...createChangingService(options) };
+}
+
+/** Begins a call in its place, and says with its answer how many events had been told by then. */
+async function begun<Answer extends object>(
+  { sessions, ring }: WritingServiceOptions,
+  { request, signal }: { readonly request: Placed; readonly signal: AbortSignal },
+  run: (session: ServedSession) => Promise<Answer>,
+): Promise<Answer & { eventsTold: bigint }> {
+  const { session, place } = sessions.requireFor(request.place);
+  const answer = await session.begin(place, signal, () => run(session));
+  return { ...answer, eventsTold: ring.newest };
+}
+
+/** What opens writers. */
+function createOpeningService(options: WritingServiceOptions): Pick<WritingService, "createThread" | "resumeThread"> {
+  const { store, sessions } = options;
   const open = async (
     session: ServedSession,
     opening: Promise<OpenedThread>,
@@ -73,43 +77,9 @@ export function createWritingService({ store, sessions, ring }: WritingServiceOp
     sessions.own(session, opened.writer);
     return { opened: toWireOpened(opened) };
   };
-  const onThread = (
-    request: Placed & { readonly threadId: string },
-    context: HandlerContext,
-    run: (threadId: string) => Promise<object>,
-  ): Promise<{ eventsTold: bigint }> =>
-    call(request, context, async (session) => {
-      const threadId = requireThreadId(request.threadId);
-      sessions.requireFree(threadId, session);
-      return run(threadId);
-    });
-  const asWriter = (
-    request: Placed & { readonly writer?: WireWriter | undefined },
-    context: HandlerContext,
-    run: (writer: ThreadWriter) => Promise<void>,
-  ): Promise<{ eventsTold: bigint }> =>
-    call(request, context, async (session) => {
-      const writer = fromWireWriter(request.writer);
-      session.requireOwn(writer);
-      await run(writer);
-      return {};
-    });
-  const letGo = (
-    request: Placed & { readonly writer?: WireWriter | undefined },
-    context: HandlerContext,
-    run: (writer: ThreadWriter) => Promise<void>,
-  ): Promise<{ eventsTold: bigint }> =>
-    call(request, context, async (session) => {
-      const writer = fromWireWriter(request.writer);
-      // One that is not the session's own was let go before, by whatever way.
-      if (!session.owns(writer)) return {};
-      await run(writer);
-      sessions.disown(session, writer);
-      return {};
-    });
   return {
-    createThread: (request, context) =>
-      call(request, context, async (session) => {
+    createThread: (request, { signal }) =>
+      begun(options, { request, signal }, async (session) => {
         session.requireRoom();
         const { threadId, fork } = request;
         const metadata = fromWireNewThread(request.metadata);
@@ -120,17 +90,47 @@ export function createWritingService({ store, sessions, ring }: WritingServiceOp
         });
         return open(session, creating);
       }),
-    resumeThread: (request, context) =>
-      call(request, context, async (session) => {
+    resumeThread: (request, { signal }) =>
+      begun(options, { request, signal }, async (session) => {
         session.requireRoom();
         const threadId = requireThreadId(request.threadId);
         sessions.requireFree(threadId, session);
         return open(session, store.resumeThread({ threadId }));
       }),
+  };
+}
+
+type WriterCalls = "appendItems" | "persistThread" | "flushThread" | "shutdownThread" | "discardThread";
+
+/** What a writer does. */
+function createWriterService(options: WritingServiceOptions): Pick<WritingService, WriterCalls> {
+  const { store, sessions } = options;
+  const asWriter = <Answer extends object>(
+    request: Placed & { readonly writer?: WireWriter | undefined },
+    { signal }: HandlerContext,
+    run: (writer: ThreadWriter) => Promise<Answer>,
+  ): Promise<Answer & { eventsTold: bigint }> =>
+    begun(options, { request, signal }, async (session) => {
+      const writer = fromWireWriter(request.writer);
+      session.requireOwn(writer);
+      return run(writer);
+    });
+  const letGo = (
+    request: Placed & { readonly writer?: WireWriter | undefined },
+    { signal }: HandlerContext,
+    run: (writer: ThreadWriter) => Promise<void>,
+  ): Promise<{ eventsTold: bigint }> =>
+    begun(options, { request, signal }, async (session) => {
+      const writer = fromWireWriter(request.writer);
+      // One that is not the session's own was let go before, by whatever way.
+      if (!session.owns(writer)) return {};
+      await run(writer);
+      sessions.disown(session, writer);
+      return {};
+    });
+  return {
     appendItems: (request, context) =>
-      call(request, context, async (session) => {
-        const writer = fromWireWriter(request.writer);
-        session.requireOwn(writer);
+      asWriter(request, context, async (writer) => {
         const { idempotencyKey } = request;
         const expectedOrdinal = numberOf(request.expectedOrdinal);
         const { firstOrdinal, nextOrdinal, durability, duplicate } = await store.appendItems({
@@ -141,20 +141,35 @@ export function createWritingService({ store, sessions, ring }: WritingServiceOp
         });
         return { firstOrdinal: BigInt(firstOrdinal), nextOrdinal: BigInt(nextOrdinal), durability, duplicate };
       }),
-    persistThread: (request, context) => asWriter(request, context, (writer) => store.persistThread(writer)),
-    flushThread: (request, context) => asWriter(request, context, (writer) => store.flushThread(writer)),
+    persistThread: (request, context) => asWriter(request, context, (writer) => done(store.persistThread(writer))),
+    flushThread: (request, context) => asWriter(request, context, (writer) => done(store.flushThread(writer))),
     shutdownThread: (request, context) => letGo(request, context, (writer) => store.shutdownThread(writer)),
     discardThread: (request, context) => letGo(request, context, (writer) => store.discardThread(writer)),
+  };
+}
+
+type ChangingCalls = "updateThreadMetadata" | "archiveThread" | "unarchiveThread" | "deleteThread";
+
+/** What changes threads without a writer; none that another client writes to. */
+function createChangingService(options: WritingServiceOptions): Pick<WritingService, ChangingCalls> {
+  const { store, sessions } = options;
+  const onThread = <Answer extends object>(
+    request: Placed & { readonly threadId: string },
+    { signal }: HandlerContext,
+    run: (threadId: string) => Promise<Answer>,
+  ): Promise<Answer & { eventsTold: bigint }> =>
+    begun(options, { request, signal }, async (session) => {
+      const threadId = requireThreadId(request.threadId);
+      sessions.requireFree(threadId, session);
+      return run(threadId);
+    });
+  return {
     updateThreadMetadata: (request, context) =>
       onThread(request, context, async (threadId) => {
         const patch = fromWirePatch(request.patch);
         return { thread: toWireThread(await store.updateThreadMetadata({ threadId, patch })) };
       }),
-    archiveThread: (request, context) =>
-      onThread(request, context, async (threadId) => {
-        await store.archiveThread(threadId);
-        return {};
-      }),
+    archiveThread: (request, context) => onThread(request, context, (threadId) => done(store.archiveThread(threadId))),
     unarchiveThread: (request, context) =>
       onThread(request, context, async (threadId) => ({ thread: toWireThread(await store.unarchiveThread(threadId)) })),
     deleteThread: (request, context) =>
@@ -164,6 +179,12 @@ export function createWritingService({ store, sessions, ring }: WritingServiceOp
         return {};
       }),
   };
+}
+
+/** An answer with nothing in it. */
+async function done(call: Promise<void>): Promise<object> {
+  await call;
+  return {};
 }
 
 function itemOf(json: Uint8Array): AppendableItem {

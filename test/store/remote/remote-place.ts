@@ -14,8 +14,8 @@ interface Serving {
   readonly server: ServedThreadStore;
 }
 
-/** Places of another fixture, behind a server. */
-export function remoteFixture(inner: StoreFixture): StoreFixture {
+/** Places of another fixture, behind a server. Servers are killed only where what is behind them can be. */
+export function remoteFixture(inner: StoreFixture, killed: "server" | "client" = "server"): StoreFixture {
   return async () => {
     const behind = await inner();
     const place = new RemotePlace(behind);
@@ -23,7 +23,8 @@ export function remoteFixture(inner: StoreFixture): StoreFixture {
     return {
       place: `${behind.place}, served`,
       open: (options) => place.open(options),
-      kill: (handle) => place.kill(handle),
+      ...(killed === "client" ? { kill: (handle: ThreadStore) => place.killClient(handle) } : {}),
+      ...(killed === "server" && behind.kill !== undefined ? { kill: () => place.killServer() } : {}),
       ...(corrupt === undefined ? {} : { corrupt: corrupt.bind(behind) }),
       dispose: () => place.dispose(),
     };
@@ -34,8 +35,6 @@ class RemotePlace {
   readonly #behind: StorePlace;
   readonly #links = new Map<ThreadStore, CuttableLink>();
   #serving: Promise<Serving> | undefined;
-  /** Whether a client was killed: the server outlives it, as it does in life. */
-  #isOutlived = false;
 
   constructor(behind: StorePlace) {
     this.#behind = behind;
@@ -54,7 +53,8 @@ class RemotePlace {
     return handle;
   }
 
-  async kill(handle: ThreadStore): Promise<void> {
+  /** Resolves when the server has found out: its thread can be taken over then. */
+  async killClient(handle: ThreadStore): Promise<void> {
     const link = this.#links.get(handle);
     const serving = await this.#serving;
     if (link === undefined || serving === undefined) return;
@@ -62,8 +62,22 @@ class RemotePlace {
     await link.cut();
     while (serving.server.clientCount >= clients && clients > 0) await new Promise((resolve) => setImmediate(resolve));
     this.#links.delete(handle);
-    this.#isOutlived = true;
     handle.close().catch(() => {});
+  }
+
+  /** All at once: the connections, the store, and then what is left of a server that nobody can reach. */
+  async killServer(): Promise<void> {
+    const serving = await this.#serving;
+    this.#serving = undefined;
+    const handles = [...this.#links.keys()];
+    for (const link of this.#links.values()) await link.cut();
+    this.#links.clear();
+    if (serving !== undefined) {
+      await this.#behind.kill?.(serving.store);
+      // What its store was asked for is never answered; it waits for that a while, and nobody for it.
+      serving.server.close().catch(() => {});
+    }
+    for (const handle of handles) handle.close().catch(() => {});
   }
 
   async dispose(): Promise<void> {
@@ -74,7 +88,7 @@ class RemotePlace {
   }
 
   async #serve(clock: Clock | undefined): Promise<Serving> {
-    if (this.#links.size === 0 && !this.#isOutlived) await this.#stop();
+    if (this.#links.size === 0) await this.#stop();
     this.#serving ??= this.#start(clock);
     return this.#serving;
   }
@@ -97,7 +111,6 @@ class RemotePlace {
   async #stop(): Promise<void> {
     const serving = this.#serving;
     this.#serving = undefined;
-    this.#isOutlived = false;
     if (serving === undefined) return;
     const { server, store } = await serving;
     await server.close();

@@ -1,0 +1,91 @@
+/**
+ * A client's calls that change something: numbered when they are made, begun by the server in that order, answered
+ * when their own events were told here. One whose session is over is made again in the next one, for nothing of it
+ * was begun; one whose connection was lost, only where doing it twice does it once.
+ */
+import type { CallOptions } from "@connectrpc/connect";
+
+import { isSkeinError } from "../../base/index.ts";
+import type { CallsUnderWay } from "./calls-under-way.ts";
+import { closed, isSessionOver, type RemoteLink } from "./remote-link.ts";
+import type { RemoteListening } from "./remote-listening.ts";
+import type { RemoteSession, WirePlace } from "./remote-session.ts";
+
+/** How a call that changes something is made. */
+export interface RemoteChange<Answer> {
+  /** The thread it is about, to which later calls may have to look back. */
+  readonly threadId: string | undefined;
+  readonly isRepeatable: boolean;
+  /** Answered after all that was called before it on the thread. */
+  readonly isBarrier?: boolean;
+  readonly make: (place: WirePlace, options: CallOptions) => Promise<Answer>;
+}
+
+/** What changes are made with. */
+export interface RemoteChangesOptions {
+  readonly link: RemoteLink;
+  readonly session: RemoteSession;
+  readonly listening: RemoteListening;
+  readonly calls: CallsUnderWay;
+}
+
+interface Told {
+  readonly eventsTold: bigint;
+}
+
+/** See the file's head. */
+export class RemoteChanges {
+  readonly #options: RemoteChangesOptions;
+  #isClosed = false;
+
+  constructor(options: RemoteChangesOptions) {
+    this.#options = options;
+  }
+
+  /** Makes a call: its place is that of this moment. */
+  make<Answer extends Told>(change: RemoteChange<Answer>): Promise<Answer> {
+    const { session, calls } = this.#options;
+    const place = session.nextPlace();
+    const earlier = change.isBarrier === true ? calls.ofThread(change.threadId) : [];
+    return calls.follow(change.threadId, this.#answered(change, place, earlier));
+  }
+
+  /** Calls that fail from now on fail because the store is closed. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  async #answered<Answer extends Told>(
+    change: RemoteChange<Answer>,
+    place: WirePlace,
+    earlier: readonly Promise<unknown>[],
+  ): Promise<Answer> {
+    const { listening } = this.#options;
+    await listening.whenReady();
+    const answer = await this.#made(change, place);
+    await listening.whenTold(answer.eventsTold);
+    await Promise.allSettled(earlier);
+    return answer;
+  }
+
+  async #made<Answer>({ isRepeatable, make }: RemoteChange<Answer>, first: WirePlace): Promise<Answer> {
+    const { link, session } = this.#options;
+    // A call that is made again is a new one to the server: its first number may have had its turn.
+    let place: WirePlace | undefined = first;
+    for (let reopenings = 0; ; reopenings += 1) {
+      try {
+        return await link.call({ isRepeatable }, async (options) => {
+          const at = place ?? session.nextPlace();
+          place = undefined;
+          return make(at, options);
+        });
+      } catch (error) {
+        const isLost = isSkeinError(error, "connection_lost");
+        if (isLost || isSkeinError(error, "timed_out")) session.breakOrder();
+        if (this.#isClosed && isLost) throw closed(error);
+        if (!isSessionOver(error) || reopenings > 0) throw error;
+        await session.reopen();
+      }
+    }
+  }
+}
