@@ -1,6 +1,7 @@
 /**
  * Threads that move between homes: record for record the same bytes, with their names and their archive, whatever
- * stands in the homes besides; and what a kill, a full disk or another thread in the way leaves behind.
+ * stands in the homes besides; and what a kill, a full disk or another thread in the way leaves behind. M1–M3 are
+ * copy-threads.ts's.
  */
 import { appendFile, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -182,7 +183,7 @@ describe("what of a file is moved", () => {
   });
 });
 
-describe("a place where the thread is already", () => {
+describe("a place where the thread is already (M1)", () => {
   const older = metaLine() + messageLine("a");
   const newer = older + messageLine("b");
 
@@ -228,7 +229,7 @@ describe("a place where the thread is already", () => {
   });
 });
 
-describe("what goes wrong on the way", () => {
+describe("what goes wrong on the way (M2, M3)", () => {
   it("tells a file that can't be read with its thread, and goes on with the others", async () => {
     const home = await copyCodexHome();
     const [first] = Object.keys(await contentOf(home));
