@@ -94,7 +94,7 @@ async function streaming(primary: PostgresServer, count: number): Promise<void> 
 }
 
 /** The first value of a statement's answer. */
-export async function ask(url: string, text: string): Promise<unknown> {
+async function ask(url: string, text: string): Promise<unknown> {
   const client = new pg.Client({ connectionString: url });
   client.on("error", () => {});
   await client.connect();

@@ -1,5 +1,6 @@
 /**
- * A small part of each row of the PostgreSQL crash test, with real servers. The long form is `npm run pg-crash`.
+ * A small part of each row of the PostgreSQL crash test, with real servers and nodes that are processes.
+ * The long form is `npm run pg-crash`.
  */
 import { describe, expect, it } from "vitest";
 

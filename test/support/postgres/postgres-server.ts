@@ -238,9 +238,10 @@ class RunningServer implements PostgresServer {
     await gone;
     this.#child = undefined;
     // A backend that began meanwhile ends by itself when it misses the postmaster; until then it holds shared memory.
-    await within(GONE_MS_MAX, "the killed server's processes are still there", async () =>
-      backends.every((pid) => !signal(pid, 0)),
-    );
+    await within(GONE_MS_MAX, "the killed server's processes are still there", async () => {
+      const gone = await Promise.all(backends.map(isGone));
+      return gone.every(Boolean);
+    });
   }
 
   async configure(settings: Readonly<Record<string, string | undefined>>): Promise<void> {
@@ -306,6 +307,13 @@ function signal(pid: number, name: NodeJS.Signals | 0): boolean {
   } catch {
     return false;
   }
+}
+
+/** True also for one that is dead and that no one has waited for yet. */
+async function isGone(pid: number): Promise<boolean> {
+  if (!signal(pid, 0)) return true;
+  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return /\) [ZX] /.test(stat);
 }
 
 async function childrenOf(pid: number): Promise<readonly number[]> {
