@@ -54,20 +54,11 @@ export function createTransferIntake(database: PostgresDatabase, schema: string)
     async write(thread) {
       const lines = new IncomingLines(thread.threadId);
       const puts = putsOf(thread.lines, lines);
-      const gathered: IncomingLine[][] = [];
-      let gatheredBytes = 0;
-      for (let next = await puts.next(); next.done !== true; next = await puts.next()) {
-        gathered.push([...next.value]);
-        gatheredBytes = lines.byteCount;
-        if (gatheredBytes > GATHERED_BYTES_MAX) break;
-      }
-      const storing = { database, schema, thread, appendIds, lines };
-      if (gatheredBytes > GATHERED_BYTES_MAX) await storeLong(storing, gathered, puts);
-      else {
-        await database.transaction(async (tx) => {
-          await putThread(tx, storing);
-          for (const put of gathered) await putLines(tx, storing, { put, table: "{s}.event" });
-        });
+      try {
+        await storeThread({ database, schema, thread, appendIds, lines }, puts);
+      } finally {
+        // Whatever ended it: who gives the lines lets go of what it holds.
+        await puts.return();
       }
       return { lineCount: lines.lineCount, byteCount: lines.byteCount };
     },
@@ -82,11 +73,21 @@ interface Storing {
   readonly lines: IncomingLines;
 }
 
-async function storeLong(
-  storing: Storing,
-  begun: IncomingLine[][],
-  rest: AsyncGenerator<readonly IncomingLine[], void, undefined>,
-): Promise<void> {
+type Puts = AsyncGenerator<readonly IncomingLine[], void, undefined>;
+
+async function storeThread(storing: Storing, puts: Puts): Promise<void> {
+  const gathered: (readonly IncomingLine[])[] = [];
+  for (let next = await puts.next(); next.done !== true; next = await puts.next()) {
+    gathered.push(next.value);
+    if (storing.lines.byteCount > GATHERED_BYTES_MAX) return storeLong(storing, gathered, puts);
+  }
+  return storing.database.transaction(async (tx) => {
+    await putThread(tx, storing);
+    for (const put of gathered) await putLines(tx, storing, { put, table: "{s}.event" });
+  });
+}
+
+async function storeLong(storing: Storing, begun: (readonly IncomingLine[])[], rest: Puts): Promise<void> {
   const { database, schema, thread } = storing;
   // What it says of a lost connection, its next statement says too.
   const client = await database.connect(() => undefined);
@@ -149,10 +150,7 @@ async function putLines(
 }
 
 /** The lines in statements' portions; a longer line is a portion of its own. */
-async function* putsOf(
-  parts: AsyncIterable<Uint8Array>,
-  lines: IncomingLines,
-): AsyncGenerator<readonly IncomingLine[], void, undefined> {
+async function* putsOf(parts: AsyncIterable<Uint8Array>, lines: IncomingLines): Puts {
   let put: IncomingLine[] = [];
   let bytes = 0;
   for await (const part of parts) {

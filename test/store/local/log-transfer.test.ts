@@ -9,7 +9,13 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { type CopiedThread, type CopyReport, copyThreads, type CopyThreadsOptions } from "../../../src/store/index.ts";
+import {
+  type CopiedThread,
+  type CopyProgress,
+  type CopyReport,
+  copyThreads,
+  type CopyThreadsOptions,
+} from "../../../src/store/index.ts";
 import {
   type FileSystem,
   nodeFileSystem,
@@ -111,6 +117,19 @@ describe("moving a whole home", () => {
     }
     const [newest] = (await after.listThreads({ sortKey: "updated_at" })).data;
     expect((await stat(newest?.path ?? "")).mtimeMs).toBe(newest?.updatedAtMs);
+  });
+
+  it("tells how far it is: threads and bytes, of how many, up to all", async () => {
+    const home = await copyCodexHome();
+    const told: CopyProgress[] = [];
+    const { byteCount } = await copy(home, await makeHome(), { onProgress: (progress) => void told.push(progress) });
+    const whole = { threadsTotal: 17, bytesTotal: byteCount };
+    expect(told[0]).toEqual({ threadsDone: 0, bytesDone: 0, ...whole });
+    expect(told.at(-1)).toEqual({ threadsDone: 17, bytesDone: byteCount, ...whole });
+    for (const [index, { threadsDone, bytesDone }] of told.entries()) {
+      expect(threadsDone).toBeGreaterThanOrEqual(told[index - 1]?.threadsDone ?? 0);
+      expect(bytesDone).toBeGreaterThanOrEqual(told[index - 1]?.bytesDone ?? 0);
+    }
   });
 
   it("takes what a home's own store wrote to the same folders and names, to be gone on with there", async () => {

@@ -275,17 +275,25 @@ describe.skipIf(postgres.skipped !== null)("moving into PostgreSQL and out of it
   it("has nothing of a long thread when its connection is cut on the way, and takes it whole the next time", async () => {
     const schema = await openSchema();
     const text = messageLine("z".repeat(400_000));
-    const lines = (async function* (): AsyncGenerator<Uint8Array> {
-      yield Buffer.from(metaLine());
-      yield* once(text, 30);
-      await query(
+    const cut = (): Promise<unknown> =>
+      query(
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'skein' AND pid <> pg_backend_pid()`,
       );
-      yield* once(text, 10);
+    let isLetGo = false;
+    const lines = (async function* (): AsyncGenerator<Uint8Array> {
+      try {
+        yield Buffer.from(metaLine());
+        yield* once(text, 30);
+        await cut();
+        yield* once(text, 10);
+      } finally {
+        isLetGo = true;
+      }
     })();
     const incoming = { threadId: ODD_ID, archived: true, name: "long", lines };
     expect((await refusal(schema.writeLog(incoming))).code).toBe("connection_lost");
     expect(await schema.threads(null)).toEqual([]);
+    expect(isLetGo).toBe(true);
     const whole = (async function* (): AsyncGenerator<Uint8Array> {
       yield Buffer.from(metaLine());
       yield* once(text, 40);
