@@ -44,14 +44,6 @@ export async function readHead(files: FileSystem, rollout: ReadableRollout): Pro
 const COPIED_MARK = /"skein":\{"copied":(\d{1,15})\}(?:,"crc":"[\da-f]{8}")?\}\s*$/;
 const MARK_BYTES_MAX = 80;
 
-/**
- * A fork's session_meta line, marked with how many records of its source follow it: what they say about
- * idempotency keys is the source's business, not the fork's.
- */
-export function markCopied(line: string, copiedRecords: number): string {
-  return `${line.slice(0, line.lastIndexOf("}"))},"skein":{"copied":${copiedRecords}}}\n`;
-}
-
 /** Records behind the session_meta that a fork copied; 0 for a thread that is no fork, or not one of ours. */
 export async function readCopiedRecords(files: FileSystem, fd: number, head: RolloutHead): Promise<number> {
   if (head.record.ordinal !== 0) return 0;

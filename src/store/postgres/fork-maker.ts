@@ -8,7 +8,8 @@
 import { rejection, type SkeinError } from "../../base/index.ts";
 import { encodeLine, peekMore, type SessionMeta } from "../../events/index.ts";
 import { requireThreadId } from "../call-check.ts";
-import { markCopied, withoutMore } from "../fork-lines.ts";
+import { markCopied } from "../copied-mark.ts";
+import { releasedLine, sealLine } from "../line-seal.ts";
 import { newSessionMeta } from "../new-session-meta.ts";
 import type { CreateThreadParams, ForkPoint, OpenedThread } from "../thread-store.ts";
 import { copyLines } from "./line-copier.ts";
@@ -44,7 +45,7 @@ export async function openFork(
   const meta: SessionMeta = newSessionMeta({ threadId, createdAtMs, forkedFromId: sourceId }, params.metadata);
   if (params.threadId !== undefined) await refuseTakenId(context, threadId);
   const line = encodeLine({ type: "session_meta", payload: meta }, context.lineClock.now());
-  const metaLine = markCopied(line, endOrdinal);
+  const metaLine = sealLine(markCopied(line, endOrdinal));
   const fork: Fork = { threadId, sourceId, endOrdinal, metaLine, appendId: appendIds.next() };
   let epoch: number;
   try {
@@ -94,7 +95,7 @@ async function makeFork(context: PostgresContext, tx: Queryable, fork: Fork): Pr
   await tx.query(statements.insertLine, [threadId, 0, appendId, Buffer.from(fork.metaLine)]);
   if (isCopied) await copyLines({ tx, reader, statements }, { from: sourceId, to: threadId, end: sharedEnd });
   for (const [n, line] of halved.entries()) {
-    await tx.query(statements.insertLine, [threadId, sharedEnd + 1 + n, appendId, Buffer.from(withoutMore(line))]);
+    await tx.query(statements.insertLine, [threadId, sharedEnd + 1 + n, appendId, releasedLine(line)]);
   }
   return made.epoch;
 }

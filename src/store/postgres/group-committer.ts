@@ -16,7 +16,7 @@ import { type Clock, isSkeinError, type SkeinError } from "../../base/index.ts";
 import type { AppendIds } from "./append-ids.ts";
 import { type PutOutcome, putGroup, type Putting, type ThreadPut } from "./group-put.ts";
 import type { NodeLease } from "./node-lease.ts";
-import type { PostgresDatabase, Queryable, Statement } from "./postgres-database.ts";
+import type { PostgresDatabase } from "./postgres-database.ts";
 import { connectionLost, isConnectionLoss, postgresFault } from "./postgres-fault.ts";
 import type { Statements } from "./statements.ts";
 
@@ -143,7 +143,7 @@ export class GroupCommitter {
       const client = this.#client ?? (await this.#connect());
       const timer = this.#options.timers.setTimer(PUT_MS_MAX, () => this.#lose(client));
       try {
-        return await putGroup(queryableOf(client), puts, putting);
+        return await putGroup({ query: (what, values = []) => database.run(client, what, values) }, puts, putting);
       } catch (error) {
         if (isConnectionLoss(error)) this.#lose(client);
         throw error;
@@ -179,13 +179,6 @@ interface Part {
 function failure(error: unknown, threadId: string): SkeinError {
   const told = postgresFault(error, `append to thread ${threadId}`, { threadId });
   return isSkeinError(told) ? told : connectionLost(`append to thread ${threadId}`, error, { threadId });
-}
-
-function queryableOf(client: Client): Queryable {
-  return {
-    query: async <Row extends Record<string, unknown>>(statement: Statement, values: readonly unknown[] = []) =>
-      (await client.query<Row>({ ...statement, values: [...values] })).rows,
-  };
 }
 
 /** Runs when the microtasks of this turn have run: what nextTick is given comes after all of them. */

@@ -44,6 +44,7 @@ export class NodeLease {
   #nodeId: string;
   #incarnation = NONE;
   #timeline: number | null = null;
+  readonly #owed = new Map<string, number>();
   #timer: Timer | null = null;
   #isClosed = false;
   #renewing: Promise<void> | null = null;
@@ -101,6 +102,11 @@ export class NodeLease {
     }
   }
 
+  /** A thread that could not be given back is given back with the next renewal that works. */
+  owe(threadId: string, epoch: number): void {
+    this.#owed.set(threadId, epoch);
+  }
+
   /** Gives up the lease, and with it every thread. Never rejects. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
@@ -140,6 +146,7 @@ export class NodeLease {
       const [row] = renewed;
       if (row !== undefined) {
         onRenewed(row.xmin);
+        await this.#giveBack();
         return;
       }
       if (!this.#isClosed) await this.#register();
@@ -177,6 +184,18 @@ export class NodeLease {
     await database.query(
       this.#sql(`DELETE FROM {s}.node WHERE alive_until < clock_timestamp() - interval '${GONE_NODES_KEPT}'`),
     );
+  }
+
+  async #giveBack(): Promise<void> {
+    if (this.#owed.size === 0) return;
+    const owed = [...this.#owed];
+    await this.#options.database.queryOnce(
+      this.#sql(`UPDATE {s}.thread t SET owner_node = NULL, owner_incarnation = NULL, owned_since = NULL
+        FROM unnest($2::uuid[], $3::bigint[]) AS h(thread_id, epoch)
+        WHERE t.thread_id = h.thread_id AND t.epoch = h.epoch AND t.owner_node = $1`),
+      [this.#nodeId, owed.map(([threadId]) => threadId), owed.map(([, epoch]) => epoch)],
+    );
+    for (const [threadId] of owed) this.#owed.delete(threadId);
   }
 
   async #takeAlong(before: string): Promise<void> {

@@ -88,7 +88,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
   const lease = new NodeLease({
     database,
     settings,
-    held: () => writers.all().filter(({ newMeta }) => newMeta === null),
+    held: () => writers.all().filter(({ newMeta, refusal }) => newMeta === null && refusal === null),
     onLost: (why) => {
       for (const writer of writers.all()) writer.kill(leaseGone(writer.threadId, writer.epoch, why));
     },

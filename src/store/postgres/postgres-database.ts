@@ -8,7 +8,7 @@
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, type QueryResultRow } from "pg";
 
 import { type Clock, fault, type Logger, sleep } from "../../base/index.ts";
-import { isCollision, isConnectionLoss, postgresFault } from "./postgres-fault.ts";
+import { isCollision, isConnectionLoss, isFull, postgresFault } from "./postgres-fault.ts";
 import type { PostgresSettings } from "./postgres-options.ts";
 
 /** A statement: its text, and the name it is prepared under where it is asked often. */
@@ -59,6 +59,8 @@ export class PostgresDatabase implements Queryable {
   readonly #singles = new Set<Client>();
   readonly #closing = new AbortController();
   #onServer: (state: ServerState) => Promise<void> = async () => {};
+  /** Behind a pooler a prepared statement may be another connection's. */
+  #isPooled = false;
 
   constructor({ url, logger, timers, openSocket }: PostgresSettings) {
     this.#logger = logger;
@@ -93,7 +95,7 @@ export class PostgresDatabase implements Queryable {
     statement: Statement,
     values: readonly unknown[] = [],
   ): Promise<readonly Row[]> {
-    return this.retrying(async () => (await this.#pool.query<Row>({ ...statement, values: [...values] })).rows);
+    return this.retrying(() => this.run<Row>(this.#pool, statement, values));
   }
 
   /** One statement, tried once. */
@@ -101,7 +103,17 @@ export class PostgresDatabase implements Queryable {
     statement: Statement,
     values: readonly unknown[] = [],
   ): Promise<readonly Row[]> {
-    return (await this.#pool.query<Row>({ ...statement, values: [...values] })).rows;
+    return this.run<Row>(this.#pool, statement, values);
+  }
+
+  /** One statement on a connection of its caller's. */
+  async run<Row extends QueryResultRow>(
+    on: Pick<ClientBase, "query"> | Pick<Pool, "query">,
+    { text, name }: Statement,
+    values: readonly unknown[],
+  ): Promise<readonly Row[]> {
+    const prepared = name === undefined || this.#isPooled ? {} : { name };
+    return (await on.query<Row>({ text, ...prepared, values: [...values] })).rows;
   }
 
   /**
@@ -126,10 +138,7 @@ export class PostgresDatabase implements Queryable {
   }
 
   async #transact<Value>(client: PoolClient, work: (tx: Queryable) => Promise<Value>): Promise<Value> {
-    const tx: Queryable = {
-      query: async <Row extends QueryResultRow>(statement: Statement, values: readonly unknown[] = []) =>
-        (await client.query<Row>({ ...statement, values: [...values] })).rows,
-    };
+    const tx: Queryable = { query: (statement, values = []) => this.run(client, statement, values) };
     await client.query("BEGIN");
     try {
       const value = await work(tx);
@@ -178,7 +187,7 @@ export class PostgresDatabase implements Queryable {
       } catch (error) {
         this.#refuseClosed();
         const isOver = this.#timers.monotonicMs() + pauseMs > untilMs;
-        if (!(isConnectionLoss(error) || isCollision(error)) || isOver) throw error;
+        if (!isPassing(error) || isOver) throw error;
       }
       await this.pause(pauseMs);
     }
@@ -221,6 +230,7 @@ export class PostgresDatabase implements Queryable {
     const timeline = isStandby ? null : await this.#timelineOf(client);
     const { processID } = client as { processID?: unknown };
     const isPooled = typeof processID === "number" && row !== undefined && processID !== row.pid;
+    this.#isPooled ||= isPooled;
     await this.#onServer({ timeline, isStandby, isPooled });
   }
 
@@ -239,6 +249,11 @@ export class PostgresDatabase implements Queryable {
       this.#logger.debug({ error }, "a connection to PostgreSQL was lost");
     });
   }
+}
+
+/** What may be over in a moment. */
+function isPassing(error: unknown): boolean {
+  return isConnectionLoss(error) || isCollision(error) || isFull(error);
 }
 
 function closed(): Error {

@@ -71,6 +71,11 @@ export function isCollision(error: unknown): boolean {
   return sqlStateOf(error)?.startsWith("40") === true;
 }
 
+/** Whether the server takes no more connections just now. */
+export function isFull(error: unknown): boolean {
+  return sqlStateOf(error) === "53300";
+}
+
 /** An error as a SkeinError; one that is none of the server's nor of a connection passes as it is: a bug. */
 export function postgresFault(error: unknown, attempted: string, data: ErrorData = {}): unknown {
   if (isSkeinError(error)) return error;

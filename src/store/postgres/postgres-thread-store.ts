@@ -53,7 +53,7 @@ export interface PostgresStore extends port.ThreadStore {
 }
 
 /** Longest that a close waits for what was accepted, milliseconds; past it the server is given up. */
-const CLOSE_MS_MAX = 20_000;
+const CLOSE_MS_MAX = 10_000;
 
 export class PostgresThreadStore implements PostgresStore {
   readonly kind = "postgres";
@@ -253,18 +253,19 @@ export class PostgresThreadStore implements PostgresStore {
     const { writers, lease, committer, wakeUps, database, settings } = this.#context;
     const { teller, rows } = this.#opened;
     const ends = Promise.allSettled(writers.all().map((writer) => writer.shutdown()));
-    await withinTime(ends, settings.timers, CLOSE_MS_MAX);
+    const within = (work: Promise<unknown>): Promise<boolean> => withinTime(work, settings.timers, CLOSE_MS_MAX);
+    await within(ends);
     for (const writer of writers.all()) {
       writer.kill(writerClosed(writer.threadId, "the store was closed"));
       writers.remove(writer);
     }
     // With the node's row go all its leases.
-    await withinTime(lease.close(), settings.timers, CLOSE_MS_MAX);
-    await teller.close();
-    await rows()?.close();
-    await wakeUps.close();
+    await within(lease.close());
+    await within(wakeUps.close());
+    if (rows() !== null) await within(rows()?.close() ?? Promise.resolve());
     committer.close();
     await database.close();
+    await teller.close();
     for (const end of await ends) if (end.status === "rejected") throw end.reason;
   }
 
@@ -297,13 +298,14 @@ export class PostgresThreadStore implements PostgresStore {
 
   /** Gives a writer's thread back. A server that can't be reached is told by the lease, when that is over. */
   async #letGo(writer: PostgresWriter): Promise<void> {
-    const { writers, settings } = this.#context;
+    const { writers, settings, lease } = this.#context;
     writers.remove(writer);
     try {
       await releaseThread(this.#context, writer);
     } catch (error) {
       if (isSkeinError(error, "runtime_closed")) return;
-      settings.logger.warn({ error, threadId: writer.threadId }, "a thread could not be given back");
+      lease.owe(writer.threadId, writer.epoch);
+      settings.logger.warn({ error, threadId: writer.threadId }, "a thread could not be given back; it is tried again");
     }
   }
 }

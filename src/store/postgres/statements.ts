@@ -42,6 +42,7 @@ const TEXTS = {
   rename: `UPDATE {s}.thread SET name = $2, changed_at = clock_timestamp()
     WHERE thread_id = $1::uuid AND state < 2 RETURNING thread_id`,
   noteChange: `INSERT INTO {s}.change (thread_id, kind, name, append_id) VALUES ($1::uuid, $2, $3, $4::uuid)`,
+  changeOf: `SELECT kind FROM {s}.change WHERE thread_id = $1::uuid AND append_id = $2::uuid`,
   insertThread: `INSERT INTO {s}.thread AS t (thread_id, next_ordinal, epoch, owner_node, owner_incarnation, owned_since,
       parent_id, reference_end, depth)
     VALUES ($1::uuid, $2, $3::bigint, $4, $5::bigint, clock_timestamp(), $6::uuid, $7, $8)

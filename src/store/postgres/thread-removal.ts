@@ -13,6 +13,7 @@ import { LogReader } from "./log-reader.ts";
 import { ownedElsewhere } from "./owner-faults.ts";
 import type { PostgresContext } from "./postgres-context.ts";
 import type { Queryable } from "./postgres-database.ts";
+import { isConnectionLoss } from "./postgres-fault.ts";
 import { STATE } from "./schema.ts";
 import { threadNotFound } from "./thread-faults.ts";
 import { requireRow, type ThreadRow } from "./thread-rows.ts";
@@ -22,13 +23,12 @@ const DELETE_MS_MAX = 10 * 60_000;
 
 /** Moves a thread to the archive, or back. `thread_archived`, `thread_not_archived`, `thread_not_found`, `thread_owned_elsewhere`. */
 export async function moveThread(context: PostgresContext, threadId: string, toArchive: boolean): Promise<void> {
-  const { database, statements, lease, events, wakeUps } = context;
+  const { statements, lease, events, wakeUps } = context;
   const [to, from] = toArchive ? [STATE.archived, STATE.live] : [STATE.live, STATE.archived];
   const kind = toArchive ? "archived" : "unarchived";
-  await database.transaction(async (tx) => {
+  await change(context, { threadId, kind }, async (tx) => {
     const moved = await tx.query(statements.move, [threadId, lease.nodeId, lease.incarnation, to, from]);
     if (moved.length === 0) refuseMove(await requireRow(tx, threadId, { statements }), toArchive);
-    await note(context, tx, { threadId, kind });
   });
   events.tell({ type: kind, threadId });
   wakeUps.note([threadId]);
@@ -44,12 +44,11 @@ function refuseMove(row: ThreadRow, toArchive: boolean): never {
 
 /** Sets or clears a thread's name. `thread_not_found`. */
 export async function renameThread(context: PostgresContext, threadId: string, name: string | null): Promise<void> {
-  const { database, statements, events, wakeUps } = context;
+  const { statements, events, wakeUps } = context;
   const text = JSON.stringify(name);
-  await database.transaction(async (tx) => {
+  await change(context, { threadId, kind: "named", name: text }, async (tx) => {
     const renamed = await tx.query(statements.rename, [threadId, text]);
     if (renamed.length === 0) throw threadNotFound(threadId);
-    await note(context, tx, { threadId, kind: "named", name: text });
   });
   events.tell({ type: "name_updated", threadId, name });
   wakeUps.note([threadId]);
@@ -57,8 +56,8 @@ export async function renameThread(context: PostgresContext, threadId: string, n
 
 /** Deletes a thread. `thread_not_found`, `thread_owned_elsewhere`. */
 export async function removeThread(context: PostgresContext, threadId: string): Promise<void> {
-  const { database, writers, events, wakeUps } = context;
-  await database.transaction((tx) => bury(context, tx, threadId));
+  const { writers, events, wakeUps } = context;
+  await change(context, { threadId, kind: "deleted" }, (tx) => bury(context, tx, threadId));
   const writer = writers.get(threadId);
   if (writer !== undefined) {
     await writer.release(writerClosed(threadId, "the thread was deleted"));
@@ -88,7 +87,6 @@ async function bury(context: PostgresContext, tx: Queryable, threadId: string): 
   await tx.query(statements.removeLines, [threadId]);
   await tx.query(statements.removeChanges, [threadId]);
   await tx.query(statements.bury, [threadId, lease.epochMin]);
-  await note(context, tx, { threadId, kind: "deleted" });
 }
 
 interface Change {
@@ -98,6 +96,21 @@ interface Change {
   readonly name?: string;
 }
 
-async function note(context: PostgresContext, tx: Queryable, { threadId, kind, name }: Change): Promise<void> {
-  await tx.query(context.statements.noteChange, [threadId, kind, name ?? null, context.appendIds.next()]);
+/** Runs work that changes a thread's row, and notes the change; all of it is there, or nothing. */
+async function change(
+  { database, statements, appendIds }: PostgresContext,
+  { threadId, kind, name }: Change,
+  work: (tx: Queryable) => Promise<void>,
+): Promise<void> {
+  const id = appendIds.next();
+  try {
+    await database.transaction(async (tx) => {
+      await work(tx);
+      await tx.query(statements.noteChange, [threadId, kind, name ?? null, id]);
+    });
+  } catch (error) {
+    if (!isConnectionLoss(error)) throw error;
+    // It may have been committed all the same.
+    if ((await database.query(statements.changeOf, [threadId, id])).length === 0) throw error;
+  }
 }
