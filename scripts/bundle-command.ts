@@ -14,7 +14,10 @@ import { type RolldownOutput, rolldown } from "rolldown";
 /** Modules that are started by their file: the command itself, and threads and processes of its own. */
 const ENTRIES = ["cli/main", "cli/demo/demo-child", "workers/fold-worker", "workers/watch-worker"];
 /** Left to node_modules. */
-const OUTSIDE = [/^node:/, /^(better-sqlite3|fast-check|openai|pg|pino|piscina|vitest)($|\/)/];
+const OUTSIDE = [
+  /^node:/,
+  /^(@bufbuild\/protobuf|@connectrpc\/connect|@connectrpc\/connect-node|better-sqlite3|fast-check|openai|pg|pino|piscina|vitest)($|\/)/,
+];
 
 /** Writes `command/` into a dist folder that tsc made. */
 export async function bundleCommand(root: string, dist: string): Promise<void> {

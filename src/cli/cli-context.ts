@@ -12,6 +12,8 @@ export interface CliContext {
   readonly home: string;
   /** The home was named by `--home`, so a missing one is a mistake and not a first start. */
   readonly isHomeGiven: boolean;
+  /** What `--store` (or SKEIN_STORE) names in place of the home. Default: the home. */
+  readonly store?: string | undefined;
   /** The state DB is used; false with `--no-db`. */
   readonly usesStateDb: boolean;
   /** Longest wait for another process that fills the state DB, milliseconds. */

@@ -8,12 +8,15 @@ import { Command, CommanderError, InvalidArgumentError, Option } from "commander
 import { type LogLevel, SKEIN_VERSION } from "../base/index.ts";
 import type { CliContext } from "./cli-context.ts";
 import { EXIT, EXIT_MEANINGS, type ExitCode } from "./exit-codes.ts";
+import { fromEnv } from "./env-option.ts";
 import { addMoveCommands } from "./move-commands.ts";
 import type { Output } from "./output.ts";
+import { addServingCommands } from "./serving-commands.ts";
 
 /** Options every command takes. */
 export interface GlobalOptions {
   readonly home?: string;
+  readonly store?: string;
   readonly json?: boolean;
   readonly progress?: boolean;
   /** False with `--no-db`. */
@@ -61,13 +64,6 @@ export async function parseCommandLine(argv: readonly string[], out: Output, err
 
 type Ask = (line: ParsedLine) => void;
 
-const SERVE_HELP = `
-Without --listen a terminal is served at ws://127.0.0.1:4500, and a program that started this by standard input and output.
-Several addresses, or origins, in one variable are divided by commas.
-
-From the environment alone: SKEIN_TOKEN (what clients of ws:// must send; needed where other machines can connect),
-OPENAI_API_KEY (the endpoint's key).`;
-
 function createProgram(ask: Ask): Command {
   const program = new Command("skein")
     .description("Durable, forkable, rewindable conversation threads of agents.")
@@ -78,6 +74,13 @@ function createProgram(ask: Ask): Command {
       "--home <folder>",
       "where the threads are (default: $SKEIN_HOME, then ./.skein; a Codex home works)",
       folderName,
+    )
+    .addOption(
+      fromEnv(
+        "SKEIN_STORE",
+        "--store <url>",
+        "threads of another store in place of the home's: remote:http://HOST:PORT (see serve-store) or postgres://…",
+      ),
     )
     .option("--json", "print JSON: data on standard output, errors on standard error")
     .option("--no-db", "work on the files alone, without the home's state DB (skein.sqlite)")
@@ -104,7 +107,7 @@ function closingHelp(): string {
     "Exit codes:",
     ...codes,
     "",
-    "Environment: SKEIN_HOME, OPENAI_API_KEY and OPENAI_BASE_URL (chat, serve), NO_COLOR, SKEIN_DEBUG=1 (stacks);",
+    "Environment: SKEIN_HOME, SKEIN_STORE, SKEIN_STORE_TOKEN (for remote:), OPENAI_API_KEY and OPENAI_BASE_URL (chat, serve), NO_COLOR, SKEIN_DEBUG=1 (stacks);",
     "`skein serve --help` names those of serve.",
   ].join("\n");
 }
@@ -129,44 +132,7 @@ function addTalkingCommands(program: Command, ask: Ask): void {
     ask,
     async () => (await import("./commands/chat-command.ts")).runChat,
   );
-  addServingCommands(program, ask);
-}
-
-/** Each option has its environment variable, for whoever starts it can't always add arguments. */
-function addServingCommands(program: Command, ask: Ask): void {
-  on(
-    program
-      .command("serve")
-      .description("serve the threads to clients of Codex's app-server protocol, and of skein/client")
-      .addOption(
-        fromEnv(
-          "SKEIN_LISTEN",
-          "--listen <address>",
-          "stdio://, unix://PATH or ws://HOST:PORT; may be repeated",
-        ).argParser(collectAddresses),
-      )
-      .addOption(fromEnv("SKEIN_AGENT", "--agent <name>", "who answers").choices(["echo", "responses"]).default("echo"))
-      .addOption(fromEnv("SKEIN_MODEL", "--model <name>", "the model to ask (responses)"))
-      .addOption(fromEnv("SKEIN_BASE_URL", "--base-url <url>", "an OpenAI-compatible endpoint (responses)"))
-      .addOption(
-        fromEnv("SKEIN_PROVIDER", "--provider <name>", "what threads record as their model provider (responses)"),
-      )
-      .addOption(
-        fromEnv(
-          "SKEIN_ALLOW_ORIGIN",
-          "--allow-origin <origin>",
-          "a browser page's origin that may connect by WebSocket; may be repeated",
-        ).argParser(collectOrigins),
-      )
-      .addHelpText("after", SERVE_HELP),
-    ask,
-    async () => (await import("./commands/serve-command.ts")).runServe,
-  );
-  on(
-    program.command("schema").description("print the protocol that serve speaks, as JSON Schema"),
-    ask,
-    async () => (await import("./commands/schema-command.ts")).runSchema,
-  );
+  addServingCommands(program, (command, load) => on(command, ask, load));
 }
 
 function addReadingCommands(program: Command, ask: Ask): void {
@@ -369,21 +335,6 @@ function parseCount(text: string): number {
 function parseInteger(text: string): number {
   if (!/^-?\d{1,15}$/.test(text)) throw new InvalidArgumentError("It must be a whole number.");
   return Number(text);
-}
-
-/** An option that the environment may give as well. An empty variable counts as one that isn't set. */
-function fromEnv(name: string, flags: string, description: string): Option {
-  const option = new Option(flags, description);
-  return process.env[name] === "" ? option : option.env(name);
-}
-
-/** A comma divides addresses only where another one begins: the path of a socket may have some. */
-function collectAddresses(value: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, ...value.split(/\s*,\s*(?=[a-z]+:\/\/)/i)];
-}
-
-function collectOrigins(value: string, earlier: readonly string[] = []): readonly string[] {
-  return [...earlier, ...value.split(/\s*,\s*/)];
 }
 
 function collect(value: string, earlier: readonly string[] = []): readonly string[] {

@@ -49,6 +49,7 @@ async function createContext(options: GlobalOptions, out: Output, err: Output): 
   return {
     home: resolve(cwd, named === undefined || named === "" ? ".skein" : named),
     isHomeGiven: options.home !== undefined,
+    store: options.store === "" ? undefined : options.store,
     usesStateDb: options.db !== false,
     waitMaxMs: (options.wait ?? WAIT_SECONDS) * 1_000,
     json: options.json === true,

@@ -1,7 +1,7 @@
 /**
- * How commands get at the home: its store for those that read or change what is stored, a whole
- * runtime for those that run threads. Both are closed again whatever happens, also when the reader of
- * a pipe leaves half-way.
+ * How commands get at the home, or at the store that is named in its place: the store itself for those that read or
+ * change what is stored, a whole runtime for those that run threads. Both are closed again whatever happens, also when
+ * the reader of a pipe leaves half-way.
  */
 import { stat } from "node:fs/promises";
 
@@ -12,6 +12,7 @@ import type { ThreadStore } from "../store/index.ts";
 import type { CliContext } from "./cli-context.ts";
 import { interruptible } from "./interrupt.ts";
 import { openCommandStateDb, type StateDbUse } from "./open-state-db.ts";
+import { openNamedStore, refuseNamedStore, type StoreUse } from "./open-store.ts";
 
 /** How a command uses the home. */
 export interface HomeUse extends StateDbUse {
@@ -25,6 +26,7 @@ export async function withHome<Result>(
   work: (store: ThreadStore) => Promise<Result>,
   use: HomeUse = {},
 ): Promise<Result> {
+  if (context.store !== undefined) return withNamedStore(context, {}, work);
   await requireHome(context);
   const stateDb = await openCommandStateDb(context, use);
   try {
@@ -39,6 +41,20 @@ export async function withHome<Result>(
     }
   } finally {
     await stateDb?.close();
+  }
+}
+
+/** Opens the store that is named in place of the home, does the work, closes it. */
+async function withNamedStore<Result>(
+  context: CliContext,
+  use: StoreUse,
+  work: (store: ThreadStore) => Promise<Result>,
+): Promise<Result> {
+  const store = await openNamedStore(context, context.store ?? "", use);
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
   }
 }
 
@@ -67,6 +83,8 @@ async function readUntilInterrupt<Result>(
 export interface CommandRuntimeOptions extends Pick<RuntimeOptions, "agent"> {
   /** The command may be the first one on its home. */
   readonly mayMakeHome?: boolean;
+  /** Where other nodes reach this one, where the store has nodes. */
+  readonly nodeUrl?: string;
 }
 
 /** Opens a runtime on the home, does the work, closes it. */
@@ -75,7 +93,19 @@ export async function withRuntime<Result>(
   options: CommandRuntimeOptions,
   work: (runtime: Runtime) => Promise<Result>,
 ): Promise<Result> {
-  const { mayMakeHome = false, ...own } = options;
+  const { mayMakeHome = false, nodeUrl, ...own } = options;
+  if (context.store !== undefined) {
+    const { openRuntime } = await import("../runtime/index.ts");
+    return withNamedStore(context, nodeUrl === undefined ? {} : { nodeUrl }, async (store) => {
+      const { clock, logger, cwd } = context;
+      const runtime = await openRuntime({ store, clock, logger, cwd, ...own });
+      try {
+        return await work(runtime);
+      } finally {
+        await runtime.close();
+      }
+    });
+  }
   if (!mayMakeHome) await requireHome(context);
   const stateDb = await openCommandStateDb(context, { changesThreads: true });
   try {
@@ -98,6 +128,7 @@ export async function withRuntime<Result>(
  * be missing, because nothing was kept yet.
  */
 export async function requireHome(context: CliContext): Promise<void> {
+  refuseNamedStore(context);
   const { home, isHomeGiven } = context;
   try {
     if ((await stat(home)).isDirectory()) return;

@@ -22,7 +22,7 @@ export interface TransferUse {
 /** Opens what the command works on, does the work, closes it. */
 export async function withTransfer<Result>(
   context: CliContext,
-  { isMade, store }: TransferUse,
+  { isMade, store = context.store }: TransferUse,
   work: (transfer: LogTransfer) => Promise<Result>,
 ): Promise<Result> {
   const { home, clock, logger } = context;

@@ -10,6 +10,7 @@ import type { CliContext } from "./cli-context.ts";
 export interface ServeOptions extends AgentChoice {
   readonly listen?: readonly string[];
   readonly allowOrigin?: readonly string[];
+  readonly nodeUrl?: string;
 }
 
 /** Where a person is served who says nothing about it. */

@@ -6,7 +6,7 @@
  */
 import type { Agent } from "../../actors/index.ts";
 import type { Runtime } from "../../runtime/index.ts";
-import { type AppServer, createAppServer, openCheckpointFiles } from "../../server/index.ts";
+import { type AppServer, createAppServer, createNodeRelay, openCheckpointFiles } from "../../server/index.ts";
 import type { Reception } from "../../server/reception/index.ts";
 import { type Listener, openListener } from "../../server/transports/index.ts";
 import { makeAgent } from "../agent-choice.ts";
@@ -17,6 +17,7 @@ import { toServeScreen } from "../format/serve-screen.ts";
 import { explainListenError } from "../listen-error.ts";
 import { makeHome } from "../make-home.ts";
 import { withRuntime } from "../open-home.ts";
+import { isDatabase } from "../open-store.ts";
 import { toJsonLine } from "../output.ts";
 import { PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
 import type { StopSignal } from "../stop-signal.ts";
@@ -45,10 +46,13 @@ export async function serveHome(context: CliContext, serving: Serving): Promise<
   await makeHome(context.home);
   // Filling rows may take long: whatever asks for the end ends that as well, and not Ctrl-C alone.
   const opening: CliContext = { ...context, onInterrupt: (run) => context.onStop(run) };
-  await withRuntime(opening, { agent, mayMakeHome: true }, async (runtime) => {
-    const { home, cwd, clock, logger } = context;
+  const nodeUrl = options.nodeUrl ?? addresses.find((address) => address.startsWith("ws://"));
+  const node = nodeUrl === undefined ? {} : { nodeUrl };
+  await withRuntime(opening, { agent, mayMakeHome: true, ...node }, async (runtime) => {
+    const { home, cwd, clock, logger, env, store } = context;
     const checkpoints = await openCheckpointFiles({ home, clock, logger });
-    const server = createAppServer({ runtime, agent, home, cwd, checkpoints, clock, logger });
+    const relay = isDatabase(store) ? { relay: createNodeRelay({ token: env["SKEIN_TOKEN"] }) } : {};
+    const server = createAppServer({ runtime, agent, home, cwd, checkpoints, clock, logger, ...relay });
     const listeners: Listener[] = stdio === null ? [] : [stdio];
     try {
       for (const address of addresses) {

@@ -1,0 +1,80 @@
+/**
+ * Stores that `--store` names in place of the home: one that is served (remote:http://HOST:PORT), and a database
+ * (postgres://USER@HOST/DATABASE), with this node's rows in the home where there is one. Each is loaded only when it
+ * is named.
+ */
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+
+import { isSkeinError, rejection } from "../base/index.ts";
+import type { ThreadStore } from "../store/index.ts";
+import { type CliContext, note } from "./cli-context.ts";
+
+/** The rows that a node keeps of a database's threads, in the home. */
+const ROWS_FILE_NAME = "skein-postgres.sqlite";
+
+/** How a command uses the store. */
+export interface StoreUse {
+  /** Where other nodes reach this one (a database's node). */
+  readonly nodeUrl?: string;
+}
+
+/** Whether `--store` names a database. */
+export function isDatabase(store: string | undefined): boolean {
+  return store !== undefined && /^postgres(ql)?:\/\//.test(store);
+}
+
+/** Opens the store that `--store` names. `invalid_argument` for one that it can't name. */
+export async function openNamedStore(context: CliContext, store: string, use: StoreUse = {}): Promise<ThreadStore> {
+  if (isDatabase(store)) return openDatabase(context, store, use);
+  const url = /^remote:(https?:\/\/.+)$/.exec(store)?.[1];
+  if (url === undefined) {
+    const message = "--store names remote:http://HOST:PORT, remote:https://HOST:PORT or postgres://USER@HOST/DATABASE";
+    throw rejection("invalid_argument", message);
+  }
+  const { openRemoteThreadStore } = await import("../store/remote/index.ts");
+  const { clock, logger, env } = context;
+  const token = env["SKEIN_STORE_TOKEN"];
+  return openRemoteThreadStore({
+    url,
+    clock,
+    logger,
+    clientName: `skein, process ${process.pid}`,
+    ...(token === undefined || token === "" ? {} : { token }),
+  });
+}
+
+/** Throws `unsupported` where `--store` is given to a command that works on the files of a home. */
+export function refuseNamedStore({ store }: CliContext): void {
+  if (store === undefined) return;
+  throw rejection(
+    "unsupported",
+    "this works on the files of a home, and --store (or SKEIN_STORE) names a store that has none here: leave it out",
+  );
+}
+
+async function openDatabase(context: CliContext, url: string, { nodeUrl }: StoreUse): Promise<ThreadStore> {
+  const { openPostgresThreadStore } = await import("../postgres/index.ts");
+  const { home, clock, logger } = context;
+  const node = nodeUrl === undefined ? {} : { node: { url: nodeUrl } };
+  const open = (stateDb: string | null): Promise<ThreadStore> =>
+    openPostgresThreadStore({ url, clock, logger, stateDb, ...node });
+  if (!(await isFolder(home))) return open(null);
+  try {
+    return await open(join(home, ROWS_FILE_NAME));
+  } catch (error) {
+    // Rows may be thrown away, and another process may be at them: in memory they are made anew.
+    if (!isSkeinError(error, "state_db_busy") && !isSkeinError(error, "state_db_unusable")) throw error;
+    await note(context, `the rows in ${home} can't be used (${error.message}); they are made anew in memory`);
+    return open(null);
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    // Whatever is wrong with it: it holds no rows that could be used.
+    return false;
+  }
+}
