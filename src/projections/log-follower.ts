@@ -4,7 +4,8 @@
  * woken or asked; else it is idle. A source that fails is tried again after growing delays, and the lag shows it.
  *
  * 1. The cursor never stands behind a change that is not in the rows, or that a sweep will not find.
- * 2. A cursor of another history is not gone on from before all rows were compared with the logs.
+ * 2. A cursor of another history is not gone on from before all rows were compared with the logs; nor is the first
+ *    one noted before the rows that readers had made without one.
  * 3. What the feed can't tell (lines that a fork has from its source, changes that are held back) sweeps find: one
  *    at each opening and reset, one when it is asked for while the feed is held back, and one now and then.
  */
@@ -13,7 +14,7 @@ import { peekMore } from "../events/index.ts";
 import type { LogChanges, LogIndexLag, LogLine, LogThread, ThreadLogSource } from "../store/index.ts";
 import type { LogApplier, LogPiece } from "./log-applier.ts";
 import { type LogRowsFile, rowsClosed } from "./log-rows-file.ts";
-import { sweepLogs } from "./log-sweep.ts";
+import { compareEarlyRows, sweepLogs } from "./log-sweep.ts";
 
 /** How far catching up has come. */
 export interface LogRowsProgress {
@@ -178,6 +179,7 @@ export class LogFollower {
         fetching = this.#fetch(this.#cursor);
         continue;
       }
+      if (this.#cursor === null) await compareEarlyRows({ ...this.#context, signal: this.#ending.signal });
       const next = page.isEnd ? null : this.#fetch(page.cursor);
       await this.#applyPage(page, page.isEnd && page.isHeldBack !== true ? atMs : this.#asOfMs);
       lines += page.lines.length;

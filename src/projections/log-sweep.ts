@@ -63,6 +63,25 @@ export async function sweepLogs(context: LogSweepContext): Promise<LogSweepRepor
   }
 }
 
+/**
+ * Compares the threads that have rows already, and mends what differs: rows that a reader made before there was a cursor
+ * may be of a history that is gone.
+ */
+export async function compareEarlyRows(context: Omit<LogSweepContext, "comparesLines">): Promise<void> {
+  const { file, source, applier, signal } = context;
+  const paths = file.read(({ sql }) => sql.all<{ path: string }>("SELECT path FROM rollouts_# ORDER BY path"));
+  for (let at = 0; at < paths.length; at += PIECES_AT_ONCE) {
+    signal.throwIfAborted();
+    const ids = paths.slice(at, at + PIECES_AT_ONCE).map(({ path }) => path);
+    const threads = await mapBounded(
+      ids,
+      THREADS_AT_ONCE,
+      async (threadId) => (await source.thread(threadId)) ?? goneThread(threadId),
+    );
+    await applier.apply(await differing({ ...context, comparesLines: true }, threads));
+  }
+}
+
 async function differing(context: LogSweepContext, page: readonly LogThread[]): Promise<readonly LogPiece[]> {
   const rows = new Map(seenRows(context.file, page).map((row) => [row.path, row]));
   const pieces = await mapBounded(page, THREADS_AT_ONCE, (thread) =>
@@ -129,12 +148,13 @@ async function unknown(
     if (listed.has(threadId)) continue;
     const now = await source.thread(threadId);
     if (now !== undefined && !now.deleted) continue;
-    pieces.push({
-      threadId,
-      thread: now ?? { threadId, nextOrdinal: 0, archived: false, deleted: true, name: undefined },
-    });
+    pieces.push({ threadId, thread: goneThread(threadId) });
   }
   return pieces;
+}
+
+function goneThread(threadId: string): LogThread {
+  return { threadId, nextOrdinal: 0, archived: false, deleted: true, name: undefined };
 }
 
 function seenRows(file: LogRowsFile, page: readonly LogThread[]): readonly SeenRow[] {

@@ -15,7 +15,7 @@ import { createManualClock } from "../../src/testing/index.ts";
 import { scanned } from "./folded-rows.ts";
 import { lawRuns } from "./law-runs.ts";
 import { dumpFile, idOf, linesOf, wholeRows } from "./log-rows-world.ts";
-import { arbAnyLog, metaItem } from "./reaching-logs.ts";
+import { arbAnyLog, event, metaItem } from "./reaching-logs.ts";
 import { ScriptedLogSource } from "./scripted-log-source.ts";
 
 const THREADS = 4;
@@ -27,7 +27,7 @@ type Step =
   | { readonly type: "name"; readonly thread: number; readonly name: string | null | undefined }
   | { readonly type: "delete" | "read" | "cut"; readonly thread: number }
   | { readonly type: "refresh" | "reopen" | "restore" }
-  | { readonly type: "fail"; readonly calls: number }
+  | { readonly type: "fail"; readonly after: number; readonly calls: number }
   | { readonly type: "hold"; readonly isHeld: boolean };
 
 const thread = fc.nat(THREADS - 1);
@@ -44,7 +44,10 @@ const arbStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ type: fc.constant("read"), thread }) },
   { weight: 6, arbitrary: fc.record({ type: fc.constantFrom("refresh", "reopen") }) },
   fc.record({ type: fc.constant("restore") }),
-  { weight: 2, arbitrary: fc.record({ type: fc.constant("fail"), calls: fc.integer({ min: 1, max: 3 }) }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ type: fc.constant("fail"), after: fc.nat(12), calls: fc.integer({ min: 1, max: 3 }) }),
+  },
   { weight: 2, arbitrary: fc.record({ type: fc.constant("hold"), isHeld: fc.boolean() }) },
 );
 
@@ -116,10 +119,14 @@ class World {
       case "delete":
         if (lengthOf(step.thread) > 0) source.delete(idOf(step.thread));
         return;
-      case "cut":
-        // As after a failover that lost the newest: another line stands there then.
-        if (lengthOf(step.thread) > 1) source.loseHistory(idOf(step.thread), lengthOf(step.thread) - 1);
+      case "cut": {
+        // As after a failover that lost the newest line: another stands there then.
+        const kept = lengthOf(step.thread) - 1;
+        if (kept < 1) return;
+        source.loseHistory(idOf(step.thread), kept);
+        source.append(idOf(step.thread), linesOf([event("user_message", { message: `line ${kept} once more` })], 40));
         return;
+      }
       default:
         await this.#ask(step);
     }
@@ -145,6 +152,7 @@ class World {
         return;
       case "fail":
         source.failures = step.calls;
+        source.failsAfter = step.after;
         return;
       case "hold":
         source.heldFrom = step.isHeld ? source.toldEntries + 1 : Number.POSITIVE_INFINITY;

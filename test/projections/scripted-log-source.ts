@@ -33,8 +33,9 @@ export class ScriptedLogSource implements ThreadLogSource {
   partSize = 100;
   /** Entries from this one on, counted from 1, are not told yet. */
   heldFrom = Number.POSITIVE_INFINITY;
-  /** Calls that fail from now on. */
+  /** Calls that fail, behind so many that don't. */
   failures = 0;
+  failsAfter = 0;
   /** Told before each page is given. */
   onPage: (page: number) => void = () => {};
   pages = 0;
@@ -171,6 +172,8 @@ export class ScriptedLogSource implements ThreadLogSource {
 
   #mayFail(): void {
     if (this.failures <= 0) return;
+    this.failsAfter -= 1;
+    if (this.failsAfter >= 0) return;
     this.failures -= 1;
     throw fault("connection_lost", "the script cut the connection", { retryable: true });
   }
