@@ -6,6 +6,7 @@ import fc from "fast-check";
 import pg from "pg";
 import { describe, expect, it, onTestFinished } from "vitest";
 
+import { openPostgresThreadStore as openNode } from "../../../src/postgres/index.ts";
 import { copyThreads, type CopyThreadsOptions, type LogTransfer } from "../../../src/store/index.ts";
 import { openLocalLogTransfer } from "../../../src/store/local/index.ts";
 import {
@@ -229,6 +230,25 @@ describe.skipIf(postgres.skipped !== null)("moving into PostgreSQL and out of it
     await copy(await openLocalLogTransfer({ home }), schema);
     await isTold.promise;
     expect(told.slice(0, 2)).toEqual(["created", "appended"]);
+  });
+
+  it("is in a node's lists and search as soon as it came in, under its name, in the archive or not", async () => {
+    const schema = await openSchema();
+    const node = await openNode({ url: postgres.url, schema: schema.schema, allowUnsafe: true, stateDb: null });
+    onTestFinished(() => node.close());
+    expect((await node.listThreads()).data).toEqual([]);
+    const home = await copyCodexHome();
+    await copy(await openLocalLogTransfer({ home }), schema);
+    const files = await openStore(home);
+    for (const archived of [false, true]) {
+      const [there, here] = [
+        await node.listThreads({ archived, limit: 100 }),
+        await files.listThreads({ archived, limit: 100 }),
+      ];
+      expect(there.data).toEqual(here.data.map((thread) => ({ ...thread, path: null })));
+    }
+    const found = (await node.searchThreads({ query: "Named thread" })).data.map(({ thread }) => thread.name);
+    expect(found).toContain("Named thread");
   });
 
   it("leaves a thread that is there as it is, and says what is there of it", async () => {
