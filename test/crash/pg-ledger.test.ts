@@ -46,7 +46,7 @@ it("books that agree with the threads find nothing wrong", async () => {
   expect(check).toEqual({
     acknowledged: 2,
     landedUnheard: 1,
-    records: 5,
+    lengths: new Map([[threadId, 5]]),
     lost: 0,
     doubled: 0,
     broken: 0,

@@ -16,8 +16,8 @@ export interface LedgerCheck {
   readonly acknowledged: number;
   /** Appends that were begun and never acknowledged, and are there. */
   readonly landedUnheard: number;
-  /** Records in the threads. */
-  readonly records: number;
+  /** How many records each thread has. */
+  readonly lengths: ReadonlyMap<string, number>;
   /** Acknowledged appends that are not there as they were acknowledged. */
   readonly lost: number;
   /** Appends that are there more than once. */
@@ -81,10 +81,10 @@ export class PgLedger {
     const found = new Map<string, FoundBatch>();
     const doubled = new Set<string>();
     const faults: string[] = [];
-    let records = 0;
+    const lengths = new Map<string, number>();
     for (const threadId of this.#threads) {
       const log = await readThread(store, threadId);
-      records += log.length;
+      lengths.set(threadId, log.length);
       if (log.some(({ ordinal }, index) => ordinal !== index)) faults.push(`${threadId} has a gap in its ordinals`);
       for (const { name, ...batch } of batchesOf(log, (fault) => faults.push(`${threadId}: ${fault}`))) {
         if (found.has(name)) doubled.add(name);
@@ -109,7 +109,7 @@ export class PgLedger {
     return {
       acknowledged: this.#acknowledged,
       landedUnheard,
-      records,
+      lengths,
       lost: lost.length,
       doubled: doubled.size,
       broken: faults.length,

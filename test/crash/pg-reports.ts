@@ -39,6 +39,15 @@ export type NodeReport =
   /** Something was refused or failed; an append that failed is asked for again, under the same name. */
   | { readonly say: "failed"; readonly threadId: string; readonly code: string; readonly text: string };
 
+/** One line of a follower. */
+export type FollowerReport =
+  /** It listens from now on. */
+  | { readonly say: "ready" }
+  /** The ordinal behind what it was told of, for each thread that it was told more of. */
+  | { readonly say: "told"; readonly threads: readonly (readonly [string, number])[] }
+  /** It was told out of order, twice, or with a gap. */
+  | { readonly say: "wrong"; readonly text: string };
+
 /** A digest of the texts of a batch's records. */
 export function digestOf(messages: readonly string[]): string {
   return createHash("sha256").update(JSON.stringify(messages)).digest("hex").slice(0, 16);

@@ -44,6 +44,7 @@ async function onServer(
   const server = await startPostgres({ fsync: true, copyOf: wish.template });
   const site = new PgSite({ ...wish, leaseTtlMs: LEASE_TTL_MS });
   try {
+    await site.startFollower(server.url);
     for (let index = 0; index < nodes; index += 1) site.startNode(server.url, { index, of: nodes });
     await work(site, server);
     return await site.finish(server.url);
@@ -106,6 +107,7 @@ async function cutConnections(wish: RowWish): Promise<SiteResult> {
   const proxies = await Promise.all([TcpProxy.open(server.port), TcpProxy.open(server.port)]);
   const site = new PgSite({ ...wish, leaseTtlMs: LEASE_TTL_MS });
   try {
+    await site.startFollower(`postgres://app@127.0.0.1:${proxies[0]?.port ?? 0}/postgres`);
     for (const [index, { port }] of proxies.entries()) {
       site.startNode(`postgres://app@127.0.0.1:${port}/postgres`, { index, of: proxies.length });
     }
@@ -177,6 +179,7 @@ function sum(results: readonly SiteResult[]): SiteResult {
     acknowledged: total((result) => result.acknowledged),
     landedUnheard: total((result) => result.landedUnheard),
     records: total((result) => result.records),
+    isFollowed: results.every(({ isFollowed }) => isFollowed),
     lost: total((result) => result.lost),
     doubled: total((result) => result.doubled),
     broken: total((result) => result.broken),

@@ -6,6 +6,7 @@ import { createIdSource } from "../../src/base/index.ts";
 import { openPostgresThreadStore } from "../../src/store/postgres/index.ts";
 import { createRandom } from "./crash-reports.ts";
 import { type LedgerCheck, PgLedger } from "./pg-ledger.ts";
+import { PgFollower } from "./pg-follower.ts";
 import { PgNode, until } from "./pg-nodes.ts";
 
 /** How a site is made. */
@@ -17,13 +18,18 @@ export interface SiteOptions {
 }
 
 /** What came of a row. */
-export interface SiteResult extends LedgerCheck {
+export interface SiteResult extends Omit<LedgerCheck, "lengths"> {
+  /** Records in the threads. */
+  readonly records: number;
+  /** Whether a node that only listened was told of each of them once and in order; wrongs are among the broken. */
+  readonly isFollowed: boolean;
   /** How often each code was told to who appended. */
   readonly codes: Readonly<Record<string, number>>;
   /** Milliseconds from each fault until appends went on. */
   readonly waitsMs: readonly number[];
 }
 
+const EXAMPLES_MAX = 8;
 const SCHEMA = "crash";
 /** Nothing acknowledged for so long is a failure of its own. */
 const WAIT_MS_MAX = 60_000;
@@ -36,6 +42,7 @@ export class PgSite {
   readonly #ledger = new PgLedger();
   readonly #all: PgNode[] = [];
   readonly #awaited = new Map<string, { readonly sinceMs: number; readonly victim: PgNode }>();
+  #follower: PgFollower | undefined;
   #lastAtMs = 0;
 
   constructor(options: SiteOptions) {
@@ -85,6 +92,11 @@ export class PgSite {
     return node;
   }
 
+  /** Starts a node that only listens. It must come before all others, as it is to be told of everything. */
+  async startFollower(url: string): Promise<void> {
+    this.#follower = await PgFollower.start(url, SCHEMA);
+  }
+
   /** Waits until about so many more appends were acknowledged. */
   async appends(count: number): Promise<void> {
     const wanted = this.acknowledged + Math.ceil(count * (0.5 + this.random()));
@@ -113,11 +125,17 @@ export class PgSite {
     await Promise.all(this.nodes.map((node) => node.end()));
     const store = await openPostgresThreadStore({ url, schema: SCHEMA });
     try {
-      const codes: Record<string, number> = {};
-      for (const node of this.#all) {
-        for (const [code, count] of node.codes) codes[code] = (codes[code] ?? 0) + count;
-      }
-      return { ...(await this.#ledger.check(store)), codes, waitsMs: this.waitsMs };
+      const { lengths, ...check } = await this.#ledger.check(store);
+      const wrong = (await this.#follower?.finish(lengths)) ?? [];
+      return {
+        ...check,
+        records: [...lengths.values()].reduce((sum, length) => sum + length, 0),
+        isFollowed: this.#follower !== undefined,
+        broken: check.broken + wrong.length,
+        examples: [...check.examples, ...wrong.slice(0, EXAMPLES_MAX)],
+        codes: codesOf(this.#all),
+        waitsMs: this.waitsMs,
+      };
     } finally {
       await store.close();
     }
@@ -125,6 +143,12 @@ export class PgSite {
 
   /** Kills what still runs. */
   async close(): Promise<void> {
-    await Promise.all(this.nodes.map((node) => node.kill9()));
+    await Promise.all([this.#follower?.close(), ...this.nodes.map((node) => node.kill9())]);
   }
+}
+
+function codesOf(nodes: readonly PgNode[]): Readonly<Record<string, number>> {
+  const codes: Record<string, number> = {};
+  for (const node of nodes) for (const [code, count] of node.codes) codes[code] = (codes[code] ?? 0) + count;
+  return codes;
 }
