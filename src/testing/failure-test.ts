@@ -3,6 +3,8 @@
  * itself on the same example, which fails until the store is mended. It is pasted into a file that has `fixture`.
  */
 
+import { type TestModule, testModuleHere } from "./test-runner.ts";
+
 /** Of a failure, what its test is made of: a LawFailure has it all. */
 export interface FailedExample {
   readonly lawId: string;
@@ -24,11 +26,13 @@ const IMPORTS: readonly { readonly name: string; readonly from: string; readonly
   { name: "createManualClock", from: "skein/testing", use: /\bcreateManualClock\(/ },
   { name: "createSettableClock", from: "skein/testing", use: /\bcreateSettableClock\(/ },
   { name: "replayLaw", from: "skein/testing", use: /\breplayLaw\(/ },
-  { name: "it", from: "vitest", use: /^it\(/m },
 ];
 
-/** The test as TypeScript. Its last line is `replayLaw`, which knows the laws of `storeLaws`. */
-export function failureTestText(failure: FailedExample): string {
+/**
+ * The test as TypeScript. Its last line is `replayLaw`, which knows the laws of `storeLaws`. `module`: whose `it` it
+ * is; default vitest's, or node:test's where that runs this process.
+ */
+export function failureTestText(failure: FailedExample, module: TestModule = testModuleHere()): string {
   const { lawId, title, script } = failure;
   const body = [
     ...script.split("\n").filter((line) => line !== ""),
@@ -36,7 +40,7 @@ export function failureTestText(failure: FailedExample): string {
     `await replayLaw(${JSON.stringify(lawId)}, fixture, ${replayOptionsText(failure)});`,
   ];
   const test = [`it(${JSON.stringify(`${lawId}: ${title}`)}, async () => {`, ...body.map(indented), "});"].join("\n");
-  return `${importsText(test)}\n\n${test}`;
+  return `${importsText(test, module)}\n\n${test}`;
 }
 
 /** What repeats the failure: `{ seed: 5, path: "3:0" }`. */
@@ -50,8 +54,8 @@ function indented(line: string): string {
   return `  ${line}`;
 }
 
-function importsText(test: string): string {
-  const used = IMPORTS.filter(({ use }) => use.test(test));
+function importsText(test: string, runner: TestModule): string {
+  const used = [...IMPORTS.filter(({ use }) => use.test(test)), { name: "it", from: runner }];
   const modules = [...new Set(used.map(({ from }) => from))];
   return modules
     .map((module) => {

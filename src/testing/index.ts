@@ -54,7 +54,7 @@ export {
   storeReportText,
 } from "./store-report.ts";
 export type { StoreDamage, StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";
-export type { TestContext, TestRunner } from "./test-runner.ts";
+export type { TestContext, TestModule, TestRunner } from "./test-runner.ts";
 export {
   type CommandRun,
   matchesModel,

@@ -4,6 +4,7 @@
  */
 import { errorText } from "./error-text.ts";
 import { failureTestText, replayOptionsText } from "./failure-test.ts";
+import type { TestModule } from "./test-runner.ts";
 
 /** A broken law's failure. */
 export interface LawFailure {
@@ -34,16 +35,16 @@ export class LawBrokenError extends Error {
   override readonly name = "LawBrokenError";
   readonly failure: LawFailure;
 
-  constructor(failure: LawFailure) {
-    super(lawFailureText(failure), { cause: failure.error });
+  constructor(failure: LawFailure, module?: TestModule) {
+    super(lawFailureText(failure, module), { cause: failure.error });
     this.failure = failure;
   }
 }
 
 const MESSAGE_LINES_MAX = 40;
 
-/** The failure in words and code. */
-export function lawFailureText(failure: LawFailure): string {
+/** The failure in words and code; `module` as for `failureTestText`. */
+export function lawFailureText(failure: LawFailure, module?: TestModule): string {
   const { lawId, title, runs, shrinks, example, error, repeats } = failure;
   const again = repeats ? "" : " It did not break the law when it was tried once more: something else decides too.";
   return [
@@ -54,7 +55,7 @@ export function lawFailureText(failure: LawFailure): string {
     `Example: ${example}`,
     `Again:   replayLaw(${JSON.stringify(lawId)}, fixture, ${replayOptionsText(failure)})`,
     "",
-    failureTestText(failure),
+    failureTestText(failure, module),
   ].join("\n");
 }
 

@@ -18,6 +18,16 @@ export interface TestRunner {
 // vitest says that it runs by this variable, in each of its workers.
 const vitest: TestRunner | null = process.env["VITEST"] === undefined ? null : await import("vitest");
 
+/** Whose `it` a test that is told as text imports. */
+export type TestModule = "vitest" | "node:test";
+
+/** The module of the tests that run here: node:test's, where `node --test` or a runner that was handed in runs them. */
+export function testModuleHere(handedIn?: TestRunner): TestModule {
+  if (vitest !== null) return "vitest";
+  const isNodes = process.env["NODE_TEST_CONTEXT"] !== undefined || handedIn !== undefined;
+  return isNodes ? "node:test" : "vitest";
+}
+
 /** The runner this file runs in. `unsupported` outside of vitest. */
 export function runningTestRunner(): TestRunner {
   if (vitest !== null) return vitest;

@@ -10,7 +10,7 @@ import { type StoreClaims, whyNotChecked } from "./store-claims.ts";
 import type { StoreLaw } from "./store-law.ts";
 import { storeLaws } from "./store-laws.ts";
 import type { StoreFixture } from "./store-place.ts";
-import { runningTestRunner, type TestRunner } from "./test-runner.ts";
+import { runningTestRunner, testModuleHere, type TestRunner } from "./test-runner.ts";
 
 /** What to test. */
 export interface ThreadStoreSuiteOptions extends Pick<
@@ -47,7 +47,7 @@ export function threadStoreSuite(options: ThreadStoreSuiteOptions): void {
         claims ??= readClaims(fixture, checking);
         const lawChecking = { options: { ...checking, seed }, claims: await claims };
         const verdict = await checkClaimedLaw(law, fixture, lawChecking);
-        if (verdict.status === "broken") throw new LawBrokenError(verdict.failure);
+        if (verdict.status === "broken") throw new LawBrokenError(verdict.failure, testModuleHere(options.runner));
         if (verdict.status === "not-checked") {
           context.skip(`nothing to check of ${name}: ${whyNotChecked(verdict.missing, verdict.beyond)}`);
         }

@@ -96,10 +96,11 @@ describe("a failure's test", () => {
     for (const { id, file } of pasted) {
       const bug = plantedBugs.find(({ caughtBy }) => caughtBy.includes(id));
       const failure = await failureOf(id, fixtureWithBug(bug), true);
-      const test = failureTestText(failure)
+      const test = failureTestText(failure, "node:test")
         .replace('"skein/testing"', `"${join(projectRoot, "src/testing/index.ts")}"`)
-        .replace('"skein"', `"${join(projectRoot, "src/index.ts")}"`)
-        .replace('import { it } from "vitest";', 'import { test as it } from "node:test";');
+        .replace('"skein"', `"${join(projectRoot, "src/index.ts")}"`);
+      expect(test).toContain('import { it } from "node:test";');
+      expect(failureTestText(failure)).toContain('import { it } from "vitest";');
       const planted = join(projectRoot, "test/testing");
       const fixture = [
         `import { fixtureWithBug } from "${planted}/planted-bug.ts";`,

@@ -91,6 +91,12 @@ const crashes: readonly PlantedBug[] = [
 
 const damages: readonly PlantedBug[] = [
   {
+    name: "a place that says it was damaged, and wasn't",
+    caughtBy: ["damage.garbage"],
+    base: async () => ({ ...(await simulatedFixture()()), corrupt: async () => {} }),
+    plant: () => ({}),
+  },
+  {
     name: "a tear takes the record before it along",
     caughtBy: ["damage.torn"],
     base: simulatedFixture(),
