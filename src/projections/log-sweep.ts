@@ -1,6 +1,7 @@
 /**
  * A sweep over all threads of a source: whatever the rows miss, by whichever way it was missed, is found by
  * comparing where logs end, and read. It is the repair beside the feed, and what is left where that is held back.
+ * A page of threads costs one query here; only what differs is looked into.
  */
 import type { LogThread, ThreadLogSource } from "../store/index.ts";
 import { mapBounded } from "../store/local/index.ts";

@@ -36,6 +36,8 @@ export class ScriptedLogSource implements ThreadLogSource {
   /** Calls that fail, behind so many that don't. */
   failures = 0;
   failsAfter = 0;
+  /** Of this thread `lines` gives only those before the ordinal. */
+  hole: { readonly threadId: string; readonly from: number } | null = null;
   /** Told before each page is given. */
   onPage: (page: number) => void = () => {};
   pages = 0;
@@ -153,7 +155,8 @@ export class ScriptedLogSource implements ThreadLogSource {
     for (let at = from; at < end; at += this.partSize) {
       this.#mayFail();
       await Promise.resolve();
-      const stop = Math.min(end, at + this.partSize, this.#threads.get(threadId)?.lines.length ?? 0);
+      const whole = this.hole?.threadId === threadId ? this.hole.from : Number.POSITIVE_INFINITY;
+      const stop = Math.min(end, at + this.partSize, this.#threads.get(threadId)?.lines.length ?? 0, whole);
       const part = Array.from({ length: Math.max(0, stop - at) }, (_, index) => this.#line(threadId, at + index));
       this.linesRead += part.length;
       yield part;
@@ -163,6 +166,13 @@ export class ScriptedLogSource implements ThreadLogSource {
   onWake(wake: () => void): () => void {
     this.#wakes.add(wake);
     return () => void this.#wakes.delete(wake);
+  }
+
+  /** What is done in it the feed does not tell. */
+  silently(work: () => void): void {
+    const feed = [...this.#feed];
+    work();
+    this.#feed = feed;
   }
 
   #tell(threadId: string, ordinal: number | null): void {
