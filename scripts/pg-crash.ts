@@ -37,6 +37,7 @@ const SIZES: Readonly<Record<string, { readonly rounds: number; readonly appends
   "cut-connections": { rounds: 120, appends: 120 },
   "kill-node": { rounds: 8, appends: 1_500 },
   "stop-node": { rounds: 6, appends: 1_500 },
+  storm: { rounds: 60, appends: 600 },
   "fail-over": { rounds: 6, appends: 1_500 },
   "fail-over-async": { rounds: 2, appends: 1_000 },
 };

@@ -7,6 +7,7 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { startPostgres } from "../support/postgres/postgres-server.ts";
 import { type PgCluster, promoteBest, startCluster } from "./pg-cluster.ts";
+import type { PgNode } from "./pg-nodes.ts";
 import { PgSite, type SiteResult } from "./pg-site.ts";
 import { TcpProxy } from "./tcp-proxy.ts";
 
@@ -128,6 +129,51 @@ async function cutConnections(wish: RowWish): Promise<SiteResult> {
   }
 }
 
+/** One fault of many kinds after another, with nodes that sleep through some of them. */
+async function storm(wish: RowWish): Promise<SiteResult> {
+  const server = await startPostgres({ fsync: true, copyOf: wish.template });
+  const proxies = await Promise.all([0, 1, 2].map(() => TcpProxy.open(server.port)));
+  const site = new PgSite({ ...wish, leaseTtlMs: LEASE_TTL_MS });
+  const urlOf = (index: number): string => `postgres://app@127.0.0.1:${proxies[index]?.port ?? 0}/postgres`;
+  const oneOf = <Value>(values: readonly Value[]): Value | undefined =>
+    values[Math.floor(site.random() * values.length)];
+  let sleeper: PgNode | undefined;
+  const faults: readonly (() => void | Promise<void>)[] = [
+    async () => {
+      await server.kill9();
+      await server.start();
+    },
+    () => oneOf(proxies)?.cut(),
+    () => oneOf(proxies)?.cutAtNextAnswer(),
+    async () => {
+      await oneOf(site.nodes.filter((node) => node !== sleeper))?.kill9();
+      site.startNode(urlOf(Math.floor(site.random() * proxies.length)));
+    },
+    () => {
+      sleeper?.wake();
+      sleeper = sleeper === undefined ? oneOf(site.nodes) : undefined;
+      sleeper?.stop();
+    },
+  ];
+  try {
+    await site.startFollower(urlOf(0));
+    for (const index of proxies.keys()) site.startNode(urlOf(index), { index, of: proxies.length });
+    for (let round = 0; round < wish.rounds; round += 1) {
+      await site.appends(wish.appends * site.random());
+      const atMs = performance.now();
+      await oneOf(faults)?.();
+      await site.goesOn(atMs);
+    }
+    sleeper?.wake();
+    await site.appends(wish.appends);
+    return await site.finish(server.url);
+  } finally {
+    await site.close();
+    await Promise.all(proxies.map((proxy) => proxy.close()));
+    await server.stop();
+  }
+}
+
 /** Each round on a cluster of its own. */
 async function failOver(wish: RowWish, quorum: boolean): Promise<SiteResult> {
   const results: SiteResult[] = [];
@@ -214,6 +260,12 @@ export const PG_CRASH_ROWS: readonly PgCrashRow[] = [
     title: "SIGSTOP of one of three nodes past its lease, with appends under way; others take its threads; SIGCONT",
     wait: "stop to another node's append, each thread",
     run: stopNode,
+  },
+  {
+    id: "storm",
+    title: "all of these in a row drawn by the seed, one upon another, with a node that sleeps through some of them",
+    wait: "fault to next append",
+    run: storm,
   },
   {
     id: "fail-over",
