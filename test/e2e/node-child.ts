@@ -6,7 +6,7 @@
 import { scriptedAgent } from "../../src/actors/index.ts";
 import { openRuntime } from "../../src/runtime/index.ts";
 import { createNodeRelay, serveRuntime } from "../../src/server/index.ts";
-import { openPostgresThreadStore } from "../../src/store/postgres/index.ts";
+import { openPostgresThreadStore } from "../../src/postgres/index.ts";
 
 /** What the process is told, in SKEIN_TEST_NODE. */
 export interface NodeChildOptions {

@@ -1,0 +1,89 @@
+/**
+ * Two nodes serve the same threads from one PostgreSQL, and one of them is killed in the middle of a turn: the client
+ * goes on at the other. Run it with `node examples/two-nodes/main.ts`. It takes the database that DATABASE_URL names,
+ * else it starts the machine's own PostgreSQL in the temporary folder, and leaves nothing of that.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { fileURLToPath } from "node:url";
+import { connectClient } from "skein/client";
+
+import { startOwnPostgres } from "./own-postgres.ts";
+
+const given = process.env["DATABASE_URL"];
+const database = given === undefined ? await startOwnPostgres() : { url: given, stop: async () => {} };
+const nodes = [await startNode(), await startNode()];
+const [first, second] = nodes;
+if (first === undefined || second === undefined) throw new Error("two nodes were started");
+console.log("nodes at", first.address, "and", second.address);
+
+const client = await connectClient({ addresses: [first.address, second.address] });
+const ended = new Map<string, () => void>();
+let heard = (): void => {};
+client.on("item/agentMessage/delta", () => heard());
+client.on("turn/completed", ({ turn }) => {
+  console.log("a turn is", turn.status);
+  ended.get(turn.id)?.();
+});
+
+const { thread } = await client.request("thread/start", {});
+await runTurn("Hello, first node.");
+
+await startTurn("A long answer, please: this one is interrupted where it stands, because its node is killed.");
+await new Promise<void>((resolve) => (heard = resolve));
+first.child.kill("SIGKILL");
+console.log("the first node was killed in the middle of a turn");
+
+// It waits until the dead node's lease is over; the other node then owns the thread.
+await runTurn("Are you there?");
+
+const ordinals: number[] = [];
+for await (const event of client.threadEvents(thread.id)) {
+  if (event.type !== "record") continue;
+  ordinals.push(event.record.ordinal);
+  const { item } = event.record;
+  if (item.type === "event_msg" && item.payload.type === "agent_message")
+    console.log(`#${event.record.ordinal}`, item.payload["message"]);
+  const isLast = item.type === "event_msg" && item.payload.type === "task_complete";
+  if (isLast && JSON.stringify(item.payload).includes("Are you there?")) break;
+}
+console.log(ordinals.every((ordinal, index) => ordinal === index) ? "no gap, no double" : "something is wrong");
+
+await client.close();
+for (const { child } of nodes) child.kill("SIGTERM");
+if (second.child.exitCode === null) await once(second.child, "exit");
+await database.stop();
+
+async function startTurn(text: string): Promise<string> {
+  const { turn } = await client.request("turn/start", { threadId: thread.id, input: [{ type: "text", text }] });
+  return turn.id;
+}
+
+async function runTurn(text: string): Promise<void> {
+  const turnId = await startTurn(text);
+  await new Promise<void>((resolve) => ended.set(turnId, resolve));
+}
+
+/** Starts node.ts in a process of its own, and waits until it serves. */
+async function startNode(): Promise<{ readonly address: string; readonly child: ChildProcess }> {
+  const address = `ws://127.0.0.1:${await freePort()}`;
+  const program = fileURLToPath(new URL("./node.ts", import.meta.url));
+  const child = spawn(process.execPath, [...process.execArgv, program, database.url, address], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  await Promise.race([
+    once(child.stdout, "data"),
+    once(child, "exit").then(() => Promise.reject(new Error("a node did not start"))),
+  ]);
+  return { address, child };
+}
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, "127.0.0.1");
+  await once(probe, "listening");
+  const address = probe.address();
+  probe.close();
+  await once(probe, "close");
+  return typeof address === "object" && address !== null ? address.port : 0;
+}

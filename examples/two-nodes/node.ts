@@ -1,0 +1,23 @@
+/**
+ * One node: a store on the database, a runtime with an agent, and a server that other nodes reach at the address which
+ * the store tells them. `node examples/two-nodes/node.ts DATABASE_URL ws://127.0.0.1:4501`; main.ts starts two.
+ */
+import { echoAgent, openRuntime } from "skein";
+import { openPostgresThreadStore } from "skein/postgres";
+import { serveRuntime } from "skein/server";
+
+const [, , url = "", address = ""] = process.argv;
+const agent = echoAgent({ delayMs: 200 });
+const store = await openPostgresThreadStore({ url, leaseTtlMs: 3_000, node: { url: address } });
+const runtime = await openRuntime({ store, agent });
+const served = await serveRuntime({ runtime, agent, listen: [address] });
+console.log("ready");
+
+process.once("SIGTERM", () => {
+  // Turns are interrupted and recorded, and the threads are free at once.
+  void (async () => {
+    await served.close();
+    await runtime.close();
+    await store.close();
+  })();
+});
