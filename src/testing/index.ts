@@ -56,6 +56,7 @@ export {
 export type { StoreDamage, StoreFixture, StoreOpenOptions, StorePlace } from "./store-place.ts";
 export type { TestContext, TestModule, TestRunner } from "./test-runner.ts";
 export {
+  arbScheduler,
   type CommandRun,
   matchesModel,
   type ModelThread,

@@ -90,6 +90,7 @@ describe("the script of", () => {
 describe("a failure's test", () => {
   const ids = ["append.reads-back", "append.told", "append.atomic", "append.idempotent-long", "append.concurrent"];
   const folder = mkdtempSync(join(tmpdir(), "skein-pasted-"));
+  const runners: (readonly [node: string, here: string])[] = [];
   const pasted = ids.map((id) => ({ id, file: join(folder, `${id}.ts`) }));
 
   beforeAll(async () => {
@@ -99,8 +100,7 @@ describe("a failure's test", () => {
       const test = failureTestText(failure, "node:test")
         .replace('"skein/testing"', `"${join(projectRoot, "src/testing/index.ts")}"`)
         .replace('"skein"', `"${join(projectRoot, "src/index.ts")}"`);
-      expect(test).toContain('import { it } from "node:test";');
-      expect(failureTestText(failure)).toContain('import { it } from "vitest";');
+      runners.push([test, failureTestText(failure)]);
       const planted = join(projectRoot, "test/testing");
       const fixture = [
         `import { fixtureWithBug } from "${planted}/planted-bug.ts";`,
@@ -112,6 +112,14 @@ describe("a failure's test", () => {
   });
 
   afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("imports the runner that runs, or the one that is asked for", () => {
+    expect(runners).toHaveLength(ids.length);
+    for (const [node, here] of runners) {
+      expect(node).toContain('import { it } from "node:test";');
+      expect(here).toContain('import { it } from "vitest";');
+    }
+  });
 
   it("type-checks where it is pasted", async () => {
     writeFileSync(
