@@ -157,15 +157,15 @@ export class NodeLease {
 
   /** A new incarnation, which takes along what the one before still had (N2). */
   async #register(): Promise<void> {
-    const { database, settings, onLost } = this.#options;
+    const { database, settings, onLost, onRenewed } = this.#options;
     const before = this.#incarnation;
-    const [row] = await database.query<{ incarnation: string }>(
+    const [row] = await database.query<{ incarnation: string; xmin: string }>(
       this.#sql(`INSERT INTO {s}.node AS n (node_id, incarnation, alive_until, host, pid, url)
         VALUES ($1, 1, clock_timestamp() + $2 * interval '1 ms', $3, $4, $5)
         ON CONFLICT (node_id) DO UPDATE SET incarnation = n.incarnation + 1, alive_until = excluded.alive_until,
           host = excluded.host, pid = excluded.pid, url = excluded.url
         WHERE $6::bigint IN (0, n.incarnation)
-        RETURNING incarnation::text AS incarnation`),
+        RETURNING incarnation::text AS incarnation, pg_snapshot_xmin(pg_current_snapshot())::text AS xmin`),
       [this.#nodeId, settings.leaseTtlMs, hostname(), process.pid, settings.nodeUrl, before],
     );
     if (row === undefined) {
@@ -180,6 +180,7 @@ export class NodeLease {
       return;
     }
     this.#incarnation = row.incarnation;
+    onRenewed(row.xmin);
     if (before !== NONE) await this.#takeAlong(before);
     await database.query(
       this.#sql(`DELETE FROM {s}.node WHERE alive_until < clock_timestamp() - interval '${GONE_NODES_KEPT}'`),

@@ -1,0 +1,107 @@
+/**
+ * Opening a store on PostgreSQL: what the server must be, the schema that is made once however many open it, and what
+ * is said where something isn't as it must be.
+ */
+import { describe, expect, it } from "vitest";
+
+import { openPostgresThreadStore } from "../../../src/postgres/index.ts";
+import { message, postgresLab, refusal, seedThread } from "./postgres-lab.ts";
+import { postgres, runSql } from "./postgres-place.ts";
+
+describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () => {
+  it("refuses a server with fsync off, says what to do, and takes it when told to", async () => {
+    const lab = postgresLab();
+    const error = await refusal(lab.open({ allowUnsafe: false }));
+    expect(error).toMatchObject({ code: "store_not_durable", data: { fsync: false, synchronousCommit: "on" } });
+    expect(error.message).toMatch(/fsync off.*turn it on.*allowUnsafe/);
+    const store = await lab.open();
+    expect(store.capabilities.durability).toBe("os");
+    expect(store.durabilityReport).toMatchObject({ level: "local", fsync: false, isPooled: false, timeline: 1 });
+    expect(store.durabilityReport.warnings).toHaveLength(1);
+  });
+
+  it("says of a server whose commits aren't waited for that it keeps nothing", async () => {
+    const url = new URL(postgres.url);
+    url.searchParams.set("options", "-c synchronous_commit=off");
+    const lab = postgresLab(url.href);
+    expect((await refusal(lab.open({ allowUnsafe: false }))).message).toMatch(/fsync and synchronous_commit off/);
+    const store = await lab.open();
+    expect(store.capabilities.durability).toBe("memory");
+  });
+
+  it("makes the schema once, however many handles open it at once, and again changes nothing", async () => {
+    const lab = postgresLab();
+    const stores = await Promise.all(Array.from({ length: 6 }, () => lab.open()));
+    const [first] = stores;
+    if (first === undefined) throw new Error("there are six");
+    const { threadId } = await seedThread(first);
+    const places = new Set(stores.map(({ source }) => source.place));
+    expect(places.size).toBe(1);
+    for (const store of stores) expect((await store.readThread({ threadId })).id).toBe(threadId);
+    const again = await lab.open();
+    expect(again.source.place).toBe(first.source.place);
+  });
+
+  it("refuses a schema of a newer version, and changes nothing in it", async () => {
+    const lab = postgresLab();
+    await (await lab.open()).close();
+    await runSql(`UPDATE "${lab.schema}".meta SET v = '99' WHERE k = 'schema_version'`);
+    expect(await refusal(lab.open())).toMatchObject({ code: "store_newer", data: { version: 99 } });
+    expect(await runSql(`SELECT v FROM "${lab.schema}".meta WHERE k = 'schema_version'`)).toEqual([{ v: "99" }]);
+  });
+
+  it("numbers lines anew that were restored into another cluster, and tells followers to sweep", async () => {
+    const lab = postgresLab();
+    const store = await lab.open();
+    const { threadId } = await seedThread(store);
+    const cursor = await store.source.now();
+    await store.close();
+    await runSql(`UPDATE "${lab.schema}".meta SET v = 'another cluster' WHERE k = 'server_id'`);
+    await runSql(`UPDATE "${lab.schema}".event SET xid = '1000000000000'`);
+    const restored = await lab.open();
+    expect(await restored.source.changes(cursor)).toMatchObject({ isReset: true });
+    const { lines } = await restored.source.changes(null);
+    expect(lines.map(({ ordinal }) => ordinal)).toEqual([0, 1]);
+    expect((await restored.listThreads()).data.map(({ id }) => id)).toEqual([threadId]);
+  });
+
+  it.each([
+    [{ url: "mysql://x" }, /url must be/],
+    [{ schema: 'no"quotes' }, /schema must be/],
+    [{ leaseTtlMs: 10 }, /leaseTtlMs/],
+    [{ node: { id: "" } }, /node.id/],
+    [{ shema: "misspelt" }, /no option shema/],
+  ])("refuses options that can't be used: %j", async (options, text) => {
+    const error = await refusal(openPostgresThreadStore({ url: postgres.url, ...options }));
+    expect(error.code).toBe("invalid_argument");
+    expect(error.message).toMatch(text);
+  });
+
+  it("says that no server answers, and how to go on", async () => {
+    const error = await refusal(openPostgresThreadStore({ url: "postgres://app@127.0.0.1:1/postgres" }));
+    expect(error).toMatchObject({ code: "connection_failed", retryable: true });
+    expect(error.message).toMatch(/start it, or name another one/);
+  });
+
+  it("says of a database that isn't there, and of a user that may not in, what the server says", async () => {
+    const url = new URL(postgres.url);
+    url.pathname = "/nowhere";
+    expect((await refusal(openPostgresThreadStore({ url: url.href }))).code).toBe("connection_failed");
+  });
+
+  it("outlives connections that the server ends while nothing is asked of them", async () => {
+    const lab = postgresLab();
+    const store = await lab.open();
+    const { threadId, writer } = await seedThread(store);
+    const woken: string[] = [];
+    store.subscribe(({ type }) => woken.push(type));
+    await runSql(
+      "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'skein' AND query LIKE $1",
+      [`%${lab.schema}%`],
+    );
+    await runSql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'skein'");
+    expect((await store.readThread({ threadId })).id).toBe(threadId);
+    await store.appendItems({ writer, items: [message("after")] });
+    expect(woken).toContain("appended");
+  });
+});
