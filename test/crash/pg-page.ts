@@ -47,7 +47,7 @@ export function isHeld({ row, result }: RowResult): boolean {
 }
 
 function sectionOf({ date, machine, server }: RunFacts, rows: readonly RowResult[]): string {
-  const earnest = rows.filter(({ row }) => row.isControl !== true);
+  const earnest = rows.filter(({ row }) => row.isControl !== true && row.counts === undefined);
   const total = (count: (result: SiteResult) => number): number =>
     earnest.reduce((sum, { result }) => sum + count(result), 0);
   const table = rows.map(({ row, rounds, seed, result }) =>
@@ -55,7 +55,7 @@ function sectionOf({ date, machine, server }: RunFacts, rows: readonly RowResult
       `\`${row.id}\``,
       row.title,
       rounds,
-      number.format(result.acknowledged),
+      `${number.format(result.acknowledged)}${row.counts === undefined ? "" : ` ${row.counts}`}`,
       number.format(result.lost),
       number.format(result.doubled + result.broken),
       number.format(result.landedUnheard),

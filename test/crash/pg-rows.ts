@@ -6,6 +6,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { startPostgres } from "../support/postgres/postgres-server.ts";
+import { killAppServers } from "./pg-app-servers.ts";
 import { type PgCluster, promoteBest, startCluster } from "./pg-cluster.ts";
 import type { PgNode } from "./pg-nodes.ts";
 import { PgSite, type SiteResult } from "./pg-site.ts";
@@ -30,6 +31,8 @@ export interface PgCrashRow {
   readonly wait: string;
   /** A row without what the others rely on: it must lose something, else the test would not see a loss. */
   readonly isControl?: boolean;
+  /** What it counts in place of appends. */
+  readonly counts?: "facts";
   run(wish: RowWish): Promise<SiteResult>;
 }
 
@@ -174,6 +177,12 @@ async function storm(wish: RowWish): Promise<SiteResult> {
   }
 }
 
+async function killServers(wish: RowWish): Promise<SiteResult> {
+  const { told, missing, waitsMs, examples } = await killAppServers({ ...wish, facts: wish.appends });
+  const none = { landedUnheard: 0, records: 0, isFollowed: false, doubled: 0, broken: 0, codes: {} };
+  return { ...none, acknowledged: told, lost: missing, waitsMs, examples };
+}
+
 /** Each round on a cluster of its own. */
 async function failOver(wish: RowWish, quorum: boolean): Promise<SiteResult> {
   const results: SiteResult[] = [];
@@ -266,6 +275,14 @@ export const PG_CRASH_ROWS: readonly PgCrashRow[] = [
     title: "all of these in a row drawn by the seed, one upon another, with a node that sleeps through some of them",
     wait: "fault to next append",
     run: storm,
+  },
+  {
+    id: "kill-app-server",
+    title:
+      "SIGKILL of `skein serve --store` in the middle of turns; another server on the same database resumes its threads (lease 10 s); what its client was told is counted",
+    wait: "kill to the thread resumed by the other server",
+    counts: "facts",
+    run: killServers,
   },
   {
     id: "fail-over",
