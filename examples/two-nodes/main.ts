@@ -32,8 +32,12 @@ await runTurn("Hello, first node.");
 
 await startTurn("A long answer, please: this one is interrupted where it stands, because its node is killed.");
 await new Promise<void>((resolve) => (heard = resolve));
+const reconnected = new Promise<void>((resolve) => {
+  client.notifications.subscribe(({ type }) => type === "reconnected" && resolve());
+});
 first.child.kill("SIGKILL");
 console.log("the first node was killed in the middle of a turn");
+await reconnected;
 
 // It waits until the dead node's lease is over; the other node then owns the thread.
 await runTurn("Are you there?");
@@ -72,6 +76,7 @@ async function startNode(): Promise<{ readonly address: string; readonly child: 
   const child = spawn(process.execPath, [...process.execArgv, program, database.url, address], {
     stdio: ["ignore", "pipe", "inherit"],
   });
+  process.once("exit", () => child.kill("SIGKILL"));
   await Promise.race([
     once(child.stdout, "data"),
     once(child, "exit").then(() => Promise.reject(new Error("a node did not start"))),

@@ -33,6 +33,11 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
     ...settings,
     stdio: ["ignore", "ignore", "pipe"],
   });
+  // Whatever ends the example: nothing of it stays.
+  process.once("exit", () => {
+    if (server.exitCode === null) server.kill("SIGQUIT");
+    rmSync(folder, { recursive: true, force: true });
+  });
   let said = "";
   await new Promise<void>((resolve, reject) => {
     server.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -45,7 +50,6 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
     // A fast shutdown: it waits for no client.
     server.kill("SIGINT");
     if (server.exitCode === null) await once(server, "exit");
-    rmSync(folder, { recursive: true, force: true });
   };
   return { url: `postgres://app@127.0.0.1:${port}/postgres`, stop };
 }

@@ -2,14 +2,19 @@
  * The examples run as a stranger would run them: in a project of their own that has the built package, by
  * Node or by vitest, and they print what they promise.
  */
+import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { ensureBuilt } from "../../scripts/build.ts";
 import { projectRoot } from "../../scripts/source-files.ts";
 import { type DocWorkplace, openDocWorkplace } from "../docs/doc-workplace.ts";
+import { nodeTypeFlags } from "../support/node-flags.ts";
+import { findPostgres } from "../support/postgres/postgres-programs.ts";
+import { skeinEnvironment } from "../support/skein-process.ts";
 
 let workplace: DocWorkplace;
 beforeAll(async () => {
@@ -41,4 +46,19 @@ describe("the examples", () => {
     expect(exitCode, output).toBe(0);
     expect(output).toMatch(printed);
   });
+
+  it("two-nodes/ runs on a PostgreSQL that it starts itself, and goes on when a node is killed", async () => {
+    const { programs, skipped } = await findPostgres(() => {});
+    if (programs === null) return void process.stderr.write(`two-nodes was not run: ${skipped}\n`);
+    const main = join(projectRoot, "examples", "two-nodes", "main.ts");
+    const { DATABASE_URL: _, ...env } = skeinEnvironment({ PGBIN: programs.folder });
+    const { stdout } = await promisify(execFile)(process.execPath, [...nodeTypeFlags(), main], {
+      env,
+      timeout: 100_000,
+    });
+    expect(stdout).toMatch(
+      /^nodes at [\s\S]+\na turn is completed\nthe first node was killed[\s\S]+\na turn is completed\n/,
+    );
+    expect(stdout).toMatch(/#\d+ Echo: Are you there\?\nno gap, no double\n$/);
+  }, 120_000);
 });
