@@ -15,6 +15,7 @@ import {
   type CopyReport,
   copyThreads,
   type CopyThreadsOptions,
+  type LogTransfer,
 } from "../../../src/store/index.ts";
 import {
   type FileSystem,
@@ -62,6 +63,15 @@ async function contentOf(home: string, fileSystem: FileSystem = nodeFileSystem):
 
 async function leftovers(home: string): Promise<readonly string[]> {
   return (await readdir(home, { recursive: true })).filter((path) => path.includes("tmp"));
+}
+
+function countCalls(files: FileSystem, counted: { calls: number }): FileSystem {
+  return new Proxy(files, {
+    get: (target, name, receiver) => {
+      counted.calls += 1;
+      return Reflect.get(target, name, receiver) as unknown;
+    },
+  });
 }
 
 function outcomes({ counts }: CopyReport): Record<string, number> {
@@ -346,29 +356,83 @@ describe("what goes wrong on the way (M2, M3)", () => {
     );
   });
 
-  it("has what was told as copied after the power is cut, and of the others nothing or all", async () => {
+  /** Copies threads to a disk of its own, lets the power go after so many calls of it, and goes on afterwards. */
+  async function cutThePower(
+    copied: CopyMore & { readonly home: string; readonly seed: string; readonly steps: number },
+  ): Promise<{
+    readonly told: readonly string[];
+    readonly there: Record<string, unknown>;
+    readonly after: Record<string, unknown>;
+  }> {
+    const { home, seed: seedText, steps, ...more } = copied;
+    const disk = createSimulatedDisk({ random: createSeededRandom(seedText), nowMs: () => 1_800_000_000_000 });
+    disk.prepareFolder("/home/skein");
+    const counted = { calls: 0 };
+    const { files, kill } = createKillableFiles(countCalls(disk.direct(), counted), { isSlow: true });
+    const from = await openLocalLogTransfer({ home });
+    const to = await openLocalLogTransfer({ home: "/home/skein", fileSystem: files });
+    const told: string[] = [];
+    const onThread = ({ threadId }: CopiedThread): void => void told.push(threadId);
+    const ended = copyThreads({ from, to, onThread, ...more }).catch(() => undefined);
+    let isOver = false;
+    void ended.then(() => (isOver = true));
+    // A killed process answers nobody; one that is through answers before.
+    while (!isOver && counted.calls < steps) await new Promise<void>((resolve) => setImmediate(resolve));
+    await kill();
+    disk.powerCut();
+    const there = await contentOf("/home/skein", disk.direct());
+    const again = await openLocalLogTransfer({ home: "/home/skein", fileSystem: disk.direct() });
+    await copyThreads({ from, to: again, ...more });
+    return { told, there, after: await contentOf("/home/skein", disk.direct()) };
+  }
+
+  it("has what was told as copied after the power is cut, with its name, and of the others nothing or all (M2)", async () => {
     const home = await copyCodexHome();
     const content = await contentOf(home);
+    const named = ["01a20233-2f38-71b0-b18d-c572047b3d17", "01a20233-5561-73a0-92fd-b6c40ae66519"];
+    const ends = { whole: 0, none: 0 };
     await fc.assert(
-      fc.asyncProperty(fc.integer({ min: 0, max: 600 }), fc.string(), async (steps, seedText) => {
-        const disk = createSimulatedDisk({ random: createSeededRandom(seedText), nowMs: () => 1_800_000_000_000 });
-        disk.prepareFolder("/home/skein");
-        const { files, kill } = createKillableFiles(disk.direct(), { isSlow: true });
-        const from = await openLocalLogTransfer({ home });
-        const to = await openLocalLogTransfer({ home: "/home/skein", fileSystem: files });
-        const told: string[] = [];
-        void copyThreads({ from, to, onThread: ({ threadId }) => void told.push(threadId) }).catch(() => undefined);
-        for (let step = 0; step < steps; step += 1) await new Promise<void>((resolve) => setImmediate(resolve));
-        await kill();
-        disk.powerCut();
-        const there = await contentOf("/home/skein", disk.direct());
-        for (const threadId of told) expect(there).toHaveProperty(threadId);
-        for (const [id, one] of Object.entries(there)) expect(one).toEqual(content[id]);
-        const again = await openLocalLogTransfer({ home: "/home/skein", fileSystem: disk.direct() });
-        await copyThreads({ from, to: again });
-        expect(await contentOf("/home/skein", disk.direct())).toEqual(content);
-      }),
-      { numRuns: 20 },
+      fc.asyncProperty(
+        fc.constantFrom(...named),
+        fc.integer({ min: 0, max: 120 }),
+        fc.string(),
+        async (id, steps, text) => {
+          const { told, there, after } = await cutThePower({ home, seed: text, steps, threadIds: [id] });
+          if (told.length > 0) expect(there).toHaveProperty(id);
+          for (const one of Object.values(there)) expect(one).toEqual(content[id]);
+          ends[Object.keys(there).length > 0 ? "whole" : "none"] += 1;
+          expect(after).toEqual({ [id]: content[id] });
+        },
+      ),
+      { numRuns: 60 },
+    );
+    expect([ends.whole > 0, ends.none > 0]).toEqual([true, true]);
+  });
+
+  it("has every thread after the power is cut behind the last one's answer", async () => {
+    const home = await copyCodexHome();
+    for (const seedText of ["a", "b", "c"]) {
+      const { told, there } = await cutThePower({ home, seed: seedText, steps: 100_000 });
+      expect(told).toHaveLength(17);
+      expect(there).toEqual(await contentOf(home));
+    }
+  });
+
+  it("tells a thread that isn't read back as it was sent as failed (M2)", async () => {
+    const home = await copyCodexHome();
+    const from = await openLocalLogTransfer({ home });
+    const to = await openLocalLogTransfer({ home: await makeHome() });
+    const forgetful: LogTransfer = {
+      ...to,
+      readLog: async function* (threadId) {
+        const lines = Buffer.concat(await collect(to.readLog(threadId)));
+        yield lines.subarray(0, lines.lastIndexOf("\n", -2) + 1);
+      },
+    };
+    const threads: CopiedThread[] = [];
+    await copyThreads({ from, to: forgetful, onThread: (one) => void threads.push(one) });
+    expect(new Set(threads.map(({ outcome, error }) => `${outcome} ${error?.code}`))).toEqual(
+      new Set(["failed digest_mismatch"]),
     );
   });
 
