@@ -79,15 +79,15 @@ export const rowMutants: readonly SourceMutant[] = [
   },
   {
     name: "what a turn's tools said late is not in its items",
-    file: "src/store/local/indexed-turns.ts",
-    from: "for (const [ordinal, start, end] of turn.late) {",
-    to: "for (const [ordinal, start, end] of turn.late.slice(1)) {",
+    file: "src/store/indexed-turns.ts",
+    from: "for (const late of turn.late) items",
+    to: "for (const late of turn.late.slice(1)) items",
     fixture: "indexed",
     caughtBy: ["items.pages", "turns.fold"],
   },
   {
     name: "items are numbered from 1 in every turn",
-    file: "src/store/local/indexed-turns.ts",
+    file: "src/store/indexed-turns.ts",
     from: "return emptyTurnsAt(startOrdinal, firstItem);",
     to: "return emptyTurnsAt(startOrdinal, 1 + 0 * firstItem);",
     fixture: "indexed",
@@ -151,7 +151,7 @@ export const rowMutants: readonly SourceMutant[] = [
   },
   {
     name: "metadata that changed are taken for the same",
-    file: "src/projections/live-rollout.ts",
+    file: "src/projections/metadata-times.ts",
     from: "TIMES.has(name) || before.get(name) === value",
     to: 'TIMES.has(name) || before.get(name) === value || name === "preview" || name === "git"',
     fixture: "indexed",
