@@ -30,7 +30,6 @@ export function addMoveCommands(program: Command, register: Register): void {
       .argument("[ids...]", "only these threads: their ids or the first characters of them")
       .option("--archived", "only archived ones")
       .option("--live", "only those that are not archived")
-      .option("--store <url>", "the threads of a database in place of the home's (postgres://…)")
       .addHelpText("after", help);
   register(
     declare("export", "write threads into a folder, byte for byte, to be moved or kept", EXPORT_HELP),

@@ -10,22 +10,21 @@ import type { LogTransfer } from "../store/index.ts";
 import type { CliContext } from "./cli-context.ts";
 import { makeHome } from "./make-home.ts";
 import { requireHome } from "./open-home.ts";
+import { isDatabase } from "./open-store.ts";
 
 /** What a command works on. */
 export interface TransferUse {
   /** The command may be the first one on its home. */
   readonly isMade: boolean;
-  /** In place of the home: `postgres://…`. */
-  readonly store: string | undefined;
 }
 
-/** Opens what the command works on, does the work, closes it. */
+/** Opens the home, or the database that is named in its place, does the work, closes it. */
 export async function withTransfer<Result>(
   context: CliContext,
-  { isMade, store = context.store }: TransferUse,
+  { isMade }: TransferUse,
   work: (transfer: LogTransfer) => Promise<Result>,
 ): Promise<Result> {
-  const { home, clock, logger } = context;
+  const { home, store, clock, logger } = context;
   if (store !== undefined) return withDatabase(context, store, work);
   if (isMade) await makeHome(home);
   else await requireHome(context);
@@ -38,7 +37,7 @@ async function withDatabase<Result>(
   store: string,
   work: (transfer: LogTransfer) => Promise<Result>,
 ): Promise<Result> {
-  if (!/^postgres(ql)?:\/\//.test(store)) {
+  if (!isDatabase(store)) {
     const message =
       "threads are moved between homes, folders and PostgreSQL; for another store do it where that one is kept";
     throw rejection("unsupported", message);
@@ -74,8 +73,8 @@ export async function openImportFolder(context: CliContext, folder: string): Pro
   return openLocalLogTransfer({ home: folder, clock, logger });
 }
 
-function refuseHome({ home }: CliContext, folder: string): void {
-  if (folder !== home) return;
+function refuseHome({ home, store }: CliContext, folder: string): void {
+  if (folder !== home || store !== undefined) return;
   throw rejection("invalid_argument", `${folder} is the home itself; name another folder`, { folder });
 }
 

@@ -12,7 +12,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { type PostgresServer, startPostgres } from "../support/postgres/postgres-server.ts";
 import { workerPostgres } from "../support/postgres/worker-postgres.ts";
 import { endInTheMiddle, type MoveAnswer, rolloutsOf, writeManyThreads } from "./moved-threads.ts";
-import { makeWorkplace, type SkeinWorkplace } from "./skein-workplace.ts";
+import { type ListAnswer, makeWorkplace, type SkeinWorkplace } from "./skein-workplace.ts";
 
 const SAMPLE_HOME = fileURLToPath(new URL("../fixtures/codex-0.130/home", import.meta.url));
 const THREADS = 300;
@@ -73,6 +73,11 @@ describe.skipIf(skipped !== null)("export and import with a database", () => {
     expect(await place.json<MoveAnswer>(["import", "carried"])).toMatchObject(moved);
     const files = rolloutsOf(join(place.cwd, "codex"));
     expect([rolloutsOf(join(place.cwd, "carried")), rolloutsOf(place.home)]).toEqual([files, files]);
+    // The home itself may move into a database, and SKEIN_STORE names one too.
+    const env = { SKEIN_STORE: await makeDatabase() };
+    expect(await place.json<MoveAnswer>(["import", ".skein"], { env })).toMatchObject(moved);
+    const listed = await place.json<ListAnswer>(["list", "--limit", "100"], { env });
+    expect(listed.data).toHaveLength(16);
   });
 
   it("go on after a kill -9 of the command, into the database and out of it", async () => {

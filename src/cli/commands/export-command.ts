@@ -13,13 +13,12 @@ import { type MoveChoice, moveThreads } from "./move-threads.ts";
 
 interface ExportOptions extends MoveChoice {
   readonly dir: string;
-  readonly store?: string;
 }
 
 /** Exports; ends with 4 where another thread was in the way, with 1 where one could not be read. */
-export async function runExport(context: CliContext, { dir, store, ...choice }: ExportOptions): Promise<ExitCode> {
+export async function runExport(context: CliContext, { dir, ...choice }: ExportOptions): Promise<ExitCode> {
   const folder = resolve(context.cwd, dir);
-  return withTransfer(context, { isMade: false, store }, async (from) => {
+  return withTransfer(context, { isMade: false }, async (from) => {
     const { openExportManifest } = await import("../../store/local/index.ts");
     const manifest = await openExportManifest(folder);
     const to = await openExportFolder(context, folder, manifest.isThere);

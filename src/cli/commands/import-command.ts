@@ -11,16 +11,15 @@ import { type MoveChoice, moveThreads } from "./move-threads.ts";
 
 interface ImportOptions extends MoveChoice {
   readonly dir: string;
-  readonly store?: string;
 }
 
 /** Imports; ends with 4 where another thread was in the way, with 1 where one is not what was exported, or can't be read. */
-export async function runImport(context: CliContext, { dir, store, ...choice }: ImportOptions): Promise<ExitCode> {
+export async function runImport(context: CliContext, { dir, ...choice }: ImportOptions): Promise<ExitCode> {
   const folder = resolve(context.cwd, dir);
   const from = await openImportFolder(context, folder);
   const { openExportManifest } = await import("../../store/local/index.ts");
   const { entries } = await openExportManifest(folder);
-  return withTransfer(context, { isMade: true, store }, (to) =>
+  return withTransfer(context, { isMade: true }, (to) =>
     moveThreads(context, {
       label: "import",
       from,
