@@ -44,6 +44,8 @@ export interface LogApplierContext {
 const THREADS_AT_ONCE = 8;
 /** Lines that are folded in one turn of the event loop. */
 const LINES_A_TURN = 500;
+/** Threads whose rows are written in one transaction, and so in one turn of the event loop. */
+const THREADS_WRITTEN_MAX = 256;
 /** Lines of one thread that are folded before they are written without the rest. */
 const LINES_UNWRITTEN_MAX = 5_000;
 
@@ -77,7 +79,7 @@ export class LogApplier {
     );
   }
 
-  /** Applies all pieces, each thread's at most once, in one transaction with `note`. The source's faults, the disk's. */
+  /** Applies all pieces, each thread's at most once; `note` goes into the transaction that has the last of them. The source's faults, the disk's. */
   async apply(pieces: readonly LogPiece[], note: () => void = () => {}): Promise<void> {
     const releases: (() => void)[] = [];
     try {
@@ -87,10 +89,13 @@ export class LogApplier {
       });
       const failed = folded.find(({ error }) => error !== null);
       if (failed !== undefined) throw failed.error;
-      this.#write(
-        folded.flatMap(({ write }) => (write === null ? [] : [write])),
-        note,
-      );
+      const writes = folded.flatMap(({ write }) => (write === null ? [] : [write]));
+      // Rows may be written before the cursor behind them; the last transaction has both.
+      while (writes.length > THREADS_WRITTEN_MAX) {
+        this.#write(writes.splice(0, THREADS_WRITTEN_MAX), () => {});
+        await nextLoopTurn();
+      }
+      this.#write(writes, note);
       this.#folds.trim();
     } catch (error) {
       for (const { threadId } of pieces) this.#folds.drop(threadId);
