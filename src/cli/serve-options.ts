@@ -3,7 +3,7 @@
  * Nothing here loads the server.
  */
 import { rejection } from "../base/index.ts";
-import { parseListenAddress } from "../server/transports/index.ts";
+import { isWebSocketUrl, parseListenAddress } from "../server/transports/index.ts";
 import type { AgentChoice } from "./agent-choice.ts";
 import type { CliContext } from "./cli-context.ts";
 
@@ -27,4 +27,19 @@ export function addressesOf({ stdin, cwd }: CliContext, { listen = [] }: ServeOp
     throw rejection("invalid_argument", "standard input can only be served once", { cwd });
   }
   return addresses;
+}
+
+/** Addresses that stand for all of a machine's: nobody else is reached by them. */
+const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
+
+/** Where other nodes reach this one: as it was told, else where it listens first; undefined where they can't. `invalid_argument`. */
+export function nodeUrlOf({ nodeUrl }: ServeOptions, listening: readonly string[]): string | undefined {
+  if (nodeUrl !== undefined) {
+    if (isWebSocketUrl(nodeUrl)) return nodeUrl;
+    throw rejection("invalid_argument", "--node-url is where other nodes connect: ws://HOST:PORT or wss://HOST");
+  }
+  return listening.find((address) => {
+    const place = parseListenAddress(address);
+    return place.kind === "ws" && !WILDCARDS.has(place.host);
+  });
 }

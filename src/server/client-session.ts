@@ -231,7 +231,9 @@ export class ClientSession implements ConnectionHandler, ServerClient {
     const call = new RequestCall(this, this.#server.context);
     try {
       const here = (): Promise<Answer<RequestResult<Method>>> => handlers[method](params, call);
-      const answer = await (this.#relay === null ? here() : this.#relay.answer({ method, params, call, here }));
+      const settled = this.#relay === null ? this.#rejoiner?.settleFor(method, params) : undefined;
+      if (settled !== undefined) await settled;
+      const answer = await (this.#relay?.answer({ method, params, call, here }) ?? here());
       this.send(encodeResult(id, answer.result));
       this.#follow(answer, method);
     } catch (error) {
@@ -274,6 +276,7 @@ export class ClientSession implements ConnectionHandler, ServerClient {
         name,
         client,
         lost,
+        settle: async (threadId) => await this.#rejoiner?.settle(threadId),
         send: (text) => this.send(text),
         notify: (...told) => this.notify(...told),
       };

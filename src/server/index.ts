@@ -9,7 +9,6 @@ export type { MemoriesTrigger } from "./memories-trigger.ts";
 export type { AppServerOptions } from "./server-options.ts";
 export {
   createNodeRelay,
-  isNodeUrl,
   type NodeDial,
   type NodeDialParts,
   type NodeRelay,

@@ -19,7 +19,7 @@ import { makeHome } from "../make-home.ts";
 import { withRuntime } from "../open-home.ts";
 import { isDatabase } from "../open-store.ts";
 import { toJsonLine } from "../output.ts";
-import { PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
+import { nodeUrlOf, PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
 import type { StopSignal } from "../stop-signal.ts";
 
 /** Milliseconds before each piece of an echo: as no model does, it would end its turn before some clients listen. */
@@ -46,27 +46,42 @@ export async function serveHome(context: CliContext, serving: Serving): Promise<
   await makeHome(context.home);
   // Filling rows may take long: whatever asks for the end ends that as well, and not Ctrl-C alone.
   const opening: CliContext = { ...context, onInterrupt: (run) => context.onStop(run) };
-  const nodeUrl = options.nodeUrl ?? addresses.find((address) => address.startsWith("ws://"));
-  const node = nodeUrl === undefined ? {} : { nodeUrl };
-  await withRuntime(opening, { agent, mayMakeHome: true, ...node }, async (runtime) => {
-    const { home, cwd, clock, logger, env, store } = context;
-    const checkpoints = await openCheckpointFiles({ home, clock, logger });
-    const relay = isDatabase(store) ? { relay: createNodeRelay({ token: env["SKEIN_TOKEN"] }) } : {};
-    const server = createAppServer({ runtime, agent, home, cwd, checkpoints, clock, logger, ...relay });
-    const listeners: Listener[] = stdio === null ? [] : [stdio];
-    try {
-      for (const address of addresses) {
-        if (address !== STDIO_ADDRESS) listeners.push(await listen(context, { entrance, options, address }));
-      }
-      reception.open(server);
-      await introduce(context, { addresses: listeners.map((listener) => listener.address), agent, options });
-      const inputEnded = listeners.map((listener) => listener.ended.then(() => "input ended" as const));
-      const why = await Promise.race([stop.asked.then(() => "asked" as const), ...inputEnded]);
-      sayStopping(context, { addresses, why, wasUsed: entrance.wasUsed });
-    } finally {
-      await shutDown({ listeners, server, runtime });
+  const isNode = isDatabase(context.store);
+  const listeners: Listener[] = stdio === null ? [] : [stdio];
+  const openListeners = async (): Promise<void> => {
+    for (const address of addresses) {
+      if (address !== STDIO_ADDRESS) listeners.push(await listen(context, { entrance, options, address }));
     }
-  });
+  };
+  try {
+    // A node tells the others where it is as it opens its store: what connects meanwhile waits at the reception.
+    if (isNode) await openListeners();
+    const nodeUrl = isNode ? nodeUrlOf(options, placesOf(listeners)) : undefined;
+    const node = nodeUrl === undefined ? {} : { nodeUrl };
+    await withRuntime(opening, { agent, mayMakeHome: true, ...node }, async (runtime) => {
+      const { home, cwd, clock, logger, env } = context;
+      const checkpoints = await openCheckpointFiles({ home, clock, logger });
+      const relay = isNode ? { relay: createNodeRelay({ token: env["SKEIN_TOKEN"] }) } : {};
+      const server = createAppServer({ runtime, agent, home, cwd, checkpoints, clock, logger, ...relay });
+      try {
+        if (!isNode) await openListeners();
+        reception.open(server);
+        await introduce(context, { addresses: placesOf(listeners), agent, options });
+        const inputEnded = listeners.map((listener) => listener.ended.then(() => "input ended" as const));
+        const why = await Promise.race([stop.asked.then(() => "asked" as const), ...inputEnded]);
+        sayStopping(context, { addresses, why, wasUsed: entrance.wasUsed });
+      } finally {
+        await shutDown({ listeners, server, runtime });
+      }
+    });
+  } finally {
+    // Closed already, but where the store could not be opened.
+    for (const listener of listeners) if (listener !== stdio) await listener.close();
+  }
+}
+
+function placesOf(listeners: readonly Listener[]): readonly string[] {
+  return listeners.map(({ address }) => address);
 }
 
 interface Place {

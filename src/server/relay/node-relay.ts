@@ -39,14 +39,9 @@ export function createNodeRelay({ token, limits = {} }: NodeRelayOptions = {}): 
   const dial: NodeDial = (parts) =>
     dialWebSocket({
       ...parts,
-      token,
+      token: token === "" ? undefined : token,
       tokenRemedy: "all nodes need the same SKEIN_TOKEN",
       limits: { messageBytesMax, heartbeatMs, outbound: RELAY_OUTBOUND },
     });
   return { dial, limits: all };
-}
-
-/** Whether a node can be reached at this address: a WebSocket's, which is also all that `createNodeRelay` dials. */
-export function isNodeUrl(url: unknown): url is string {
-  return typeof url === "string" && /^wss?:\/\//.test(url) && URL.canParse(url);
 }

@@ -2,8 +2,8 @@
  * Which requests go to the node that owns their thread. All that name a thread do, but those that every node
  * answers from the store: feeds of recorded events and forks, which only read their source.
  */
-import { isSkeinError } from "../../base/index.ts";
-import { isNodeUrl } from "./node-relay.ts";
+import { canonicalThreadId, isSkeinError } from "../../base/index.ts";
+import { isWebSocketUrl } from "../transports/index.ts";
 
 /** Answered where they are asked, whoever owns the thread. */
 const HERE: ReadonlySet<string> = new Set([
@@ -45,7 +45,8 @@ export function relayedThreadId(method: string, params: unknown): string | null 
   const { threadId, history, path } = params as Readonly<Record<string, unknown>>;
   // These make a new thread, or name a file of this machine: the id that is given is not looked at.
   const isOther = (history ?? null) !== null || (path ?? null) !== null;
-  return typeof threadId === "string" && !isOther ? threadId : null;
+  // One that is no id is refused here.
+  return typeof threadId === "string" && !isOther ? (canonicalThreadId(threadId) ?? null) : null;
 }
 
 /** Whether asking again does no harm. */
@@ -62,5 +63,5 @@ export function needsJoin(method: string): boolean {
 export function ownerUrlOf(error: unknown): string | null {
   if (!isSkeinError(error, "thread_owned_elsewhere")) return null;
   const { url } = error.data;
-  return isNodeUrl(url) ? url : null;
+  return typeof url === "string" && isWebSocketUrl(url) ? url : null;
 }

@@ -8,6 +8,7 @@
  *   H2  What a node tells behind its answer reaches the client behind that answer, in the node's order.
  *   H3  A client hears of another node's threads only where it is subscribed to them.
  *   H4  What waits is bounded: in time (takeoverMs), in links, and in threads. A client that is gone leaves no link.
+ *   H5  A client that was subscribed to a thread is subscribed again before a turn of it begins on its behalf.
  */
 import { fault, isSkeinError, type SkeinError, sleep, type Timer } from "../../base/index.ts";
 import type { Json } from "../../events/index.ts";
@@ -45,6 +46,8 @@ export interface RelayHost {
   notify<Method extends NotificationMethod>(method: Method, params: NotificationParams<Method>): void;
   /** The thread's owner is gone, or this node is no longer it: the client is to be subscribed to it again. */
   lost(threadId: string, activeTurnId: string | null): void;
+  /** Resolves when that was done or given up; at once where nothing is due. */
+  settle(threadId: string): Promise<void>;
 }
 
 /** What a relay is made of. */
@@ -177,6 +180,7 @@ export class SessionRelay implements LinkHearer {
     asked: Relayable<Method>,
     threadId: string,
   ): Promise<Answer<RequestResult<Method>>> {
+    if (needsJoin(asked.method)) await this.#parts.host.settle(threadId);
     const joined = this.#joined.get(threadId);
     if (joined !== undefined) return await this.#forward(joined.link, asked, threadId);
     try {
@@ -259,7 +263,10 @@ export class SessionRelay implements LinkHearer {
     }
     const { body } = outcome;
     if (memberOf(body.data, "skeinCode") !== "thread_owned_elsewhere") return new RpcError(body);
+    const joined = this.#joined.get(threadId);
     this.#joined.leave(threadId, link);
+    // Who was subscribed is subscribed wherever the thread is now, before the next try.
+    if (joined?.link === link) this.#parts.host.lost(threadId, joined.activeTurnId);
     return new NotYet(fault("thread_owned_elsewhere", body.message, { retryable: true, data: { threadId } }));
   }
 

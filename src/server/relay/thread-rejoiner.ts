@@ -11,6 +11,7 @@ import { type Answer, RequestCall } from "../request-call.ts";
 import type { ServerClient } from "../server-client.ts";
 import type { ServerContext } from "../server-context.ts";
 import type { ThreadQueues } from "../thread-queues.ts";
+import { needsJoin, relayedThreadId } from "./relayed-methods.ts";
 import { RELAY_LIMITS } from "./relay-limits.ts";
 import type { SessionRelay } from "./session-relay.ts";
 
@@ -39,8 +40,13 @@ const TURNS_LOOKED_AT = 20;
 export class ThreadRejoiner {
   readonly #parts: RejoinerParts;
   readonly #stop = new AbortController();
-  readonly #waiting: LostThread[] = [];
-  #running = 0;
+  /** Threads that are to be taken up. */
+  readonly #waiting = new Map<string, LostThread>();
+  /** Their ids in the order they were lost; some may have been taken up out of turn. */
+  readonly #order: string[] = [];
+  readonly #running = new Map<string, Promise<void>>();
+  /** How many are being worked off. */
+  #workers = 0;
 
   constructor(parts: RejoinerParts) {
     this.#parts = parts;
@@ -49,26 +55,51 @@ export class ThreadRejoiner {
   /** The thread's owner is gone. */
   add(threadId: string, activeTurnId: string | null): void {
     if (this.#stop.signal.aborted) return;
-    this.#waiting.push({ threadId, activeTurnId });
+    const known = this.#waiting.get(threadId)?.activeTurnId ?? null;
+    this.#waiting.set(threadId, { threadId, activeTurnId: activeTurnId ?? known });
+    this.#order.push(threadId);
     const { rejoinsAtOnce } = this.#parts.context.relay?.limits ?? RELAY_LIMITS;
-    if (this.#running < rejoinsAtOnce) void this.#work();
+    if (this.#workers < rejoinsAtOnce) void this.#work();
+  }
+
+  /**
+   * Resolves when the client is subscribed to the thread again, or was told that it can't be; at once where nothing
+   * is due. What a turn tells that begins before is missed. Never rejects.
+   */
+  async settle(threadId: string): Promise<void> {
+    const lost = this.#waiting.get(threadId);
+    if (lost === undefined) return await this.#running.get(threadId);
+    this.#waiting.delete(threadId);
+    const before = this.#running.get(threadId);
+    const mine = before === undefined ? this.#rejoin(lost) : before.then(() => this.#rejoin(lost));
+    this.#running.set(threadId, mine);
+    await mine;
+    if (this.#running.get(threadId) === mine) this.#running.delete(threadId);
+  }
+
+  /** As `settle`, where this request needs it; undefined where nothing is due. */
+  settleFor(method: string, params: unknown): Promise<void> | undefined {
+    if (!needsJoin(method)) return undefined;
+    const threadId = relayedThreadId(method, params);
+    const isDue = threadId !== null && (this.#waiting.has(threadId) || this.#running.has(threadId));
+    return isDue ? this.settle(threadId) : undefined;
   }
 
   /** The client is gone. */
   close(): void {
-    this.#waiting.length = 0;
+    this.#waiting.clear();
+    this.#order.length = 0;
     this.#stop.abort(new Error("the client left"));
   }
 
   /** Never rejects. */
   async #work(): Promise<void> {
-    this.#running += 1;
-    for (let lost = this.#waiting.shift(); lost !== undefined; lost = this.#waiting.shift()) {
-      const next = lost;
-      // Before what the client asks of the thread now.
-      await this.#parts.queues.run(next.threadId, () => this.#rejoin(next));
+    this.#workers += 1;
+    for (let threadId = this.#order.shift(); threadId !== undefined; threadId = this.#order.shift()) {
+      const next = threadId;
+      await this.#parts.queues.run(next, () => this.settle(next));
     }
-    this.#running -= 1;
+    this.#workers -= 1;
   }
 
   async #rejoin({ threadId, activeTurnId }: LostThread): Promise<void> {

@@ -12,5 +12,5 @@ export { isLoopbackHost } from "./request-admission.ts";
 export { serveStdio } from "./stdio-transport.ts";
 export { TRANSPORT_LIMITS, type TransportLimits } from "./transport-limits.ts";
 export { listenUnix } from "./unix-transport.ts";
-export { dialWebSocket } from "./websocket-dialler.ts";
+export { dialWebSocket, isWebSocketUrl } from "./websocket-dialler.ts";
 export { listenWebSocket } from "./websocket-transport.ts";

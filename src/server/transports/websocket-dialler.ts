@@ -34,6 +34,11 @@ export interface DialLimits {
   readonly heartbeatMs: number;
 }
 
+/** Whether this is the address of a WebSocket on a port. */
+export function isWebSocketUrl(url: string): boolean {
+  return /^wss?:\/\/./.test(url) && URL.canParse(url);
+}
+
 /** Opens one connection, calls the acceptor with it, and resolves. Rejects with `connection_failed`. */
 export async function dialWebSocket(options: WebSocketDialOptions): Promise<void> {
   const { url, acceptor, clock, limits } = options;

@@ -20,6 +20,8 @@ export interface TestNode {
   connect(options?: ClientOptions): Promise<TestClient>;
   /** As a killed process: no connection is left, and nobody is told. Its lease holds until the test says otherwise. */
   kill(): Promise<void>;
+  /** Done at the test's end, if not before. */
+  close(): Promise<void>;
 }
 
 export interface NodeOptions {
@@ -36,11 +38,16 @@ export async function openNode(shared: LeasedStore, { turns = [], limits = {} }:
   const server = createAppServer({ runtime, agent, cwd: "/srv/ws", relay });
   const listener: Listener = await openListener("ws://127.0.0.1:0", {}, server.accept);
   store.url = listener.address;
-  onTestFinished(async () => {
-    await listener.close();
-    await server.close();
-    await runtime.close({ timeoutMs: 1_000 });
-  });
+  let closing: Promise<void> | null = null;
+  const close = async (): Promise<void> => {
+    closing ??= (async () => {
+      await listener.close();
+      await server.close();
+      await runtime.close({ timeoutMs: 1_000 });
+    })();
+    await closing;
+  };
+  onTestFinished(close);
   return {
     store,
     server,
@@ -48,6 +55,7 @@ export async function openNode(shared: LeasedStore, { turns = [], limits = {} }:
     agent,
     url: listener.address,
     connect: async (options) => await TestClient.connect(server, options),
+    close,
     kill: async () => {
       await listener.close();
       await server.close("killed");
