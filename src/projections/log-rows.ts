@@ -24,6 +24,7 @@ import { LogApplier } from "./log-applier.ts";
 import { LogFollower, type LogRowsProgress } from "./log-follower.ts";
 import { type LogRowsFile, openLogRowsFile, rowsClosed } from "./log-rows-file.ts";
 import { LogWaiters, threadGone } from "./log-waiters.ts";
+import { isSqliteError } from "./sqlite-fault.ts";
 import type { Tables } from "./tables.ts";
 import { searchTexts } from "./text-search.ts";
 import { listCandidates } from "./thread-list-queries.ts";
@@ -67,7 +68,7 @@ export async function openLogRows(options: LogRowsOptions): Promise<LogIndex> {
   const applier = new LogApplier({ file, source, clock, logger, onApplied });
   const follower = new LogFollower({ file, source, applier, clock, logger, sweepEveryMs, onProgress });
   follower.start();
-  return new SqliteLogRows({ file, source, applier, follower, waiters });
+  return new SqliteLogRows({ file, source, applier, follower, waiters, logger });
 }
 
 interface LogRowsParts {
@@ -76,6 +77,7 @@ interface LogRowsParts {
   readonly applier: LogApplier;
   readonly follower: LogFollower;
   readonly waiters: LogWaiters;
+  readonly logger: Logger;
 }
 
 class SqliteLogRows implements LogIndex {
@@ -87,30 +89,16 @@ class SqliteLogRows implements LogIndex {
   }
 
   async read(thread: LogThread): Promise<IndexedThread | undefined> {
-    const { threadId, nextOrdinal: end, archived, name } = thread;
-    if (thread.deleted || end === 0) return undefined;
-    await this.#bring(threadId, end);
-    if (this.#isOtherLog(thread)) await this.#bringAsItIs(threadId);
-    return this.#read(({ rollouts, threads }) => {
-      const row = rollouts.byPath(threadId);
-      if (
-        row === undefined ||
-        this.#isOtherLog(thread) ||
-        row.threadId !== threadId.toLowerCase() ||
-        row.state.nextOrdinal < end
-      )
-        return undefined;
-      const { metadata, nextOrdinal, usage, compaction } = row.state;
-      const stored = threads.storedOf({ ...row, archived });
-      return {
-        thread: { ...stored, name: name === undefined ? metadata.name : name },
-        metadata,
-        nextOrdinal,
-        turns: indexedTurns(threadId, (work) => this.#read(work)),
-        usage,
-        compaction: compaction?.isWhole === true ? compaction : null,
-      };
-    });
+    if (thread.deleted || thread.nextOrdinal === 0) return undefined;
+    try {
+      return await this.#readRows(thread);
+    } catch (error) {
+      // The log is there all the same: a disk that is full here is no reason not to read it.
+      if (!isSqliteError(error)) throw error;
+      const { logger, file } = this.#parts;
+      logger.warn({ error, path: file.path, threadId: thread.threadId }, "a thread is read without its rows");
+      return undefined;
+    }
   }
 
   async refresh({ isDbOnly }: { readonly isDbOnly: boolean }): Promise<AnswerScope> {
@@ -151,47 +139,72 @@ class SqliteLogRows implements LogIndex {
     await this.#closing;
   }
 
+  async #readRows(thread: LogThread): Promise<IndexedThread | undefined> {
+    const { file } = this.#parts;
+    const { threadId, nextOrdinal: end, archived, name } = thread;
+    await this.#bring(threadId, end);
+    if (this.#isOtherLog(thread)) await this.#bringAsItIs(threadId);
+    this.#requireOpen();
+    return file.read(({ rollouts, threads }) => {
+      const row = rollouts.byPath(threadId);
+      if (row === undefined || this.#isOtherLog(thread)) return undefined;
+      if (row.threadId !== threadId.toLowerCase() || row.state.nextOrdinal < end) return undefined;
+      const { metadata, nextOrdinal, usage, compaction } = row.state;
+      const stored = threads.storedOf({ ...row, archived });
+      return {
+        thread: { ...stored, name: name === undefined ? metadata.name : name },
+        metadata,
+        nextOrdinal,
+        turns: indexedTurns(threadId, (work) => this.#read(work)),
+        usage,
+        compaction: compaction?.isWhole === true ? compaction : null,
+      };
+    });
+  }
+
   async #bringAwaited({ threadId, nextOrdinal }: RowsAwaited): Promise<void> {
     const thread = await this.#parts.source.thread(threadId);
     if (thread === undefined || thread.deleted) throw threadGone(threadId);
-    if (thread.nextOrdinal >= nextOrdinal) await this.#bring(threadId, thread.nextOrdinal);
+    if (thread.nextOrdinal < nextOrdinal) return;
+    try {
+      await this.#bring(threadId, thread.nextOrdinal);
+    } catch (error) {
+      throw this.#parts.file.faultOf(error);
+    }
   }
 
   async #bring(threadId: string, end: number): Promise<void> {
-    const { applier, file } = this.#parts;
-    if (this.#read(() => applier.rowsEndOf(threadId)) >= end) return;
-    try {
-      await applier.apply([{ threadId, end }]);
-    } catch (error) {
-      throw file.faultOf(error);
-    }
+    this.#requireOpen();
+    const { applier } = this.#parts;
+    if (applier.rowsEndOf(threadId) < end) await applier.apply([{ threadId, end }]);
   }
 
   /** Whether the rows are of a log that was, or is, there beside this one with the same id. */
   #isOtherLog({ threadId, log = "" }: LogThread): boolean {
-    const row = this.#read(({ rollouts }) => rollouts.peek(threadId));
+    this.#requireOpen();
+    const row = this.#parts.file.read(({ rollouts }) => rollouts.peek(threadId));
     return row !== undefined && row.inode !== "" && log !== "" && row.inode !== log;
   }
 
   async #bringAsItIs(threadId: string): Promise<void> {
-    const { source, applier, file } = this.#parts;
+    const { source, applier } = this.#parts;
     const thread = await source.thread(threadId);
     if (thread === undefined || thread.deleted) return;
-    try {
-      await applier.apply([{ threadId, thread, end: thread.nextOrdinal }]);
-    } catch (error) {
-      throw file.faultOf(error);
-    }
+    await applier.apply([{ threadId, thread, end: thread.nextOrdinal }]);
   }
 
   #read<Value>(work: (tables: Tables) => Value): Value {
+    this.#requireOpen();
     const { file } = this.#parts;
-    if (this.#closing !== null) throw rowsClosed(file.path);
     try {
       return file.read(work);
     } catch (error) {
       throw file.faultOf(error);
     }
+  }
+
+  #requireOpen(): void {
+    if (this.#closing !== null) throw rowsClosed(this.#parts.file.path);
   }
 
   async #close(): Promise<void> {

@@ -243,6 +243,19 @@ it("leaves out a thread whose rows SQLite refuses, and writes the others of its 
   expect((await rows.list({}, null)).rows.map(({ id }) => id)).toEqual([THIRD, FIRST]);
 });
 
+it("leaves a thread to its log where its rows can't be written, and writes them when they can", async () => {
+  const [path, source] = [newPath(), threeThreads()];
+  const rows = await openRows(source, { path, clock: createManualClock() });
+  const other = openConnection(path, { mode: "read-write" });
+  other.exec("BEGIN IMMEDIATE");
+  expect(await rows.read(await threadIn(source, FIRST))).toBeUndefined();
+  await expect(rows.refresh(LOOK)).rejects.toMatchObject({ code: "state_db_busy", retryable: true });
+  other.exec("ROLLBACK");
+  other.close();
+  expect((await rows.read(await threadIn(source, FIRST)))?.thread.id).toBe(FIRST);
+  expect(await listedIds(rows)).toEqual([THIRD, SECOND, FIRST]);
+});
+
 it("tells its progress while it catches up, and when it has", async () => {
   const source = threeThreads();
   source.pageSize = () => 1;
