@@ -37,6 +37,7 @@ export function createEmmettSide({ store, ...side }: EmmettOptions): PeerSide {
   return {
     ...side,
     name: "Emmett",
+    hasOwnBytes: true,
     works: PEER_WORKS,
     newThread: async () => new EmmettThread(store, ids.next()),
     openThread: async (id) => (await store.readStream(`thread-${id}`)).events.length / TURN_RECORDS,

@@ -94,6 +94,7 @@ export function createLangGraphSide(options: LangGraphOptions): PeerSide {
   return {
     name: isDelta ? "LangGraph, delta" : "LangGraph",
     settings,
+    hasOwnBytes: true,
     works: isDelta ? ["turnAtOnce"] : PEER_WORKS,
     newThread: async () => new LangGraphThread(tools),
     openThread: async (id) => {

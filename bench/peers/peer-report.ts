@@ -2,6 +2,7 @@
  * What the bench against other stores found: a line a scenario with a column a side, Skein's against the best of the
  * others, and whether the goal was reached where there is one.
  */
+import { medianOf } from "../process-usage.ts";
 import type { ScenarioFigures } from "./peer-rounds.ts";
 
 /** One line of the table. */
@@ -10,33 +11,46 @@ export interface PeerRow {
   readonly unit: "/s" | "ms" | "B" | "µs";
   /** By the side's name; null where it has no such way or was not measured. */
   readonly sides: Readonly<Record<string, number | null>>;
-  /** Skein against the best of the others: as many times as fast, or its share of their bytes or time. */
+  /**
+   * Skein against the best of the others: as many times as fast, or its share of their bytes or time. Of what has
+   * rounds the median over the rounds, each against the others' same round: a noisy moment hits all of them.
+   */
   readonly ratio: number | null;
   readonly goal: PeerGoal | null;
   readonly verdict: "ok" | "missed" | null;
-  /** The lowest and the highest round of each side, where there were rounds. */
-  readonly spread?: Readonly<Record<string, readonly [number, number]>>;
+  /** Each side's rounds, where there were any. */
+  readonly rounds?: Readonly<Record<string, readonly number[]>>;
 }
 
 /** What is asked of the ratio. */
 export type PeerGoal = { readonly ratioMin: number } | { readonly ratioMax: number };
 
 /** A line before it is judged. */
-export type MeasuredRow = Pick<PeerRow, "name" | "unit" | "sides" | "spread"> & { readonly goal?: PeerGoal };
+export type MeasuredRow = Pick<PeerRow, "name" | "unit" | "sides" | "rounds"> & { readonly goal?: PeerGoal };
 
 /** The side that is set against the others. */
 const OURS = "Skein";
 
-/** Adds the ratio and the judgement. Other sides of ours, such as Skein over a wire, are no peers. */
+/** Adds the ratio and the judgement. */
 export function judgedRow(row: MeasuredRow): PeerRow {
-  const { sides, goal = null, unit } = row;
-  const ours = sides[OURS] ?? null;
-  const others = Object.entries(sides).filter(([name, value]) => !name.startsWith(OURS) && value !== null);
-  const values = others.map(([, value]) => value ?? 0);
-  const isMore = unit === "/s";
-  const best = values.length === 0 ? null : isMore ? Math.max(...values) : Math.min(...values);
-  const ratio = ours === null || best === null || best === 0 ? null : ours / best;
+  const { sides, goal = null, unit, rounds } = row;
+  const count = Math.max(0, ...Object.values(rounds ?? {}).map(({ length }) => length));
+  const perRound = Array.from({ length: count }, (_, index) => {
+    const inRound = Object.entries(rounds ?? {}).map(([name, all]) => [name, all[index] ?? null] as const);
+    return ratioOf(Object.fromEntries(inRound), unit);
+  }).filter((ratio) => ratio !== null);
+  const ratio = perRound.length === 0 ? ratioOf(sides, unit) : medianOf(perRound);
   return { ...row, ratio, goal, verdict: goal === null || ratio === null ? null : verdictOf(goal, ratio) };
+}
+
+/** Against the best one. Other sides of ours, such as Skein over a wire, are no peers. */
+function ratioOf(sides: PeerRow["sides"], unit: PeerRow["unit"]): number | null {
+  const ours = sides[OURS] ?? null;
+  const others = Object.entries(sides).filter(([name]) => !name.startsWith(OURS));
+  const values = others.map(([, value]) => value).filter((value) => value !== null);
+  if (ours === null || values.length === 0) return null;
+  const best = unit === "/s" ? Math.max(...values) : Math.min(...values);
+  return best === 0 ? null : ours / best;
 }
 
 function verdictOf(goal: PeerGoal, ratio: number): "ok" | "missed" {
@@ -51,10 +65,8 @@ export function scenarioRows(
 ): readonly PeerRow[] {
   const column = (of: (figures: ScenarioFigures) => number | null): Readonly<Record<string, number | null>> =>
     Object.fromEntries([...figures].map(([side, one]) => [side, of(one)]));
-  const spread = Object.fromEntries(
-    [...figures].map(([side, { rounds }]) => [side, [Math.min(...rounds), Math.max(...rounds)] as const]),
-  );
-  const perSecond = { name, unit: "/s" as const, sides: column((one) => one.perSecond), spread };
+  const rounds = Object.fromEntries([...figures].map(([side, one]) => [side, one.rounds]));
+  const perSecond = { name, unit: "/s" as const, sides: column((one) => one.perSecond), rounds };
   const rows: MeasuredRow[] = [goal === undefined ? perSecond : { ...perSecond, goal }];
   if (hasCosts) {
     rows.push({ name: "  CPU of the client, each", unit: "µs", sides: column((one) => one.clientCpuUs) });

@@ -28,6 +28,8 @@ export interface PeerSide {
   readonly settings: string;
   /** What it is measured with: a store that has two ways for a turn is measured with each in what it is for. */
   readonly works: readonly PeerWork[];
+  /** False: another side here stores the very same. */
+  readonly hasOwnBytes: boolean;
   newThread(): Promise<PeerThread>;
   /** Reads a thread of turns from its first record to its last; gives the number of turns. */
   openThread(id: string): Promise<number>;

@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+import { sleep, systemClock } from "../../src/base/index.ts";
 import { openPostgresThreadStore as openWithRows } from "../../src/postgres/index.ts";
 import { openPostgresThreadStore } from "../../src/store/postgres/index.ts";
 import { openRemoteThreadStore } from "../../src/store/remote/index.ts";
@@ -54,9 +55,11 @@ export interface PostgresBench {
 
 const SERVED_STORE = fileURLToPath(new URL("served-store-child.ts", import.meta.url));
 const START_MS_MAX = 30_000;
+const RELOAD_MS_MAX = 10_000;
+const RELOAD_PAUSE_MS = 200;
 
 /** What is set but fsync and synchronous_commit, which are on: room, so that no checkpoint falls into a round. */
-const SERVER_SETTINGS = { shared_buffers: "256MB", max_wal_size: "4GB", synchronous_commit: "on" };
+const SERVER_SETTINGS = { shared_buffers: "256MB", max_wal_size: "4GB" };
 
 /** Starts a private server and opens all sides. Rejects with the reason where no PostgreSQL can be had. */
 export async function openPostgresBench(peers: PeerPackages): Promise<PostgresBench> {
@@ -84,10 +87,25 @@ export async function openPostgresBench(peers: PeerPackages): Promise<PostgresBe
     const gauge = openDatabase(peers, server.url);
     opened.push(gauge);
     const settings = "fsync and synchronous_commit on, one database a side";
+    for (const name of ["fsync", "synchronous_commit"]) {
+      const is = await gauge.setting(name);
+      if (is !== "on") throw new Error(`the server has ${name} ${is}`);
+    }
+    const setWaiting = async (isWaiting: boolean): Promise<void> => {
+      const setting = isWaiting ? "on" : "off";
+      await gauge.run(`ALTER SYSTEM SET synchronous_commit = ${setting}`);
+      await gauge.run("SELECT pg_reload_conf()");
+      // The server's processes hear of it by a signal, each in its own time.
+      const endMs = systemClock.monotonicMs() + RELOAD_MS_MAX;
+      while ((await gauge.setting("synchronous_commit")) !== setting) {
+        if (systemClock.monotonicMs() > endMs) throw new Error(`synchronous_commit does not become ${setting}`);
+      }
+      await sleep(systemClock, RELOAD_PAUSE_MS);
+    };
     return {
       title: `${server.version.replace("postgres (PostgreSQL)", "PostgreSQL")}, ${settings}`,
       sides,
-      server: { pid: server.pid, walBytes: gauge.walBytes },
+      server: { pid: server.pid, walBytes: gauge.walBytes, setWaiting },
       close,
     };
   } catch (error) {
@@ -109,6 +127,8 @@ interface BenchDatabase {
   storedBytes(): Promise<number>;
   /** How far the server's write-ahead log has got, bytes. */
   walBytes(): Promise<number>;
+  run(statement: string): Promise<void>;
+  setting(name: string): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -126,14 +146,16 @@ async function makeDatabase({ url, peers }: PostgresPlace, name: string): Promis
 function openDatabase(peers: PeerPackages, url: string): BenchDatabase {
   const { Pool } = peers.load<PgPackage>("pg", ["Pool"]);
   const pool = openPool(Pool, url, 1);
-  const ask = async (expression: string): Promise<number> => {
-    const { rows } = await pool.query(`SELECT ${expression} AS answer`);
-    return Number(rows[0]?.["answer"]);
+  const ask = async (expression: string): Promise<string> => {
+    const { rows } = await pool.query(`SELECT (${expression})::text AS answer`);
+    return String(rows[0]?.["answer"]);
   };
   return {
     url,
-    storedBytes: () => ask("pg_database_size(current_database())"),
-    walBytes: () => ask("pg_current_wal_lsn() - '0/0'::pg_lsn"),
+    storedBytes: async () => Number(await ask("pg_database_size(current_database())")),
+    walBytes: async () => Number(await ask("pg_current_wal_lsn() - '0/0'::pg_lsn")),
+    run: async (statement) => void (await pool.query(statement)),
+    setting: (name) => ask(`current_setting('${name}')`),
     close: () => pool.end(),
   };
 }

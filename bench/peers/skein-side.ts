@@ -21,6 +21,7 @@ export function createSkeinSide({ store, ...side }: SkeinOptions): PeerSide {
   return {
     ...side,
     works: PEER_WORKS,
+    hasOwnBytes: side.name === "Skein",
     newThread: async () => {
       const { writer } = await store.createThread({ metadata: { cwd: "/bench" } });
       await store.persistThread(writer);
