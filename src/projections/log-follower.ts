@@ -143,6 +143,7 @@ export class LogFollower {
     const looking = this.#lookOnce(isAsked)
       .catch((error: unknown) => {
         this.#isCaughtUp = false;
+        this.#ending.signal.throwIfAborted();
         throw this.#context.file.faultOf(error);
       })
       .finally(() => {

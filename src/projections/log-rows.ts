@@ -93,6 +93,7 @@ class SqliteLogRows implements LogIndex {
     try {
       return await this.#readRows(thread);
     } catch (error) {
+      this.#requireOpen();
       // The log is there all the same: a disk that is full here is no reason not to read it.
       if (!isSqliteError(error)) throw error;
       const { logger, file } = this.#parts;

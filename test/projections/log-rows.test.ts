@@ -171,8 +171,25 @@ it("ends who waits when the thread is deleted or the rows are closed", async () 
   await expect(rows.refresh({ isDbOnly: true })).rejects.toMatchObject({ code: "runtime_closed" });
 });
 
+it("tells who looks or reads while it is closed that it was", async () => {
+  const source = new ScriptedLogSource();
+  source.append(FIRST, firstLines(FIRST));
+  source.append(SECOND, firstLines(SECOND));
+  source.pageSize = () => 1;
+  const rows = await openRows(source);
+  const thread = await threadIn(source, FIRST);
+  const calls = [
+    errorOf(rows.refresh({ isDbOnly: false })),
+    errorOf(rows.refresh({ isDbOnly: false })),
+    errorOf(rows.read(thread)),
+  ];
+  await rows.close();
+  for (const error of await Promise.all(calls)) expect(error).toMatchObject({ code: "runtime_closed" });
+  await rows.close();
+});
+
 /** What the work fails with; undefined when it does not. */
-async function errorOf(work: Promise<void>): Promise<unknown> {
+async function errorOf(work: Promise<unknown>): Promise<unknown> {
   try {
     await work;
     return undefined;
