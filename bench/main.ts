@@ -5,7 +5,7 @@
  *
  *   --quick   smaller sizes, for a look
  *   --json    JSON, one value a bench
- *   NAME …    only these: append, turn, replay, state, server, memory, peers
+ *   NAME …    only these: append, turn, replay, state, server, memory, postgres, peers
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -23,6 +23,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
   replay: { file: "replay.ts", quick: ["--quick"] },
   state: { file: "state-db.ts", quick: ["--quick"] },
   server: { file: "server.ts", quick: ["--quick"] },
+  postgres: { file: "postgres.ts", quick: ["--quick"] },
   peers: { file: "peers.ts", quick: ["--quick"] },
   memory: { file: "idle-memory.ts", node: ["--expose-gc"], quick: ["--threads", "1000"] },
 };

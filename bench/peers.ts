@@ -144,6 +144,10 @@ function say(line: string): void {
 
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: OPTIONS });
+  if (values.only !== undefined && !PLACES.some((name) => name === values.only)) {
+    say(`--only takes ${PLACES.join(" or ")}, not ${values.only}`);
+    return 2;
+  }
   const { peers, skipped } = await installPeers(say);
   if (peers === null) {
     say(`SKIPPED, nothing was measured: ${skipped}`);
