@@ -167,6 +167,20 @@ describe("what is handed on", () => {
     expect(first.server.clientCount).toBe(1);
   });
 
+  test("needs the token that the other node asks for, and says so", async () => {
+    const shared = createLeasedStore();
+    const owner = await openNode(shared, { token: "of-all-nodes" });
+    const [known, stranger] = [await openNode(shared, { nodeToken: "of-all-nodes" }), await openNode(shared)];
+    const atOwner = await owner.connect();
+    const threadId = await atOwner.startThread();
+    await atOwner.runTurn(threadId, "first");
+    const { thread } = await (await known.connect()).call("thread/resume", { threadId });
+    expect(thread.id).toBe(threadId);
+    const { error } = await (await stranger.connect()).request("thread/resume", { threadId });
+    expect(error?.data).toMatchObject({ skeinCode: "connection_failed", retryable: false, status: 401 });
+    expect(error?.message).toContain("all nodes need the same SKEIN_TOKEN");
+  });
+
   test("leaves no connection behind when its client is gone", async () => {
     const shared = createLeasedStore();
     const [owner, other] = [await openNode(shared), await openNode(shared)];

@@ -27,16 +27,24 @@ export interface TestNode {
 export interface NodeOptions {
   readonly turns?: readonly ScriptedTurn[];
   readonly limits?: Partial<RelayLimits>;
+  /** What it asks of its clients. */
+  readonly token?: string;
+  /** What it shows to other nodes. */
+  readonly nodeToken?: string;
 }
 
 /** Opens a node that is closed after the test. */
-export async function openNode(shared: LeasedStore, { turns = [], limits = {} }: NodeOptions = {}): Promise<TestNode> {
+export async function openNode(shared: LeasedStore, options: NodeOptions = {}): Promise<TestNode> {
+  const { turns = [], limits = {}, token, nodeToken } = options;
   const store = shared.node();
   const agent = scriptedAgent({ turns });
   const runtime = await openRuntime({ store: store.store, agent, cwd: "/srv/ws" });
-  const relay = createNodeRelay({ limits: { retryMs: 5, retryMsMax: 20, takeoverMs: 5_000, ...limits } });
+  const relay = createNodeRelay({
+    token: nodeToken,
+    limits: { retryMs: 5, retryMsMax: 20, takeoverMs: 5_000, ...limits },
+  });
   const server = createAppServer({ runtime, agent, cwd: "/srv/ws", relay });
-  const listener: Listener = await openListener("ws://127.0.0.1:0", {}, server.accept);
+  const listener: Listener = await openListener("ws://127.0.0.1:0", { token }, server.accept);
   store.url = listener.address;
   let closing: Promise<void> | null = null;
   const close = async (): Promise<void> => {
