@@ -75,15 +75,44 @@ export function dumpFile(path: string): RowDump {
   }
 }
 
+/** A thread with all its lines. */
+export interface WholeLog {
+  readonly thread: LogThread;
+  readonly lines: readonly Uint8Array[];
+}
+
+/** All threads of a source with all their lines. */
+export async function wholeLogs(source: ThreadLogSource): Promise<readonly WholeLog[]> {
+  const logs: WholeLog[] = [];
+  for (
+    let page = await source.threads(null);
+    page.length > 0;
+    page = await source.threads(page.at(-1)?.threadId ?? null)
+  ) {
+    for (const thread of page) {
+      const lines: Uint8Array[] = [];
+      const wanted = { threadId: thread.threadId, from: 0, end: thread.nextOrdinal };
+      if (!thread.deleted) for await (const part of source.lines(wanted)) lines.push(...part.map(({ bytes }) => bytes));
+      logs.push({ thread, lines });
+    }
+  }
+  return logs;
+}
+
 /** The rows of the source's threads, each log folded once from its first line to its last. */
 export function wholeRows(source: ScriptedLogSource): RowDump {
+  return rowsOf(source.logs());
+}
+
+/** The rows of these logs, each folded once from its first line to its last. */
+export function rowsOf(logs: readonly WholeLog[]): RowDump {
   const db = openConnection(":memory:", { mode: "read-write" });
   try {
     migrate(db, MIGRATIONS);
     const generation = createTableSet(db, { state: "building", madeAtMs: 0 });
     makeCurrent(db, generation);
     const { sql, rollouts, threads } = tablesOf(db, generation, null);
-    for (const { thread, lines } of source.logs()) {
+    for (const { thread, lines } of logs) {
       if (thread.deleted || lines.length === 0) continue;
       const fold = new RolloutFold(null, { keepsItems: true });
       for (const [ordinal, bytes] of lines.entries()) {

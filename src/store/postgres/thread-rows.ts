@@ -21,6 +21,8 @@ export interface ThreadRow extends OwnerColumns {
   readonly parent_id: string | null;
   readonly reference_end: number;
   readonly depth: number;
+  /** When it was made, in seconds: another time for a thread that was deleted and made anew with its id. */
+  readonly born: string;
 }
 
 /** How a row is read. `shareThread` and `lockThread` hold it until the transaction's end. */
@@ -63,5 +65,6 @@ export function logThreadOf(row: ThreadRow): LogThread {
     archived: row.state === STATE.archived,
     deleted,
     name: deleted ? undefined : nameOf(row),
+    log: row.born,
   };
 }
