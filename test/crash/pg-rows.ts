@@ -249,7 +249,7 @@ export const PG_CRASH_ROWS: readonly PgCrashRow[] = [
   {
     id: "kill-primary",
     title: "SIGKILL of the server and all of its processes, and a start on what it had written",
-    wait: "kill to next append",
+    wait: "kill to next append, the server's own start in it",
     run: killPrimary,
   },
   {
