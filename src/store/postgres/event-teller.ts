@@ -4,7 +4,7 @@
  *
  * Invariants
  *   T1  Of a thread its records are told in the order of their ordinals, each once: the feed's order is the writers',
- *       and a handle that takes a thread over tells what its owner before wrote first (`catchUp`).
+ *       and a handle that takes a thread over tells what its owner before wrote first (`takeOver`).
  *   T2  A listener that comes is told from a little before it came: the feed's place is noted with each renewal of the
  *       lease while nobody listens. So nothing is missed between its coming and the first look.
  *   T3  After a failover the feed is another one: what was written meanwhile isn't told, and readers by ordinal find it.
@@ -31,6 +31,8 @@ export interface EventTellerOptions {
   readonly history: () => string;
 }
 
+/** Threads that this handle took over and that are remembered for T1: the ones taken over last. */
+const TAKEN_MAX = 10_000;
 /** Longest that a thread's new owner waits for what the one before wrote to be told, milliseconds. */
 const CATCH_UP_MS_MAX = 1_000;
 
@@ -38,6 +40,8 @@ export class EventTeller {
   readonly events: StoreEvents;
   readonly #options: EventTellerOptions;
   readonly #own: StoreEvents;
+  /** Where this handle went on with a thread that it took over. */
+  readonly #taken = new Map<string, number>();
   #place: FeedPlace | null = null;
   #history = "";
   #listeners = 0;
@@ -64,10 +68,17 @@ export class EventTeller {
     this.#history = this.#options.history();
   }
 
-  /** Tells what is in the feed by now, where anybody listens. Never rejects. */
-  async catchUp(): Promise<void> {
-    if (this.#listeners === 0) return;
-    await withinTime(this.#look(), this.#options.timers, CATCH_UP_MS_MAX);
+  /**
+   * This handle goes on with a thread. What its owner before wrote is told now, where anybody listens; what an older
+   * transaction hides until later isn't told any more, as it would come behind this handle's own. Never rejects.
+   */
+  async takeOver(threadId: string, nextOrdinal: number): Promise<void> {
+    if (this.#listeners > 0) await withinTime(this.#look(), this.#options.timers, CATCH_UP_MS_MAX);
+    this.#taken.delete(threadId);
+    this.#taken.set(threadId, nextOrdinal);
+    if (this.#taken.size <= TAKEN_MAX) return;
+    const oldest = this.#taken.keys().next();
+    if (oldest.done !== true) this.#taken.delete(oldest.value);
   }
 
   /** Stops following. */
@@ -136,7 +147,7 @@ export class EventTeller {
   }
 
   #tell(entries: readonly FeedEntry[]): void {
-    for (const run of runsOf(entries.filter(({ appendId }) => !this.#options.appendIds.isOwn(appendId)))) {
+    for (const run of runsOf(entries.filter((entry) => this.#isToTell(entry)))) {
       const [first] = run;
       if (first === undefined) continue;
       const { threadId, told } = first;
@@ -147,6 +158,12 @@ export class EventTeller {
       if (told.ordinal === 0) this.#own.tell({ type: "created", threadId });
       this.#own.tell({ type: "appended", threadId, records: run.flatMap(recordOf) });
     }
+  }
+
+  #isToTell({ threadId, appendId, told }: FeedEntry): boolean {
+    if (told.type === "change" && told.kind === "deleted") this.#taken.delete(threadId);
+    if (this.#options.appendIds.isOwn(appendId)) return false;
+    return told.type === "change" || told.ordinal >= (this.#taken.get(threadId) ?? 0);
   }
 }
 

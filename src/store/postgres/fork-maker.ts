@@ -7,6 +7,7 @@
  */
 import { rejection, type SkeinError } from "../../base/index.ts";
 import { encodeLine, peekMore, type SessionMeta } from "../../events/index.ts";
+import { createAppliedKeys } from "../applied-keys.ts";
 import { requireThreadId } from "../call-check.ts";
 import { markCopied } from "../copied-mark.ts";
 import { releasedLine, sealLine } from "../line-seal.ts";
@@ -62,7 +63,7 @@ export async function openFork(
     epoch,
     newMeta: null,
     nextOrdinal: endOrdinal + 1,
-    hasOlderKeys: false,
+    keys: createAppliedKeys(),
   });
   events.tell({ type: "created", threadId });
   wakeUps.note([threadId]);

@@ -35,7 +35,7 @@ export async function migrate(
   return database.retrying(() =>
     database.transaction(async (tx) => {
       await tx.query({ text: "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))" }, [`skein schema ${schema}`]);
-      await tx.query({ text: inSchema("CREATE SCHEMA IF NOT EXISTS {s}", schema) });
+      await makeSchema(tx, schema);
       await tx.query({
         text: inSchema("CREATE TABLE IF NOT EXISTS {s}.meta (k text PRIMARY KEY, v text NOT NULL)", schema),
       });
@@ -70,6 +70,14 @@ async function readReady(database: PostgresDatabase, schema: string): Promise<Sc
   return isReady && placeId !== undefined
     ? { placeId, generation: Number(meta.get("generation")), serverId }
     : undefined;
+}
+
+/** Where it was made by somebody with more rights, this user needs none to make it. */
+async function makeSchema(tx: Queryable, schema: string): Promise<void> {
+  const [found] = await tx.query<{ there: string | null }>({ text: "SELECT to_regnamespace($1) AS there" }, [
+    `"${schema}"`,
+  ]);
+  if (found?.there === null) await tx.query({ text: inSchema("CREATE SCHEMA {s}", schema) });
 }
 
 async function readMeta(source: Queryable, schema: string): Promise<ReadonlyMap<string, string>> {

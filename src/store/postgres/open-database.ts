@@ -15,7 +15,7 @@ import { migrate, type SchemaFacts } from "./migrations.ts";
 import { NodeLease } from "./node-lease.ts";
 import type { OpenedDatabase, PostgresContext } from "./postgres-context.ts";
 import { PostgresDatabase, type ServerState } from "./postgres-database.ts";
-import { isConnectionLoss, postgresFault } from "./postgres-fault.ts";
+import { connectionLost, isConnectionLoss, postgresFault } from "./postgres-fault.ts";
 import { createLogSource } from "./postgres-log-source.ts";
 import { type PostgresSettings, postgresSettings, type PostgresStoreOptions } from "./postgres-options.ts";
 import { type PostgresStore, PostgresThreadStore } from "./postgres-thread-store.ts";
@@ -96,6 +96,8 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
   });
   lease.noteServer(found.server);
   database.onServer = async (state) => {
+    // A connection to a standby outlives its promotion, and would never say that the timeline is another one.
+    if (state.isStandby) throw connectionLost("reach the primary", new Error("the server is a standby"));
     timeline = state.timeline ?? timeline;
     lease.noteServer(state);
   };
@@ -119,7 +121,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
     lineClock: createLineClock(settings.clock),
     durability: durabilityOf(found.durabilityReport),
     wakeUps,
-    catchUp: () => teller.catchUp(),
+    takeOver: (threadId, nextOrdinal) => teller.takeOver(threadId, nextOrdinal),
     rows,
   };
   const openRows = async (): Promise<void> => {

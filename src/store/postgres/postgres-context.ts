@@ -36,8 +36,8 @@ export interface PostgresContext {
   readonly lineClock: LineClock;
   readonly durability: Durability;
   readonly wakeUps: WakeUps;
-  /** Tells what other handles did up to now, so that what this one does comes behind it. */
-  readonly catchUp: () => Promise<void>;
+  /** Tells what a thread's owner before wrote, so that what this handle does comes behind it. */
+  readonly takeOver: (threadId: string, nextOrdinal: number) => Promise<void>;
   /** The rows beside the logs; null where the store was opened without. */
   readonly rows: () => LogIndex | null;
 }

@@ -62,6 +62,7 @@ export class PostgresThreadStore implements PostgresStore {
   readonly source: ThreadLogSource;
   readonly #opened: OpenedDatabase;
   readonly #context: PostgresContext;
+  readonly #calls = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
 
   constructor(opened: OpenedDatabase) {
@@ -86,14 +87,10 @@ export class PostgresThreadStore implements PostgresStore {
     checkCreate(params);
     const { fork } = params;
     const threadId = params.threadId === undefined ? context.settings.ids.next() : requireThreadId(params.threadId);
-    return context.lock.run(threadId, () =>
-      attempt(`create thread ${threadId}`, async () => {
-        this.#open();
-        return fork === undefined
-          ? openNew(context, threadId, params)
-          : openFork(context, threadId, { ...params, fork });
-      }),
-    );
+    return this.#locked(`create thread ${threadId}`, threadId, async () => {
+      this.#open();
+      return fork === undefined ? openNew(context, threadId, params) : openFork(context, threadId, { ...params, fork });
+    });
   }
 
   async resumeThread(params: port.ResumeThreadParams): Promise<port.OpenedThread> {
@@ -101,13 +98,11 @@ export class PostgresThreadStore implements PostgresStore {
     checkCall("resumeThread", params);
     if (params.rolloutPath !== undefined) throw withoutPaths();
     const threadId = requireThreadId(params.threadId);
-    return context.lock.run(threadId, () =>
-      attempt(`resume thread ${threadId}`, async () => {
-        this.#open();
-        await fenceOpenWriter(context, threadId);
-        return openStored(context, threadId);
-      }),
-    );
+    return this.#locked(`resume thread ${threadId}`, threadId, async () => {
+      this.#open();
+      await fenceOpenWriter(context, threadId);
+      return openStored(context, threadId);
+    });
   }
 
   // Not async: on this way a second promise for each append is a good part of the work.
@@ -151,20 +146,20 @@ export class PostgresThreadStore implements PostgresStore {
   async loadHistory(params: port.LoadHistoryParams): Promise<port.HistoryPage> {
     const context = this.#open();
     checkCall("loadHistory", params);
-    return attempt("read a history", () => readHistoryPage(context, params));
+    return this.#run("read a history", () => readHistoryPage(context, params));
   }
 
   async loadWindow(id: string): Promise<ThreadWindow | null> {
     const context = this.#open();
     const threadId = requireThreadId(id);
-    return attempt("read a window", () => readWindow(context, threadId));
+    return this.#run("read a window", () => readWindow(context, threadId));
   }
 
   async readThread(params: port.ReadThreadParams): Promise<port.StoredThread> {
     const context = this.#open();
     checkCall("readThread", params);
     const threadId = requireThreadId(params.threadId);
-    return attempt("read a thread", () => readThread(context, threadId, params.includeHistory));
+    return this.#run("read a thread", () => readThread(context, threadId, params.includeHistory));
   }
 
   async readThreadByRolloutPath(
@@ -178,25 +173,25 @@ export class PostgresThreadStore implements PostgresStore {
   async listThreads(params: port.ListThreadsParams = {}): Promise<port.ListThreadsResult> {
     const context = this.#open();
     const wished = checkList(params);
-    return attempt("list threads", () => listByRows(context, wished));
+    return this.#run("list threads", () => listByRows(context, wished));
   }
 
   async searchThreads(params: port.SearchThreadsParams): Promise<port.SearchThreadsResult> {
     const context = this.#open();
     checkCall("searchThreads", params);
-    return attempt("search", () => searchByRows(context, params));
+    return this.#run("search", () => searchByRows(context, params));
   }
 
   async listTurns(params: port.ListTurnsParams): Promise<port.ListTurnsResult> {
     const context = this.#open();
     checkCall("listTurns", params);
-    return attempt("read turns", () => readTurnPage(context, params));
+    return this.#run("read turns", () => readTurnPage(context, params));
   }
 
   async listItems(params: port.ListItemsParams): Promise<port.ListItemsResult> {
     const context = this.#open();
     checkCall("listItems", params);
-    return attempt("read items", () => readItemPage(context, params));
+    return this.#run("read items", () => readItemPage(context, params));
   }
 
   async updateThreadMetadata(params: port.UpdateThreadMetadataParams): Promise<port.StoredThread> {
@@ -231,12 +226,12 @@ export class PostgresThreadStore implements PostgresStore {
   async checkpointOf(id: string, ordinal: number): Promise<LogCheckpoint> {
     const context = this.#open();
     const threadId = requireThreadId(id);
-    return attempt("read a checkpoint", () => readCheckpoint(context, threadId, ordinal));
+    return this.#run("read a checkpoint", () => readCheckpoint(context, threadId, ordinal));
   }
 
   async checkCheckpoint(checkpoint: LogCheckpoint): Promise<void> {
     const context = this.#open();
-    await attempt("check a checkpoint", () => checkCheckpoint(context, checkpoint));
+    await this.#run("check a checkpoint", () => checkCheckpoint(context, checkpoint));
   }
 
   subscribe(listener: (event: port.StoreEvent) => void): () => void {
@@ -259,6 +254,7 @@ export class PostgresThreadStore implements PostgresStore {
       writer.kill(writerClosed(writer.threadId, "the store was closed"));
       writers.remove(writer);
     }
+    await within(Promise.allSettled(this.#calls));
     // With the node's row go all its leases.
     await within(lease.close());
     await within(wakeUps.close());
@@ -280,20 +276,34 @@ export class PostgresThreadStore implements PostgresStore {
     return writers.require(writer);
   }
 
+  /** A call: what fails in it is told in Skein's words, and a close waits for it. */
+  async #run<Value>(attempted: string, work: () => Promise<Value>): Promise<Value> {
+    const call = attempt(attempted, work);
+    this.#calls.add(call);
+    try {
+      return await call;
+    } finally {
+      this.#calls.delete(call);
+    }
+  }
+
+  /** A call that has the thread to itself. */
+  #locked<Value>(attempted: string, threadId: string, work: () => Promise<Value>): Promise<Value> {
+    return this.#run(attempted, () => this.#context.lock.run(threadId, work));
+  }
+
   /** Runs a change of a thread's row, after what its writer was writing is written. */
   async #changing<Value>(threadId: string, what: string, work: () => Promise<Value>): Promise<Value> {
-    const context = this.#open();
-    return context.lock.run(threadId, () =>
-      attempt(`${what} thread ${threadId}`, async () => {
-        const { database, statements, writers } = this.#open();
-        const writer = writers.get(threadId);
-        if (writer !== undefined && what !== "change the metadata of") {
-          await writer.whenIdle();
-          await requireRow(database, threadId, { statements });
-        }
-        return work();
-      }),
-    );
+    this.#open();
+    return this.#locked(`${what} thread ${threadId}`, threadId, async () => {
+      const { database, statements, writers } = this.#open();
+      const writer = writers.get(threadId);
+      if (writer !== undefined && what !== "change the metadata of") {
+        await writer.whenIdle();
+        await requireRow(database, threadId, { statements });
+      }
+      return work();
+    });
   }
 
   /** Gives a writer's thread back. A server that can't be reached is told by the lease, when that is over. */

@@ -13,7 +13,7 @@
  */
 import { isSkeinError, type SkeinError } from "../../base/index.ts";
 import type { RolloutRecord, SessionMeta } from "../../events/index.ts";
-import { type AppliedKeys, createAppliedKeys } from "../applied-keys.ts";
+import type { AppliedKeys } from "../applied-keys.ts";
 import { encodeBatch, recordsOf } from "../batch-encoder.ts";
 import type { AppendResult } from "../thread-store.ts";
 import { writerClosed } from "../writer-faults.ts";
@@ -43,9 +43,7 @@ export class PostgresWriter implements GroupMember {
   readonly epoch: number;
   readonly #options: ThreadWriterOptions;
   readonly #appending = new Map<string, Promise<AppendResult>>();
-  #keys: AppliedKeys = createAppliedKeys();
-  #readingKeys: Promise<void> | null;
-  #hasOlderKeys: boolean;
+  #keys: AppliedKeys;
   #newMeta: SessionMeta | null;
   #metaRecord: RolloutRecord | null = null;
   readonly #queue: EntryQueue;
@@ -66,8 +64,7 @@ export class PostgresWriter implements GroupMember {
     this.#newMeta = options.newMeta;
     this.#nextOrdinal = options.nextOrdinal;
     this.#acceptedOrdinal = options.nextOrdinal;
-    this.#hasOlderKeys = options.hasOlderKeys;
-    this.#readingKeys = null;
+    this.#keys = options.keys;
   }
 
   /** Ordinal the next record will get; 1 for a thread whose session_meta is still to be written. */
@@ -96,11 +93,8 @@ export class PostgresWriter implements GroupMember {
   /** Appends a batch. See ThreadStore.appendItems for the codes. */
   append(append: WriterAppend): Promise<AppendResult> {
     const { key } = append;
-    if (key === undefined) return this.#accept(append);
-    const known = this.#answerOf(key);
-    if (known !== undefined) return known;
-    if (!this.#hasOlderKeys) return this.#accept(append);
-    return this.#appendBehindKeys(append, key);
+    const known = key === undefined ? undefined : this.#answerOf(key);
+    return known ?? this.#accept(append);
   }
 
   /** Stores the thread, with the session_meta alone where nothing was appended. */
@@ -190,24 +184,6 @@ export class PostgresWriter implements GroupMember {
     if (outcome === null) this.#acknowledge(entries);
     else this.#fail(entries, outcome);
     this.#wakeIdle();
-  }
-
-  async #appendBehindKeys(append: WriterAppend, key: string): Promise<AppendResult> {
-    this.#refuse();
-    // Appends that are called meanwhile without a key may overtake; those with one wait for the same read.
-    this.#readingKeys ??= this.#readKeys();
-    await this.#readingKeys;
-    return this.#answerOf(key) ?? this.#accept(append);
-  }
-
-  async #readKeys(): Promise<void> {
-    try {
-      const older = await this.#options.log.readKeys(this.threadId);
-      this.#keys = older;
-      this.#hasOlderKeys = false;
-    } finally {
-      this.#readingKeys = null;
-    }
   }
 
   /** The answer of a key that is known, or is on its way. */
@@ -348,7 +324,6 @@ export class PostgresWriter implements GroupMember {
     const from = this.#newMeta === null ? this.#nextOrdinal : 0;
     const [records, keys] = [await log.readRecords(this.threadId, from, end), await log.readKeys(this.threadId)];
     this.#keys = keys;
-    this.#hasOlderKeys = false;
     this.#newMeta = null;
     this.#nextOrdinal = end;
     if (from === 0) events.tell({ type: "created", threadId: this.threadId });

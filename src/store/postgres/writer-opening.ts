@@ -3,6 +3,7 @@
  * that is there, which takes it for this node. Each is called with the thread's lock held.
  */
 import type { SessionMeta } from "../../events/index.ts";
+import { type AppliedKeys, createAppliedKeys } from "../applied-keys.ts";
 import { newSessionMeta } from "../new-session-meta.ts";
 import type { CreateThreadParams, OpenedThread } from "../thread-store.ts";
 import { fencedByEpoch } from "../writer-faults.ts";
@@ -26,7 +27,7 @@ export async function openNew(
   const newMeta = structuredClone(newSessionMeta(identity, metadata));
   const lastEpoch = wishedId === undefined ? 0 : await refuseTakenId(context, threadId);
   const epoch = Math.max(lastEpoch + 1, lease.epochMin);
-  const answer = register(context, { threadId, epoch, newMeta, nextOrdinal: 1, hasOlderKeys: false });
+  const answer = register(context, { threadId, epoch, newMeta, nextOrdinal: 1, keys: createAppliedKeys() });
   const { model_provider: modelProvider } = newMeta;
   return modelProvider === undefined || modelProvider === null ? answer : { ...answer, modelProvider };
 }
@@ -46,8 +47,15 @@ export async function refuseTakenId(
 export async function openStored(context: PostgresContext, threadId: string): Promise<OpenedThread> {
   const taken = await acquire(context, threadId);
   // What its owner before wrote is told before what this one will.
-  await context.catchUp();
-  return register(context, { threadId, ...taken, newMeta: null, hasOlderKeys: true });
+  await context.takeOver(threadId, taken.nextOrdinal);
+  try {
+    const keys = await context.reader.keys(threadId);
+    return register(context, { threadId, ...taken, newMeta: null, keys });
+  } catch (error) {
+    // Taken, and nobody here to write it.
+    context.lease.owe(threadId, taken.epoch);
+    throw error;
+  }
 }
 
 interface Taken {
@@ -87,7 +95,7 @@ export async function fenceOpenWriter({ writers }: PostgresContext, threadId: st
 interface WriterBegin extends Taken {
   readonly threadId: string;
   readonly newMeta: SessionMeta | null;
-  readonly hasOlderKeys: boolean;
+  readonly keys: AppliedKeys;
 }
 
 /** Opens a writer that has the thread already. */

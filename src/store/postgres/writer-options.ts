@@ -31,8 +31,8 @@ export interface ThreadWriterOptions {
   /** The first record of a thread that isn't stored; null where it is. */
   readonly newMeta: SessionMeta | null;
   readonly nextOrdinal: number;
-  /** The log may hold keys that this writer hasn't read. */
-  readonly hasOlderKeys: boolean;
+  /** The newest keys of the thread's log. */
+  readonly keys: AppliedKeys;
 }
 
 /** What is appended, checked before. */

@@ -14,7 +14,7 @@ describe.skipIf(postgres.skipped !== null)(
       name: "postgres",
       fixture: postgresFixture,
       capabilities: { fork: "reference", clock: false, multiProcess: true },
-      runs: 3,
+      runs: 2,
     });
   },
 );
