@@ -38,6 +38,7 @@ import type {
 } from "../thread-store.ts";
 import type { ThreadWindow } from "../thread-window.ts";
 import type { OpenSessionResponse } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
+import { AppendBatcher } from "./append-batcher.ts";
 import { CallsUnderWay } from "./calls-under-way.ts";
 import { RemoteChanges } from "./remote-changes.ts";
 import { closed, RemoteLink } from "./remote-link.ts";
@@ -91,6 +92,7 @@ class RemoteThreadStore implements ThreadStore {
   readonly #listening: RemoteListening;
   readonly #calls = new CallsUnderWay();
   readonly #changes: RemoteChanges;
+  readonly #appends: AppendBatcher;
   readonly #appendBytesMax: number;
   #closing: Promise<void> | null = null;
 
@@ -103,6 +105,7 @@ class RemoteThreadStore implements ThreadStore {
     const loadHistory = (params: LoadHistoryParams): Promise<HistoryPage> => this.#reads.loadHistory(params);
     this.#listening = new RemoteListening({ link, clock, logger, loadHistory });
     this.#changes = new RemoteChanges({ link, session, listening: this.#listening, calls: this.#calls });
+    this.#appends = new AppendBatcher(link.client);
     this.#appendBytesMax = Number(opened.messageBytesMax) - APPEND_ROOM_BYTES;
     const { durability = "memory", search = false, reopen = false } = opened.capabilities ?? {};
     this.capabilities = Object.freeze({ durability: durabilityOf(durability), paths: false, search, reopen });
@@ -155,7 +158,7 @@ class RemoteThreadStore implements ThreadStore {
     const { firstOrdinal, nextOrdinal, durability, duplicate } = await this.#changes.make({
       threadId: writer.threadId,
       isRepeatable: idempotencyKey !== undefined,
-      make: (place, options) => this.#link.client.appendItems({ ...request, place }, options),
+      make: (place, options) => this.#appends.append({ ...request, place }, options),
     });
     return {
       firstOrdinal: Number(firstOrdinal),

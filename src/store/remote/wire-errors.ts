@@ -74,15 +74,31 @@ export function toConnectError(error: unknown): ConnectError {
   if (!isSkeinError(error)) {
     return new ConnectError("the server failed; its log says how", Code.Internal, undefined, undefined, error);
   }
-  const message = bounded(error.message);
+  const detail = toDetail(error);
+  return new ConnectError(
+    detail.message,
+    statusOf(error),
+    undefined,
+    [{ desc: ErrorDetailSchema, value: detail }],
+    error,
+  );
+}
+
+/** An error as one of several outcomes. */
+export function toErrorDetail(error: unknown): ErrorDetail {
+  if (isSkeinError(error)) return toDetail(error);
+  return toDetail(fault("request_failed", "the server failed; its log says how"));
+}
+
+function toDetail(error: SkeinError): ErrorDetail {
   const data = Object.fromEntries(
     Object.entries(error.data)
       .slice(0, DATA_VALUES_MAX)
       .map(([name, value]) => [bounded(name), toDataValue(value)]),
   );
   const { code, kind, retryable } = error;
-  const detail = { code, isRejection: kind === "rejection", retryable, data, message };
-  return new ConnectError(message, statusOf(error), undefined, [{ desc: ErrorDetailSchema, value: detail }], error);
+  const message = bounded(error.message);
+  return create(ErrorDetailSchema, { code, isRejection: kind === "rejection", retryable, data, message });
 }
 
 /** Cut and without broken surrogates, which a header can't hold. */
@@ -109,11 +125,12 @@ export function fromConnectError(error: unknown, url: string): SkeinError {
   if (isSkeinError(error)) return error;
   const connectError = ConnectError.from(error);
   const [detail] = connectError.findDetails(ErrorDetailSchema);
-  if (detail !== undefined && detail.code !== "") return fromDetail(detail, connectError);
+  if (detail !== undefined && detail.code !== "") return fromErrorDetail(detail, connectError);
   return fromStatus(connectError, url);
 }
 
-function fromDetail(detail: ErrorDetail, cause: ConnectError): SkeinError {
+/** An error that came with others. */
+export function fromErrorDetail(detail: ErrorDetail, cause?: ConnectError): SkeinError {
   const { code, isRejection, retryable, message } = detail;
   const data: Record<string, string | number | boolean | null> = {};
   for (const [name, { value }] of Object.entries(detail.data))

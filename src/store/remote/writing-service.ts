@@ -10,7 +10,9 @@ import type { AppendableItem } from "../../events/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import type { OpenedThread, ThreadStore, ThreadWriter } from "../thread-store.ts";
 import type { EventRing } from "./event-ring.ts";
+import { type AppendAnswer, outcomesOf } from "./append-outcomes.ts";
 import type {
+  AppendItemsRequest,
   CallPlace,
   ThreadStoreService,
   Writer as WireWriter,
@@ -29,6 +31,7 @@ export type WritingService = Pick<
   | "createThread"
   | "resumeThread"
   | "appendItems"
+  | "appendBatch"
   | "persistThread"
   | "flushThread"
   | "shutdownThread"
@@ -100,7 +103,7 @@ function createOpeningService(options: WritingServiceOptions): Pick<WritingServi
   };
 }
 
-type WriterCalls = "appendItems" | "persistThread" | "flushThread" | "shutdownThread" | "discardThread";
+type WriterCalls = "appendItems" | "appendBatch" | "persistThread" | "flushThread" | "shutdownThread" | "discardThread";
 
 /** What a writer does. */
 function createWriterService(options: WritingServiceOptions): Pick<WritingService, WriterCalls> {
@@ -128,19 +131,25 @@ function createWriterService(options: WritingServiceOptions): Pick<WritingServic
       sessions.disown(session, writer);
       return {};
     });
+  const append = (request: AppendItemsRequest, context: HandlerContext): Promise<AppendAnswer> =>
+    asWriter(request, context, async (writer) => {
+      const { idempotencyKey } = request;
+      const expectedOrdinal = numberOf(request.expectedOrdinal);
+      const { firstOrdinal, nextOrdinal, durability, duplicate } = await store.appendItems({
+        writer,
+        items: request.items.map(itemOf),
+        ...(expectedOrdinal === undefined ? {} : { expectedOrdinal }),
+        ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
+      });
+      return { firstOrdinal: BigInt(firstOrdinal), nextOrdinal: BigInt(nextOrdinal), durability, duplicate };
+    });
   return {
-    appendItems: (request, context) =>
-      asWriter(request, context, async (writer) => {
-        const { idempotencyKey } = request;
-        const expectedOrdinal = numberOf(request.expectedOrdinal);
-        const { firstOrdinal, nextOrdinal, durability, duplicate } = await store.appendItems({
-          writer,
-          items: request.items.map(itemOf),
-          ...(expectedOrdinal === undefined ? {} : { expectedOrdinal }),
-          ...(idempotencyKey === undefined ? {} : { idempotencyKey }),
-        });
-        return { firstOrdinal: BigInt(firstOrdinal), nextOrdinal: BigInt(nextOrdinal), durability, duplicate };
-      }),
+    appendItems: append,
+    appendBatch: ({ appends }, context) =>
+      outcomesOf(
+        appends.map((request) => append(request, context)),
+        context,
+      ),
     persistThread: (request, context) => asWriter(request, context, (writer) => done(store.persistThread(writer))),
     flushThread: (request, context) => asWriter(request, context, (writer) => done(store.flushThread(writer))),
     shutdownThread: (request, context) => letGo(request, context, (writer) => store.shutdownThread(writer)),

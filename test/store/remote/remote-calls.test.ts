@@ -95,6 +95,33 @@ test("an append that came too late for its deadline does not stop those behind i
   expect(await store.appendItems({ writer, items: [item] })).toMatchObject({ firstOrdinal: 2 });
 });
 
+test("of appends that go in one message each is answered by itself, and one that waits keeps no other waiting", async () => {
+  const memory = createMemoryThreadStore();
+  const stuck = new Set<string>();
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow = withMember(memory, "appendItems", async (params) => {
+    const answer = await memory.appendItems(params);
+    if (stuck.has(params.writer.threadId)) await released;
+    return answer;
+  });
+  const store = await open(await serve(slow));
+  const opened = await Promise.all([1, 2, 3].map(() => store.createThread({ metadata: { cwd: "/work" } })));
+  const [first, second, third] = opened.map(({ writer }) => writer);
+  if (first === undefined || second === undefined || third === undefined) throw new Error("three were opened");
+  stuck.add(first.threadId);
+  const items = [{ type: "event_msg" as const, payload: { type: "user_message", message: "one" } }];
+  const waiting = store.appendItems({ writer: first, items });
+  const refused = store.appendItems({ writer: second, items, expectedOrdinal: 9 });
+  const written = [1, 2, 3].map(() => store.appendItems({ writer: third, items }));
+  await expect(refused).rejects.toMatchObject({ code: "ordinal_conflict", data: { actualOrdinal: 1 } });
+  expect((await Promise.all(written)).map(({ firstOrdinal }) => firstOrdinal)).toEqual([1, 2, 3]);
+  release();
+  expect(await waiting).toMatchObject({ firstOrdinal: 1 });
+});
+
 test("a reader that is slow holds the server back, and gets everything all the same", async () => {
   const { records, made } = madeLate(2_000, 32 * 1024);
   const memory = createMemoryThreadStore();
