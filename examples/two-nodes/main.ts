@@ -1,6 +1,6 @@
 /**
  * Two nodes serve the same threads from one PostgreSQL, and one of them is killed in the middle of a turn: the client
- * goes on at the other. Run it with `node examples/two-nodes/main.ts`. It takes the database that DATABASE_URL names,
+ * goes on at the other. Run it with `npm run two-nodes`. It takes the database that DATABASE_URL names,
  * else it starts the machine's own PostgreSQL in the temporary folder, and leaves nothing of that.
  */
 import { type ChildProcess, spawn } from "node:child_process";
