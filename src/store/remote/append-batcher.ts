@@ -5,7 +5,7 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CallOptions, Client } from "@connectrpc/connect";
 
-import { fault, nextLoopTurn } from "../../base/index.ts";
+import { fault, LIMITS, nextLoopTurn } from "../../base/index.ts";
 import type {
   AppendItemsRequestSchema,
   AppendItemsResponse,
@@ -27,11 +27,16 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+interface Sized extends Pick<Waiting, "request" | "options"> {
+  readonly bytes: number;
+}
+
 /** See the file's head. */
 export class AppendBatcher {
   readonly #client: Client<typeof ThreadStoreService>;
   #waiting: Waiting[] = [];
   #bytes = 0;
+  #bytesUnderWay = 0;
   #isDue = false;
 
   constructor(client: Client<typeof ThreadStoreService>) {
@@ -39,9 +44,29 @@ export class AppendBatcher {
   }
 
   /** Appends. Rejects with the server's refusal, or with what happened to the message. */
-  append(request: AppendRequest, options: CallOptions): Promise<AppendItemsResponse> {
+  async append(request: AppendRequest, options: CallOptions): Promise<AppendItemsResponse> {
+    const bytes = request.items.reduce((sum, item) => sum + item.length + 8, 0);
+    this.#requireRoom(bytes);
+    this.#bytesUnderWay += bytes;
+    try {
+      return await this.#answered({ request, options, bytes });
+    } finally {
+      this.#bytesUnderWay -= bytes;
+    }
+  }
+
+  /** Appends are made faster than the server takes them: a bounded part of them is held here. */
+  #requireRoom(bytes: number): void {
+    const bytesMax = LIMITS.commitQueueBytesMax;
+    if (this.#bytesUnderWay === 0 || this.#bytesUnderWay + bytes <= bytesMax) return;
+    throw fault("server_overloaded", `appends of ${this.#bytesUnderWay} bytes are under way: wait for some of them`, {
+      retryable: true,
+      data: { bytes: this.#bytesUnderWay, bytesMax },
+    });
+  }
+
+  #answered({ request, options, bytes }: Sized): Promise<AppendItemsResponse> {
     return new Promise((resolve, reject) => {
-      const bytes = request.items.reduce((sum, item) => sum + item.length + 8, 0);
       if (this.#bytes + bytes > BATCH_BYTES_MAX || this.#waiting.length >= BATCH_APPENDS_MAX) this.#send();
       this.#waiting.push({ request, options, resolve, reject });
       this.#bytes += bytes;

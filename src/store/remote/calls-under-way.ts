@@ -2,10 +2,23 @@
  * Calls of a client that are not answered yet, by thread: so that what must be answered behind them can wait for
  * them, as a flush and a close do.
  */
+import { fault } from "../../base/index.ts";
+
+/** Calls of one client at a time: more than it can make without a mistake, little enough to be held. */
+const CALLS_MAX = 100_000;
 
 /** See the file's head. */
 export class CallsUnderWay {
   readonly #calls = new Map<Promise<unknown>, string | undefined>();
+
+  /** Throws `server_overloaded` where too many wait for their answers. */
+  requireRoom(): void {
+    if (this.#calls.size < CALLS_MAX) return;
+    throw fault("server_overloaded", `${CALLS_MAX} calls wait for their answers: wait for some of them`, {
+      retryable: true,
+      data: { callsMax: CALLS_MAX },
+    });
+  }
 
   /** The call itself; known here until it is settled. */
   follow<Answer>(threadId: string | undefined, call: Promise<Answer>): Promise<Answer> {

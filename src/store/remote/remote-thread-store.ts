@@ -328,6 +328,7 @@ class RemoteThreadStore implements ThreadStore {
 
   #requireOpen(): void {
     if (this.#closing !== null) throw closed();
+    this.#calls.requireRoom();
   }
 
   /** Whether the items go into one message. */

@@ -177,6 +177,27 @@ test("an append that is larger than a message is refused with both sizes, a larg
   expect(records.map(({ item: read }) => read)).toEqual([item, item]);
 });
 
+test("appends that the server does not take yet are held up to a bound, and then refused", async () => {
+  const memory = createMemoryThreadStore();
+  let release = (): void => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const slow = withMember(memory, "appendItems", async (params) => {
+    await released;
+    return memory.appendItems(params);
+  });
+  const store = await open(await serve(slow));
+  const { writer } = await store.createThread({ metadata: { cwd: "/work" } });
+  const payload = { type: "user_message", message: "x".repeat(16 * 1024 * 1024) };
+  const append = () => store.appendItems({ writer, items: [{ type: "event_msg", payload }] });
+  const held = [append(), append(), append()];
+  await expect(append()).rejects.toMatchObject({ code: "server_overloaded", retryable: true });
+  release();
+  expect((await Promise.all(held)).map(({ firstOrdinal }) => firstOrdinal)).toEqual([1, 2, 3]);
+  expect(await append()).toMatchObject({ firstOrdinal: 4 });
+});
+
 test("a message that is larger than the server takes is refused by it, and the next one is taken", async () => {
   const client = rawClient(await serve(createMemoryThreadStore()));
   const { sessionId } = await client.openSession({});
