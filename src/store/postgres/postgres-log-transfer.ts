@@ -1,6 +1,7 @@
 /**
  * Threads that leave a schema and come into one. What leaves a fork is whole: its own lines and those it refers to, as
- * one log. What comes in is whole too, and owned by nobody. It needs no node: no lease is taken, nobody is asked.
+ * one log. What comes in is whole too, and owned by nobody. It needs no node: no lease is taken, nobody is asked. A store
+ * handle has one on its own connections (`transfer`).
  */
 import { fault, type Logger } from "../../base/index.ts";
 import { requireThreadId } from "../call-check.ts";
@@ -58,6 +59,20 @@ export async function openPostgresLogTransfer(options: PostgresLogTransferOption
     await database.close();
     throw error;
   }
+  return { ...createLogTransfer({ database, statements, schema, place }), close: () => database.close() };
+}
+
+/** A schema as it is moved from and into. */
+interface TransferPlace {
+  readonly database: PostgresDatabase;
+  readonly statements: Statements;
+  readonly schema: string;
+  /** Names it to a person. */
+  readonly place: string;
+}
+
+/** A schema's side of moving, on connections that are open. */
+export function createLogTransfer({ database, statements, schema, place }: TransferPlace): LogTransfer {
   const intake = createTransferIntake(database, schema);
   const reader = new LogReader(database, statements);
   return {
@@ -73,7 +88,6 @@ export async function openPostgresLogTransfer(options: PostgresLogTransferOption
       const threadId = requireThreadId(thread.threadId);
       return attempt(`store thread ${threadId}`, () => intake.write({ ...thread, threadId }));
     },
-    close: () => database.close(),
   };
 }
 
@@ -132,7 +146,7 @@ async function* readLog(reader: LogReader, threadId: string): AsyncGenerator<Uin
 }
 
 /** The place without who comes there and with what password. */
-function placeOf(url: string, schema: string): string {
+export function placeOf(url: string, schema: string): string {
   const { host, pathname } = new URL(url);
   return `postgres://${host}${pathname} (schema ${schema})`;
 }

@@ -18,6 +18,7 @@ import {
 } from "../call-check.ts";
 import type { LogIndex } from "../log-index.ts";
 import type { ThreadLogSource } from "../log-source.ts";
+import type { LogTransfer } from "../log-transfer.ts";
 import { validateMetadataPatch } from "../metadata-patch.ts";
 import type * as port from "../thread-store.ts";
 import type { ThreadWindow } from "../thread-window.ts";
@@ -29,6 +30,7 @@ import { listByRows, searchByRows } from "./indexed-list.ts";
 import { updateMetadata } from "./metadata-updater.ts";
 import type { OpenedDatabase, PostgresContext } from "./postgres-context.ts";
 import { attempt } from "./postgres-database.ts";
+import { createLogTransfer, placeOf } from "./postgres-log-transfer.ts";
 import { moveThread, removeThread } from "./thread-removal.ts";
 import { readHistoryPage, readItemPage, readThread, readTurnPage, readWindow } from "./thread-reader.ts";
 import { requireRow } from "./thread-rows.ts";
@@ -44,6 +46,8 @@ export interface PostgresStore extends port.ThreadStore {
   readonly durabilityReport: DurabilityReport;
   /** The logs, to be followed. */
   readonly source: ThreadLogSource;
+  /** How whole threads leave the store and come into it. */
+  readonly transfer: LogTransfer;
   /** The rows beside the logs; null where the store was opened without. */
   readonly rows: LogIndex | null;
   /** Which record stands at this ordinal, to be told from another one later. `thread_not_found`, `history_truncated`. */
@@ -60,6 +64,7 @@ export class PostgresThreadStore implements PostgresStore {
   readonly capabilities: port.ThreadStoreCapabilities;
   readonly durabilityReport: DurabilityReport;
   readonly source: ThreadLogSource;
+  readonly transfer: LogTransfer;
   readonly #opened: OpenedDatabase;
   readonly #context: PostgresContext;
   readonly #calls = new Set<Promise<unknown>>();
@@ -70,6 +75,9 @@ export class PostgresThreadStore implements PostgresStore {
     this.#context = opened.context;
     this.durabilityReport = opened.durabilityReport;
     this.source = opened.source;
+    const { database, statements, settings } = opened.context;
+    const place = placeOf(settings.url, settings.schema);
+    this.transfer = createLogTransfer({ database, statements, schema: settings.schema, place });
     const { durability } = opened.context;
     this.capabilities = Object.freeze({ durability, paths: false, search: this.rows !== null, reopen: true });
   }

@@ -180,4 +180,20 @@ describe.skipIf(postgres.skipped !== null)("the feed of a schema on PostgreSQL",
     const never = two.rows.whenApplied({ threadId, nextOrdinal: 99, waitMaxMs: 50 });
     expect((await refusal(never)).code).toBe("timed_out");
   });
+
+  it("tells a thread that came in whole through another handle, and lists it", async () => {
+    const lab = postgresLab();
+    const [one, two] = [await lab.open(), await lab.open()];
+    const { events } = listen(two);
+    const from = postgresLab();
+    const source = await from.open();
+    const { threadId } = await seedThread(source, ["moved"]);
+    const lines = source.transfer.readLog(threadId);
+    await one.transfer.writeLog({ threadId, archived: false, name: "moved", lines });
+    await vi.waitFor(() => expect(events).toEqual([`created ${threadId}`, `appended ${threadId}`]), 5_000);
+    expect((await two.listThreads()).data).toMatchObject([{ id: threadId, name: "moved", preview: "moved" }]);
+    expect((await refusal(one.transfer.writeLog({ threadId, archived: false, name: null, lines }))).code).toMatch(
+      /thread_exists|rollout_unreadable/,
+    );
+  });
 });
