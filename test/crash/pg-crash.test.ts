@@ -14,7 +14,7 @@ const wish = { seed, appends: 100, threads: 6, template: postgres.template };
 const ROUNDS: Readonly<Record<string, number>> = {
   "kill-primary": 1,
   "cut-connections": 4,
-  "stop-node": 1,
+  "stop-node": 2,
   storm: 6,
   "fail-over": 1,
 };

@@ -20,6 +20,8 @@ const random = createRandom(seed);
 const store = await openPostgresThreadStore({ url, schema, leaseTtlMs, node: { id: node } });
 /** A thread of a node that is alive is asked for again after this long. */
 const TAKE_PAUSE_MS = 100;
+/** A new owner does nothing for so long at most. */
+const IDLE_MS_MAX = 300;
 /** After a failure. */
 const RETRY_PAUSE_MS = 20;
 let isEnding = false;
@@ -81,6 +83,8 @@ class ThreadWork {
     });
     this.#next = opened.nextOrdinal;
     say({ say: "owns", threadId });
+    // Some take their time: an owner before that doesn't know yet would find its ordinal free.
+    if (random() < 0.5) await delay(IDLE_MS_MAX * random());
     return opened;
   }
 

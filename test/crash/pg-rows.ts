@@ -96,11 +96,21 @@ async function stopNode(wish: RowWish): Promise<SiteResult> {
       const victim = owners[Math.floor(site.random() * owners.length)];
       if (victim === undefined) throw new Error("no node owns a thread");
       const refusalsOf = (): number => [...victim.codes.values()].reduce((sum, count) => sum + count, 0);
-      const [before, threads] = [refusalsOf(), victim.owned.size];
+      const [before, threads] = [refusalsOf(), [...victim.owned]];
       victim.stop();
-      await site.takenOver(victim, performance.now());
-      victim.wake();
-      await site.until("a refusal for each thread of the node that slept", () => refusalsOf() >= before + threads);
+      if (round % 2 === 0) {
+        await site.takenOver(victim, performance.now());
+        victim.wake();
+        await site.until("a refusal for each thread of the sleeper", () => refusalsOf() >= before + threads.length);
+      } else {
+        // It wakes when others have begun to take its threads, and may not have written there yet.
+        const takers = site.nodes.filter((node) => node !== victim);
+        await site.until("a thread of the sleeper taken", () =>
+          takers.some(({ owned }) => threads.some((id) => owned.has(id))),
+        );
+        victim.wake();
+        await site.until("a refusal for the sleeper", () => refusalsOf() > before);
+      }
     }
     await site.appends(wish.appends);
   });

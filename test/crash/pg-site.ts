@@ -29,6 +29,17 @@ export interface SiteResult extends Omit<LedgerCheck, "lengths"> {
   readonly waitsMs: readonly number[];
 }
 
+/**
+ * What who appends may be told. An `ordinal_conflict` isn't among them: a thread's one writer knows where its thread
+ * ends, whatever answers were lost, unless the server lost something or another writer wrote beside it.
+ */
+const EXPECTED_CODES: ReadonlySet<string> = new Set([
+  "connection_lost",
+  "thread_exists",
+  "thread_owned_elsewhere",
+  "timed_out",
+  "writer_fenced",
+]);
 const EXAMPLES_MAX = 8;
 const SCHEMA = "crash";
 /** Nothing acknowledged for so long is a failure of its own. */
@@ -126,14 +137,19 @@ export class PgSite {
     const store = await openPostgresThreadStore({ url, schema: SCHEMA });
     try {
       const { lengths, ...check } = await this.#ledger.check(store);
-      const wrong = (await this.#follower?.finish(lengths)) ?? [];
+      const codes = codesOf(this.#all);
+      const told = Object.entries(codes).filter(([code]) => !EXPECTED_CODES.has(code));
+      const wrong = [
+        ...told.map(([code, count]) => `who appended was told ${code}, ${count} times`),
+        ...((await this.#follower?.finish(lengths)) ?? []),
+      ];
       return {
         ...check,
         records: [...lengths.values()].reduce((sum, length) => sum + length, 0),
         isFollowed: this.#follower !== undefined,
         broken: check.broken + wrong.length,
         examples: [...check.examples, ...wrong.slice(0, EXAMPLES_MAX)],
-        codes: codesOf(this.#all),
+        codes,
         waitsMs: this.waitsMs,
       };
     } finally {
