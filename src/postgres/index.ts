@@ -9,7 +9,11 @@ export {
 } from "./postgres-thread-store.ts";
 export type { DurabilityReport, LogCheckpoint, NodeOptions } from "../store/postgres/index.ts";
 export {
+  type FeedCheckpointKey,
+  openPostgresCheckpoints,
   openPostgresLogTransfer,
+  type PostgresCheckpoints,
+  type PostgresCheckpointsOptions,
   type PostgresLogTransfer,
   type PostgresLogTransferOptions,
 } from "../store/postgres/index.ts";

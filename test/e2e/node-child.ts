@@ -6,7 +6,7 @@
 import { scriptedAgent } from "../../src/actors/index.ts";
 import { openRuntime } from "../../src/runtime/index.ts";
 import { createNodeRelay, serveRuntime } from "../../src/server/index.ts";
-import { openPostgresThreadStore } from "../../src/postgres/index.ts";
+import { openPostgresCheckpoints, openPostgresThreadStore } from "../../src/postgres/index.ts";
 
 /** What the process is told, in SKEIN_TEST_NODE. */
 export interface NodeChildOptions {
@@ -29,7 +29,8 @@ const agent = scriptedAgent({
 const store = await openPostgresThreadStore({ url: database, schema, leaseTtlMs, allowUnsafe: true, node: { url } });
 const runtime = await openRuntime({ store, agent, cwd: "/srv/ws" });
 const relay = createNodeRelay({ limits: { heartbeatMs: 500, connectMs: 500 } });
-const served = await serveRuntime({ runtime, agent, cwd: "/srv/ws", listen: [url], relay });
+const checkpoints = await openPostgresCheckpoints({ url: database, schema });
+const served = await serveRuntime({ runtime, agent, cwd: "/srv/ws", listen: [url], relay, checkpoints });
 process.stdout.write("ready\n");
 
 process.once("SIGTERM", () => {
@@ -37,6 +38,7 @@ process.once("SIGTERM", () => {
     await served.close();
     await runtime.close();
     await store.close();
+    await checkpoints.close();
     process.exit(0);
   })();
 });

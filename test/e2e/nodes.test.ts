@@ -202,6 +202,28 @@ describe.skipIf(postgres.skipped !== null)("two nodes on one PostgreSQL", { time
     await expectWhole(thread.id, ada, ben);
   });
 
+  test("a consumer that comes back at the other node goes on where its checkpoint is", async () => {
+    const [first, second] = [await startNode(schema.name), await startNode(schema.name)];
+    const [ada, ben] = [await connect(first.url), await connect(second.url)];
+    const { thread } = await ada.client.request("thread/start", {});
+    expect(await ada.run(thread.id, "one")).toBe("completed");
+    const ordinals: number[] = [];
+    const consume = async ({ client }: Person, until: number): Promise<void> => {
+      for await (const event of client.threadEvents(thread.id, { checkpoint: "mailer" })) {
+        if (event.type === "record") ordinals.push(event.record.ordinal);
+        if (ordinals.length >= until) return;
+      }
+    };
+    await consume(ada, 3);
+    await ada.client.close();
+    await first.kill("SIGKILL");
+    const { length } = await stored(thread.id);
+    await consume(ben, length);
+    // The record in hand as the first consumer left was not done: it may come again, and nothing else.
+    expect([...new Set(ordinals)]).toEqual(Array.from({ length: Math.max(...ordinals) + 1 }, (_, at) => at));
+    expect(ordinals.length - new Set(ordinals).size).toBeLessThanOrEqual(1);
+  });
+
   test("a thread is read, followed and forked at a node that does not own it", async () => {
     const [first, second] = [await startNode(schema.name), await startNode(schema.name)];
     const [ada, ben] = [await connect(first.url), await connect(second.url)];

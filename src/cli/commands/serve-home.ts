@@ -6,7 +6,13 @@
  */
 import type { Agent } from "../../actors/index.ts";
 import type { Runtime } from "../../runtime/index.ts";
-import { type AppServer, createAppServer, createNodeRelay, openCheckpointFiles } from "../../server/index.ts";
+import {
+  type AppServer,
+  type CheckpointStore,
+  createAppServer,
+  createNodeRelay,
+  openCheckpointFiles,
+} from "../../server/index.ts";
 import type { Reception } from "../../server/reception/index.ts";
 import { type Listener, openListener } from "../../server/transports/index.ts";
 import { makeAgent } from "../agent-choice.ts";
@@ -60,7 +66,7 @@ export async function serveHome(context: CliContext, serving: Serving): Promise<
     const node = nodeUrl === undefined ? {} : { nodeUrl };
     await withRuntime(opening, { agent, mayMakeHome: true, ...node }, async (runtime) => {
       const { home, cwd, clock, logger, env } = context;
-      const checkpoints = await openCheckpointFiles({ home, clock, logger });
+      const { checkpoints, close: closeCheckpoints } = await openCheckpoints(context);
       const relay = isNode ? { relay: createNodeRelay({ token: env["SKEIN_TOKEN"] }) } : {};
       const server = createAppServer({ runtime, agent, home, cwd, checkpoints, clock, logger, ...relay });
       try {
@@ -71,13 +77,32 @@ export async function serveHome(context: CliContext, serving: Serving): Promise<
         const why = await Promise.race([stop.asked.then(() => "asked" as const), ...inputEnded]);
         sayStopping(context, { addresses, why, wasUsed: entrance.wasUsed });
       } finally {
-        await shutDown({ listeners, server, runtime });
+        try {
+          await shutDown({ listeners, server, runtime });
+        } finally {
+          await closeCheckpoints();
+        }
       }
     });
   } finally {
     // Closed already, but where the store could not be opened.
     for (const listener of listeners) if (listener !== stdio) await listener.close();
   }
+}
+
+interface OpenedCheckpoints {
+  readonly checkpoints: CheckpointStore;
+  readonly close: () => Promise<void>;
+}
+
+/** Where the threads are: consumers find them at whichever node they come back. */
+async function openCheckpoints({ home, store, clock, logger }: CliContext): Promise<OpenedCheckpoints> {
+  if (store === undefined || !isDatabase(store)) {
+    return { checkpoints: await openCheckpointFiles({ home, clock, logger }), close: async () => {} };
+  }
+  const { openPostgresCheckpoints } = await import("../../postgres/index.ts");
+  const checkpoints = await openPostgresCheckpoints({ url: store, clock, logger });
+  return { checkpoints, close: () => checkpoints.close() };
 }
 
 function placesOf(listeners: readonly Listener[]): readonly string[] {

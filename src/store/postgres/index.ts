@@ -3,6 +3,12 @@
  * `skein/postgres` (src/postgres) joins them.
  */
 export type { DurabilityReport } from "./durability-probe.ts";
+export {
+  type FeedCheckpointKey,
+  openPostgresCheckpoints,
+  type PostgresCheckpoints,
+  type PostgresCheckpointsOptions,
+} from "./feed-checkpoints.ts";
 export type { LogCheckpoint } from "./log-checkpoint.ts";
 export { openPostgresThreadStore } from "./open-database.ts";
 export {

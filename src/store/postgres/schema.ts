@@ -12,7 +12,7 @@
  */
 
 /** Version of what DDL makes. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 /** Of `thread.state`. */
 export const STATE = Object.freeze({ live: 0, archived: 1, deleted: 2 });
@@ -68,6 +68,16 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       PRIMARY KEY (xid, position)
     )`,
     `CREATE INDEX change_thread ON {s}.change (thread_id)`,
+  ],
+  // Where consumers of the threads' events are (feed-checkpoints.ts).
+  [
+    `CREATE TABLE {s}.feed_checkpoint (
+      thread_id uuid NOT NULL,
+      name text NOT NULL,
+      next_ordinal bigint NOT NULL,
+      changed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+      PRIMARY KEY (thread_id, name)
+    )`,
   ],
 ];
 
