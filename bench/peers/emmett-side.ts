@@ -38,6 +38,7 @@ export function createEmmettSide({ store, ...side }: EmmettOptions): PeerSide {
     ...side,
     name: "Emmett",
     hasOwnBytes: true,
+    settle: async () => {},
     works: PEER_WORKS,
     newThread: async () => new EmmettThread(store, ids.next()),
     openThread: async (id) => (await store.readStream(`thread-${id}`)).events.length / TURN_RECORDS,

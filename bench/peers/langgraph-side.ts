@@ -95,6 +95,7 @@ export function createLangGraphSide(options: LangGraphOptions): PeerSide {
     name: isDelta ? "LangGraph, delta" : "LangGraph",
     settings,
     hasOwnBytes: true,
+    settle: async () => {},
     works: isDelta ? ["turnAtOnce"] : PEER_WORKS,
     newThread: async () => new LangGraphThread(tools),
     openThread: async (id) => {

@@ -142,6 +142,7 @@ async function runBatch(side: PeerSide, scenario: Scenario, { maker, server }: B
   const cpu = process.cpuUsage();
   const beganMs = systemClock.monotonicMs();
   await Promise.all(callers.map((caller) => caller()));
+  await side.settle();
   const ms = systemClock.monotonicMs() - beganMs;
   const { user, system } = process.cpuUsage(cpu);
   const after = await gaugesOf(server);

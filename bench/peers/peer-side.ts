@@ -31,6 +31,8 @@ export interface PeerSide {
   /** False: another side here stores the very same. */
   readonly hasOwnBytes: boolean;
   newThread(): Promise<PeerThread>;
+  /** Does what is still to be done for all that was acknowledged; part of its time. */
+  settle(): Promise<void>;
   /** Reads a thread of turns from its first record to its last; gives the number of turns. */
   openThread(id: string): Promise<number>;
   /** Bytes of all that it stores. */

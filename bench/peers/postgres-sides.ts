@@ -222,7 +222,8 @@ async function openSkeinRowsSide(place: PostgresPlace): Promise<PeerSide> {
   return createSkeinSide({
     store,
     name: "Skein, rows",
-    settings: "openPostgresThreadStore of skein/postgres, rows for lists and search in memory",
+    settings: "openPostgresThreadStore of skein/postgres, until its rows for lists and search have caught up",
+    settle: async () => void (await store.rows.refresh({ isDbOnly: false })),
     storedBytes: database.storedBytes,
     close: async () => {
       await store.close();

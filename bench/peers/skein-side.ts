@@ -12,6 +12,8 @@ export interface SkeinOptions {
   readonly store: ThreadStore;
   readonly name: string;
   readonly settings: string;
+  /** Absent: nothing is left to be done. */
+  settle?(): Promise<void>;
   storedBytes(): Promise<number>;
   close(): Promise<void>;
 }
@@ -19,6 +21,7 @@ export interface SkeinOptions {
 /** The side over a store. */
 export function createSkeinSide({ store, ...side }: SkeinOptions): PeerSide {
   return {
+    settle: async () => {},
     ...side,
     works: PEER_WORKS,
     hasOwnBytes: side.name === "Skein",
