@@ -3,14 +3,16 @@
  * the store tells them. `node examples/two-nodes/node.ts DATABASE_URL ws://127.0.0.1:4501`; main.ts starts two.
  */
 import { echoAgent, openRuntime } from "skein";
-import { openPostgresThreadStore } from "skein/postgres";
+import { openPostgresCheckpoints, openPostgresThreadStore } from "skein/postgres";
 import { serveRuntime } from "skein/server";
 
 const [, , url = "", address = ""] = process.argv;
 const agent = echoAgent({ delayMs: 200 });
 const store = await openPostgresThreadStore({ url, leaseTtlMs: 3_000, node: { url: address } });
 const runtime = await openRuntime({ store, agent });
-const served = await serveRuntime({ runtime, agent, listen: [address] });
+// Where consumers of events keep their place: whichever node they come back to, it is there.
+const checkpoints = await openPostgresCheckpoints({ url });
+const served = await serveRuntime({ runtime, agent, listen: [address], checkpoints });
 console.log("ready");
 
 process.once("SIGTERM", () => {
@@ -19,5 +21,6 @@ process.once("SIGTERM", () => {
     await served.close();
     await runtime.close();
     await store.close();
+    await checkpoints.close();
   })();
 });

@@ -166,8 +166,11 @@ export class SessionRelay implements LinkHearer {
   lost(link: NodeLink, reason: string): void {
     const { context, host } = this.#parts;
     const entry = this.#links.get(link.url);
-    entry?.idle?.cancel();
-    this.#links.delete(link.url);
+    // There may be a newer one to the same node.
+    if (entry?.link === link) {
+      entry.idle?.cancel();
+      this.#links.delete(link.url);
+    }
     for (const settled of this.#questions.lost(link)) host.notify("serverRequest/resolved", settled);
     const threads = this.#joined.of(link);
     for (const { threadId } of threads) this.#joined.leave(threadId, link);
@@ -274,7 +277,10 @@ export class SessionRelay implements LinkHearer {
   async #link(url: string): Promise<NodeLink> {
     const entry = this.#links.get(url) ?? this.#open(url);
     try {
-      return await entry.opening;
+      const link = await entry.opening;
+      if (link.isOver) throw unreached(url);
+      entry.link = link;
+      return link;
     } catch (error) {
       if (this.#links.get(url) === entry) this.#links.delete(url);
       throw isSkeinError(error) && error.retryable ? new NotYet(error) : error;
@@ -283,10 +289,11 @@ export class SessionRelay implements LinkHearer {
 
   #open(url: string): LinkEntry {
     const { relay, context, host } = this.#parts;
+    if (this.#isClosed) throw fault("aborted", "the client left before its request could be handed on");
     if (this.#links.size >= relay.limits.linksPerClientMax) throw new RpcError(overloaded());
     const { clock, logger } = context;
     const opening = openNodeLink({ url, relay, client: host.client, hearer: this, clock, logger });
-    const entry: LinkEntry = { opening, idle: null };
+    const entry: LinkEntry = { opening, link: null, idle: null };
     this.#links.set(url, entry);
     return entry;
   }
@@ -315,7 +322,14 @@ interface LinkCall {
 /** A link, and when it is closed for want of use. */
 interface LinkEntry {
   readonly opening: Promise<NodeLink>;
+  /** Once it is open. */
+  link: NodeLink | null;
   idle: Timer | null;
+}
+
+/** The link was lost as soon as it was open. */
+function unreached(url: string): SkeinError {
+  return fault("connection_failed", `the node at ${url} closed the connection`, { retryable: true, data: { url } });
 }
 
 /** The node may have done it, or not: only who asked knows if asking again is right. */
