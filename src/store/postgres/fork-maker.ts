@@ -71,7 +71,7 @@ export async function openFork(
 }
 
 async function makeFork(context: PostgresContext, tx: Queryable, fork: Fork): Promise<number> {
-  const { statements, lease } = context;
+  const { statements, lease, writers } = context;
   const { threadId, sourceId, endOrdinal, appendId } = fork;
   const source = await requireRow(tx, sourceId, { statements, reading: "shareThread" });
   if (!Number.isSafeInteger(endOrdinal) || endOrdinal < 0 || endOrdinal > source.next_ordinal) {
@@ -85,7 +85,7 @@ async function makeFork(context: PostgresContext, tx: Queryable, fork: Fork): Pr
   const [made] = await tx.query<{ epoch: number }>(statements.insertThread, [
     threadId,
     endOrdinal + 1,
-    lease.epochMin,
+    writers.nextNewEpoch(lease.epochMin),
     lease.nodeId,
     lease.incarnation,
     referenceEnd === 0 ? null : sourceId,

@@ -21,12 +21,12 @@ export async function openNew(
   threadId: string,
   { metadata, threadId: wishedId }: CreateThreadParams,
 ): Promise<OpenedThread> {
-  const { settings, lease } = context;
+  const { settings, lease, writers } = context;
   const identity = { threadId, createdAtMs: settings.clock.nowMs(), forkedFromId: null };
   // A copy: it is written with the first append, and until then the caller may change what it passed in.
   const newMeta = structuredClone(newSessionMeta(identity, metadata));
   const lastEpoch = wishedId === undefined ? 0 : await refuseTakenId(context, threadId);
-  const epoch = Math.max(lastEpoch + 1, lease.epochMin);
+  const epoch = writers.nextNewEpoch(Math.max(lastEpoch + 1, lease.epochMin));
   const answer = register(context, { threadId, epoch, newMeta, nextOrdinal: 1, keys: createAppliedKeys() });
   const { model_provider: modelProvider } = newMeta;
   return modelProvider === undefined || modelProvider === null ? answer : { ...answer, modelProvider };
@@ -66,13 +66,13 @@ interface Taken {
 /** Another look where the owner went between two. */
 const LOOKS_MAX = 3;
 
-async function acquire({ database, statements, lease }: PostgresContext, threadId: string): Promise<Taken> {
+async function acquire({ database, statements, lease, writers }: PostgresContext, threadId: string): Promise<Taken> {
   for (let looks = 1; ; looks += 1) {
     const [row] = await database.query<{ epoch: number; next_ordinal: number }>(statements.acquire, [
       threadId,
       lease.nodeId,
       lease.incarnation,
-      lease.epochMin,
+      writers.newEpochMin(lease.epochMin),
     ]);
     if (row !== undefined) return { epoch: row.epoch, nextOrdinal: row.next_ordinal };
     const found = await requireRow(database, threadId, { statements });

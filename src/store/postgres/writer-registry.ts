@@ -9,6 +9,21 @@ import type { PostgresWriter } from "./thread-writer.ts";
 /** See the file's head. */
 export class WriterRegistry {
   readonly #open = new Map<string, PostgresWriter>();
+  #lastNewEpoch = 0;
+
+  /**
+   * An epoch for the writer of a thread that isn't stored yet, which no row remembers: greater than any such one of
+   * this handle, so that two writers that followed each other on an id are told apart.
+   */
+  nextNewEpoch(epochMin: number): number {
+    this.#lastNewEpoch = this.newEpochMin(epochMin);
+    return this.#lastNewEpoch;
+  }
+
+  /** Above every epoch that was given so. */
+  newEpochMin(epochMin: number): number {
+    return Math.max(this.#lastNewEpoch + 1, epochMin);
+  }
 
   get(threadId: string): PostgresWriter | undefined {
     return this.#open.get(threadId);

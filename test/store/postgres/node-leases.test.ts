@@ -125,4 +125,17 @@ describe.skipIf(postgres.skipped !== null)("leases of nodes on PostgreSQL", () =
       expect((await refusal(call)).code).toBe("thread_owned_elsewhere");
     }
   });
+
+  it("tells two writers apart that followed each other on an id that nothing was stored with", async () => {
+    const store = await postgresLab().open();
+    const { writer } = await store.createThread({ metadata: { cwd: "/work" } });
+    const { threadId } = writer;
+    await store.shutdownThread(writer);
+    const second = await store.createThread({ threadId, metadata: { cwd: "/work" } });
+    expect(second.writer.epoch).toBeGreaterThan(writer.epoch);
+    const append = store.appendItems({ writer, items: [message("of the first")] });
+    expect((await refusal(append)).code).toBe("writer_fenced");
+    await store.appendItems({ writer: second.writer, items: [message("of the second")] });
+    expect(textsOf(await readLog(store, threadId))).toEqual(["of the second"]);
+  });
 });
