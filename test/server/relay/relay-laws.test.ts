@@ -43,6 +43,7 @@ class World {
   /** The one that is there now, of each place. */
   readonly #nodes: TestNode[] = [];
   readonly #opened: TestNode[] = [];
+  readonly #killed = new Set<TestNode>();
   readonly #clients: TestClient[] = [];
   readonly granted: Granted[] = [];
   /** Refusals that don't say whether asking again can help. */
@@ -70,10 +71,12 @@ class World {
         this.#node(next.node).store.isAlive = false;
         break;
       case "wake":
-        this.#node(next.node).store.isAlive = true;
+        // The lease of one that was killed is never renewed.
+        if (!this.#killed.has(this.#node(next.node))) this.#node(next.node).store.isAlive = true;
         break;
       case "kill": {
         const dead = this.#node(next.node);
+        this.#killed.add(dead);
         dead.store.isAlive = false;
         const client = this.#client(next.node);
         const killed = dead.kill();
