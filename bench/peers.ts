@@ -9,13 +9,15 @@
  * against the best of the others; the goals are the full sizes'. The first run installs the peers, which is no part
  * of its time.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { availableParallelism, cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 
 import { systemClock } from "../src/base/index.ts";
 import { TURN_RECORDS } from "./peers/bench-turn.ts";
+import { findPostgres } from "../test/support/postgres/postgres-programs.ts";
 import { installPeers, type PeerPackages } from "./peers/peer-install.ts";
 import { judgedRow, type PeerGoal, type PeerRow, scenarioRows, tableHead, tableLine } from "./peers/peer-report.ts";
 import { fillThreads, measureOpening, measureScenario, type Scenario, type ServerGauges } from "./peers/peer-rounds.ts";
@@ -125,7 +127,12 @@ async function openDisk(peers: PeerPackages, root: string): Promise<Place> {
   return { name: "disk", title: "This machine's disk", sides, hasGoals: false, close };
 }
 
-async function openPostgres(peers: PeerPackages): Promise<Place> {
+async function openPostgres(peers: PeerPackages): Promise<Place | null> {
+  const { skipped } = await findPostgres(say);
+  if (skipped !== null) {
+    say(`without PostgreSQL: ${skipped}`);
+    return null;
+  }
   const { sides, server, title, close } = await openPostgresBench(peers);
   return { name: "postgres", title, sides, server, hasGoals: true, close };
 }
@@ -142,10 +149,35 @@ function say(line: string): void {
   process.stderr.write(`peers: ${line}\n`);
 }
 
+/** A table as JSON has it. */
+interface PeerTable {
+  readonly place: Place["name"];
+  readonly title: string;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly rows: readonly PeerRow[];
+}
+
+/** Measures a table and prints its lines as they are done. */
+async function tableOf(place: Place, sizes: Sizes, print: (line: string) => void): Promise<PeerTable> {
+  const columns = place.sides.map(({ name }) => name);
+  const rows: PeerRow[] = [];
+  print(headOf(place, columns));
+  await benchPlace(place, sizes, (row) => {
+    rows.push(row);
+    print(tableLine(row, columns));
+  });
+  const settings = Object.fromEntries(place.sides.map((side) => [side.name, side.settings]));
+  return { place: place.name, title: place.title, settings, rows };
+}
+
 async function main(): Promise<number> {
   const { values } = parseArgs({ options: OPTIONS });
   if (values.only !== undefined && !PLACES.some((name) => name === values.only)) {
     say(`--only takes ${PLACES.join(" or ")}, not ${values.only}`);
+    return 2;
+  }
+  if (!/^[1-9]\d?$/.test(values.rounds)) {
+    say(`--rounds takes a whole number of 1 to 99, not ${values.rounds}`);
     return 2;
   }
   const { peers, skipped } = await installPeers(say);
@@ -156,30 +188,21 @@ async function main(): Promise<number> {
   }
   const sizes: Sizes = { rounds: Number(values.rounds), seed: Number(values.seed), isQuick: values.quick };
   const root = await mkdtemp(join(tmpdir(), "skein-bench-peers-"));
+  // It goes whatever ends the run.
+  process.once("exit", () => rmSync(root, { recursive: true, force: true }));
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1));
   const machine = { node: process.version, cores: availableParallelism(), cpu: cpus()[0]?.model ?? "unknown" };
-  const tables: { readonly rows: readonly PeerRow[] }[] = [];
+  const tables: PeerTable[] = [];
   const beganMs = systemClock.monotonicMs();
-  try {
-    for (const name of PLACES) {
-      if (values.only !== undefined && values.only !== name) continue;
-      const place = name === "disk" ? await openDisk(peers, root) : await openPostgres(peers);
-      try {
-        const columns = place.sides.map(({ name }) => name);
-        const rows: PeerRow[] = [];
-        if (!values.json) console.log(headOf(place, columns));
-        await benchPlace(place, sizes, (row) => {
-          rows.push(row);
-          if (!values.json) console.log(tableLine(row, columns));
-        });
-        const settings = Object.fromEntries(place.sides.map((side) => [side.name, side.settings]));
-        const table = { place: place.name, title: place.title, settings, rows };
-        tables.push(table);
-      } finally {
-        await place.close();
-      }
+  for (const name of PLACES) {
+    if (values.only !== undefined && values.only !== name) continue;
+    const place = name === "disk" ? await openDisk(peers, root) : await openPostgres(peers);
+    if (place === null) continue;
+    try {
+      tables.push(await tableOf(place, sizes, values.json ? () => {} : (line) => console.log(line)));
+    } finally {
+      await place.close();
     }
-  } finally {
-    await rm(root, { recursive: true, force: true });
   }
   const seconds = (systemClock.monotonicMs() - beganMs) / 1_000;
   if (values.json) console.log(JSON.stringify({ bench: "peers", ...machine, ...sizes, seconds, tables }));
@@ -191,7 +214,7 @@ async function main(): Promise<number> {
 }
 
 /** Says where there were fewer rounds than were asked for. */
-function fewerText(tables: readonly { readonly rows: readonly PeerRow[] }[], { rounds }: Sizes): string {
+function fewerText(tables: readonly PeerTable[], { rounds }: Sizes): string {
   const counts = tables.flatMap(({ rows }) => rows).flatMap((row) => Object.values(row.rounds ?? {}));
   const fewest = Math.min(rounds, ...counts.map(({ length }) => length));
   return fewest === rounds
