@@ -33,6 +33,8 @@ export class ThreadChannels<Client extends ChannelClient> {
   readonly #clients = new Set<Client>();
   readonly #subscribers = new Map<string, Set<Client>>();
   readonly #held = new Map<string, Held>();
+  /** Subscribers of threads that are gone: what is held for them is theirs, and not of who subscribes anew. */
+  readonly #dissolved = new WeakSet<Set<Client>>();
 
   /** A client connected. */
   join(client: Client): void {
@@ -71,8 +73,10 @@ export class ThreadChannels<Client extends ChannelClient> {
     return was;
   }
 
-  /** Nobody is subscribed any more: the thread is gone. */
+  /** Nobody is subscribed any more: the thread is gone. What was told before still reaches those who were. */
   dissolve(threadId: string): void {
+    const subscribers = this.#subscribers.get(threadId);
+    if (subscribers !== undefined) this.#dissolved.add(subscribers);
     this.#subscribers.delete(threadId);
   }
 
@@ -106,8 +110,11 @@ export class ThreadChannels<Client extends ChannelClient> {
     audience: Audience,
     message: { readonly method: Method; readonly params: NotificationParams<Method> },
   ): void {
+    const told = this.#subscribers.get(threadId);
     this.inOrder(threadId, () => {
-      const clients = audience === "all" ? this.#clients : this.#subscribers.get(threadId);
+      const isTheirs = told !== undefined && this.#dissolved.has(told);
+      const subscribers = isTheirs ? told : this.#subscribers.get(threadId);
+      const clients = audience === "all" ? this.#clients : subscribers;
       if (clients !== undefined) deliver(clients, message);
     });
   }

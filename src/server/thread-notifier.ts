@@ -96,18 +96,16 @@ export class ThreadNotifier implements RuntimeObserver {
     if (this.#isStopping) return;
     const { channels } = this.#parts;
     if (reason === "taken") {
-      channels.inOrder(threadId, () => {
-        const subscribers = channels.subscribersOf(threadId);
-        channels.dissolve(threadId);
-        for (const client of subscribers) client.threadTaken(threadId);
-      });
+      const subscribers = channels.subscribersOf(threadId);
+      channels.dissolve(threadId);
+      for (const client of subscribers) client.threadTaken(threadId);
       return;
     }
     this.#tellStatus(threadId, { type: "notLoaded" });
     if (reason === "closed" || reason === "idle" || reason === "failed") {
       this.#tellAll(threadId, "thread/closed", { threadId });
     }
-    channels.inOrder(threadId, () => channels.dissolve(threadId));
+    channels.dissolve(threadId);
   }
 
   #signal(threadId: string, signal: Signal): void {

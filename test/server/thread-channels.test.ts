@@ -94,4 +94,18 @@ describe("thread channels", () => {
     expect(leaving.methods).toEqual([]);
     expect(late.methods).toEqual(["thread/closed"]);
   });
+
+  it("tells what is held of a thread that is gone to who was subscribed, and not to who subscribes anew", () => {
+    const channels = new ThreadChannels<Listening>();
+    const before = joined(channels, THREAD);
+    const release = channels.hold(THREAD);
+    channels.notify(THREAD, "subscribers", closed);
+    channels.dissolve(THREAD);
+    const anew = joined(channels, THREAD);
+    channels.notify(THREAD, "subscribers", archived);
+    release();
+    expect(before.methods).toEqual(["thread/closed"]);
+    expect(anew.methods).toEqual(["thread/archived"]);
+    expect(channels.hasSubscribers(THREAD)).toBe(true);
+  });
 });
