@@ -5,7 +5,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 
 import { type Agent, echoAgent, scriptedAgent } from "../../src/actors/index.ts";
-import { fault, rejection } from "../../src/base/index.ts";
+import { fault, rejection, type SkeinError } from "../../src/base/index.ts";
 import { createMemoryThreadStore } from "../../src/store/memory/index.ts";
 import { createManualClock, drainEventLoop } from "../../src/testing/manual-clock.ts";
 import { diskFull, faultyThreadStore, type FaultyThreadStore } from "../support/faulty-thread-store.ts";
@@ -352,5 +352,58 @@ describe("a thread that fails to open", () => {
     expect(thread.snapshot().state).toBe("closed");
     await expect(thread.startTurn("x")).rejects.toMatchObject({ code: "thread_closed" });
     expect((await manager.resume(thread.id)).snapshot().thread.turns).toHaveLength(1);
+  });
+});
+
+describe("a thread that another process took over (A5)", () => {
+  const taken = (): SkeinError =>
+    fault("thread_owned_elsewhere", "another node has it", { retryable: true, data: { url: "ws://10.0.0.2:4500" } });
+
+  test("is unloaded and not opened again; its turn has failed, and every command says who has it", async () => {
+    const held = gate();
+    fixture = openFaulty(scriptedAgent({ turns: [[{ waitFor: held.opened }, { say: "too late" }]] }));
+    const { manager, store, clock } = fixture;
+    const thread = await manager.start();
+    const turn = await thread.startTurn("go");
+    const before = await fixture.records(thread.id);
+    store.planAppend(1, { type: "before", error: taken() });
+    held.open();
+    expect(await turn.completed).toMatchObject({ status: "failed", error: { message: "another node has it" } });
+    await clock.run(60_000);
+    expect(fixture.events.at(-1)).toEqual({ type: "thread_unloaded", threadId: thread.id, reason: "taken" });
+    expect(manager.get(thread.id)).toBeUndefined();
+    await expect(thread.startTurn("again")).rejects.toMatchObject({
+      code: "thread_owned_elsewhere",
+      data: { url: "ws://10.0.0.2:4500" },
+    });
+    expect(await fixture.records(thread.id)).toEqual(before);
+  });
+
+  test("can be resumed when the other gave it back", async () => {
+    fixture = openFaulty(echoAgent());
+    const { manager, store } = fixture;
+    const thread = await manager.start();
+    await (
+      await thread.startTurn("one")
+    ).completed;
+    store.planAppend(1, { type: "before", error: taken() });
+    await expect(thread.startTurn("two")).rejects.toMatchObject({ code: "thread_owned_elsewhere" });
+    const again = await manager.resume(thread.id);
+    expect((await (await again.startTurn("three")).completed).status).toBe("completed");
+  });
+
+  test("that is still another's when it opens after a fault is unloaded as well", async () => {
+    fixture = openFaulty(echoAgent());
+    const { manager, store, clock } = fixture;
+    const thread = await manager.start();
+    await (
+      await thread.startTurn("one")
+    ).completed;
+    store.planAppend(1, { type: "before", error: diskFull() });
+    store.planFailures("resumeThread", [taken()]);
+    await expect(thread.startTurn("two")).rejects.toMatchObject({ code: "disk_full" });
+    await clock.run(100);
+    await drainEventLoop();
+    expect(fixture.events.at(-1)).toMatchObject({ type: "thread_unloaded", reason: "taken" });
   });
 });
