@@ -33,8 +33,10 @@ export interface NodeLeaseOptions {
 const EPOCHS_OF_A_TIMELINE = 2 ** 32;
 /** Rows of nodes that are gone are kept so long, for messages. */
 const GONE_NODES_KEPT = "1 day";
-/** A renewal that meets no server is given up after this part of the lease. */
+/** It is renewed so often in its time. */
 const RENEWALS_OF_A_LEASE = 3;
+/** A renewal that failed is tried again so often in it: a server that was away for a moment costs no thread. */
+const RETRIES_OF_A_LEASE = 30;
 /** Before a node is registered. */
 const NONE = "0";
 
@@ -47,6 +49,7 @@ export class NodeLease {
   readonly #owed = new Map<string, number>();
   #timer: Timer | null = null;
   #isClosed = false;
+  #hasFailed = false;
   #renewing: Promise<void> | null = null;
 
   constructor(options: NodeLeaseOptions) {
@@ -127,13 +130,15 @@ export class NodeLease {
   #schedule(): void {
     if (this.#isClosed) return;
     const { timers, leaseTtlMs } = this.#options.settings;
-    this.#timer = timers.setTimer(leaseTtlMs / RENEWALS_OF_A_LEASE, () => {
+    const times = this.#hasFailed ? RETRIES_OF_A_LEASE : RENEWALS_OF_A_LEASE;
+    this.#timer = timers.setTimer(leaseTtlMs / times, () => {
       void this.renew().then(() => this.#schedule());
     });
   }
 
   async #renewOnce(anew: boolean): Promise<void> {
     const { database, settings, onRenewed } = this.#options;
+    this.#hasFailed = false;
     try {
       const renewed = anew
         ? []
@@ -151,6 +156,7 @@ export class NodeLease {
       }
       if (!this.#isClosed) await this.#register();
     } catch (error) {
+      this.#hasFailed = true;
       this.#logger.warn({ error }, "a node's lease could not be renewed; it is tried again");
     }
   }

@@ -4,8 +4,10 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
+import { silentLogger } from "../../../src/base/index.ts";
+import { TcpProxy } from "../../crash/tcp-proxy.ts";
 import { message, postgresLab, type PostgresLab, readLog, refusal, seedThread, textsOf } from "./postgres-lab.ts";
 import { endLease, postgres, runSql } from "./postgres-place.ts";
 
@@ -75,6 +77,34 @@ describe.skipIf(postgres.skipped !== null)("leases of nodes on PostgreSQL", () =
     await owner.appendItems({ writer: kept.writer, items: [message("still")] });
     const error = await refusal(owner.appendItems({ writer: lost.writer, items: [message("late")] }));
     expect(error).toMatchObject({ code: "thread_owned_elsewhere", data: { ownerId: other.nodeId } });
+  });
+
+  it("tries a renewal that met no server again soon, so that a server that was away for a moment costs no thread", async () => {
+    const port = Number(new URL(postgres.url).port);
+    const proxy = await TcpProxy.open(port);
+    onTestFinished(() => proxy.close());
+    const lab = postgresLab();
+    const failed = Promise.withResolvers<void>();
+    const warn = (_data: object, text: string): void => {
+      if (text.includes("could not be renewed")) failed.resolve();
+    };
+    const leaseTtlMs = 9_000;
+    const { nodeId } = await lab.open({
+      url: `postgres://app@127.0.0.1:${proxy.port}/postgres`,
+      leaseTtlMs,
+      logger: { ...silentLogger, warn },
+    });
+    const aliveUntil = async (): Promise<number> => {
+      const text = `SELECT extract(epoch FROM alive_until)::float8 AS until FROM "${lab.schema}".node WHERE node_id = $1`;
+      return Number((await runSql(text, [nodeId]))[0]?.["until"]);
+    };
+    const before = await aliveUntil();
+    proxy.targetPort = 1;
+    proxy.cut();
+    await failed.promise;
+    proxy.targetPort = port;
+    // A third of the lease later would be three seconds.
+    await vi.waitFor(async () => expect(await aliveUntil()).toBeGreaterThan(before), { timeout: 2_000 });
   });
 
   it("keeps a thread through many renewals, and frees it within the lease's time when the owner's connections end", async () => {
