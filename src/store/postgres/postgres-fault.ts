@@ -76,13 +76,37 @@ export function isFull(error: unknown): boolean {
   return sqlStateOf(error) === "53300";
 }
 
+/** What a driver says of a server that it can't come to terms with, and what a certificate is refused with: no code tells. */
+const REFUSALS: readonly (readonly [RegExp, FaultCode, string])[] = [
+  [/^SASL:|password must be a string/i, "permission_denied", "check the user and the password in the url"],
+  [
+    /does not support SSL|There was an error establishing an SSL connection/i,
+    "connection_failed",
+    "turn TLS on at the server, or leave sslmode out of the url",
+  ],
+];
+const CERTIFICATE_CODE = /CERT|SELF_SIGNED|UNABLE_TO_VERIFY|^ERR_TLS|^ERR_SSL|^EPROTO$/;
+
+/** A connection that is refused before the server says anything of its own; undefined for what is none. */
+function refusalFault(error: Error, attempted: string, data: ErrorData): SkeinError | undefined {
+  const known = REFUSALS.find(([text]) => text.test(error.message));
+  const isCertificate = CERTIFICATE_CODE.test(codeOf(error) ?? "");
+  if (known === undefined && !isCertificate) return undefined;
+  const [, code, step] = known ?? [
+    null,
+    "connection_failed" as const,
+    "name the server's authority with sslrootcert in the url",
+  ];
+  return fault(code, `could not ${attempted}: ${error.message}; ${step}`, { data, cause: error });
+}
+
 /** An error as a SkeinError; one that is none of the server's nor of a connection passes as it is: a bug. */
 export function postgresFault(error: unknown, attempted: string, data: ErrorData = {}): unknown {
   if (isSkeinError(error)) return error;
   if (!(error instanceof Error)) return error;
   if (isConnectionLoss(error)) return connectionLost(attempted, error, data);
   const state = sqlStateOf(error);
-  if (state === undefined) return error;
+  if (state === undefined) return refusalFault(error, attempted, data) ?? error;
   const known = SERVER_FAULTS[state] ?? SERVER_FAULTS[state.slice(0, 2)];
   return fault(known?.code ?? "io_error", `could not ${attempted}: PostgreSQL says: ${error.message}`, {
     retryable: known?.retryable ?? false,

@@ -6,6 +6,7 @@
 import { fault, type Logger } from "../../base/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import type { LogTransfer, TransferThread } from "../log-transfer.ts";
+import { placeOf } from "./database-url.ts";
 import { probeDurability } from "./durability-probe.ts";
 import { LogReader } from "./log-reader.ts";
 import { migrate } from "./migrations.ts";
@@ -143,10 +144,4 @@ async function* readLog(reader: LogReader, threadId: string): AsyncGenerator<Uin
   } finally {
     await parts.return();
   }
-}
-
-/** The place without who comes there and with what password. */
-export function placeOf(url: string, schema: string): string {
-  const { host, pathname } = new URL(url);
-  return `postgres://${host}${pathname} (schema ${schema})`;
 }

@@ -15,6 +15,7 @@ import {
 } from "../../base/index.ts";
 import type { LogIndex } from "../log-index.ts";
 import type { ThreadLogSource } from "../log-source.ts";
+import { requireDatabaseUrl } from "./database-url.ts";
 
 /** How a store on PostgreSQL is opened. */
 export interface PostgresStoreOptions {
@@ -65,10 +66,8 @@ const SCHEMA = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 
 /** Fills in the defaults. `invalid_argument`. */
 export function postgresSettings(options: PostgresStoreOptions): PostgresSettings {
-  const { url, schema = "skein", clock = systemClock, leaseTtlMs = LEASE_TTL_MS, node = {} } = options;
-  if (typeof url !== "string" || !/^postgres(ql)?:\/\//.test(url)) {
-    throw rejection("invalid_argument", "url must be one of a PostgreSQL database: postgres://user@host:port/database");
-  }
+  const { schema = "skein", clock = systemClock, leaseTtlMs = LEASE_TTL_MS, node = {} } = options;
+  const url = requireDatabaseUrl(options.url);
   if (typeof schema !== "string" || !SCHEMA.test(schema)) {
     throw rejection("invalid_argument", "schema must be a name of letters, digits and _, 63 characters at most");
   }

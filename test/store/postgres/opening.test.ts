@@ -2,9 +2,15 @@
  * Opening a store on PostgreSQL: what the server must be, the schema that is made once however many open it, and what
  * is said where something isn't as it must be.
  */
+import { inspect } from "node:util";
+
 import { describe, expect, it } from "vitest";
 
-import { openPostgresThreadStore } from "../../../src/postgres/index.ts";
+import {
+  openPostgresCheckpoints,
+  openPostgresLogTransfer,
+  openPostgresThreadStore,
+} from "../../../src/postgres/index.ts";
 import { message, postgresLab, refusal, seedThread } from "./postgres-lab.ts";
 import { postgres, runSql } from "./postgres-place.ts";
 
@@ -75,6 +81,37 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
     const error = await refusal(openPostgresThreadStore({ url: postgres.url, ...options }));
     expect(error.code).toBe("invalid_argument");
     expect(error.message).toMatch(text);
+  });
+
+  it.each([
+    "postgres://app:geheim@127.0.0.1:99999/x",
+    "postgres://app:geheim@[::1/x",
+    "postgres://app:geheim@one:1,two:2/x",
+    "postgres://app:geheim@127.0.0.1/x?sslnegotiation=odd",
+    "postgres://app:geheim@127.0.0.1/x?port=0",
+    "postgres://app:geheim@127.0.0.1/x?sslrootcert=/is/not/there",
+    "mysql://app:geheim@127.0.0.1/x",
+  ])("says of a url that makes no connection what one is, and nothing of its password: %s", async (url) => {
+    for (const open of [openPostgresThreadStore, openPostgresLogTransfer, openPostgresCheckpoints]) {
+      const error = await refusal(open({ url }));
+      expect(error).toMatchObject({ code: "invalid_argument" });
+      expect(error.message).toMatch(/postgres:\/\/user@host:port\/database/);
+      expect(inspect(error, { depth: null, showHidden: true })).not.toContain("geheim");
+    }
+  });
+
+  it("takes a url with its host behind the question mark, and names the place without the password", async () => {
+    const { port } = new URL(postgres.url);
+    const lab = postgresLab(`postgres://app:geheim@/postgres?host=127.0.0.1&port=${port}`);
+    const store = await lab.open();
+    expect(store.transfer.place).toBe(`postgres://127.0.0.1:${port}/postgres (schema ${lab.schema})`);
+  });
+
+  it("says of a server without TLS that it has none, where the url asks for it", async () => {
+    const url = `${postgres.url}?sslmode=require`;
+    const error = await refusal(openPostgresThreadStore({ url, allowUnsafe: true }));
+    expect(error).toMatchObject({ code: "connection_failed", retryable: false });
+    expect(error.message).toMatch(/turn TLS on/);
   });
 
   it("says that no server answers, and how to go on", async () => {
