@@ -331,7 +331,7 @@ export interface UpdateThreadMetadataParams {
   readonly patch: ThreadMetadataPatch;
 }
 
-/** What happened in this store handle, told after it is durable (S8). */
+/** What happened in this store handle, told after it is durable (S8). `truncated`: a server that failed over lost records that were told or read. */
 export type StoreEvent =
   | { readonly type: "created"; readonly threadId: string }
   | {
@@ -341,7 +341,8 @@ export type StoreEvent =
       readonly records: readonly RolloutRecord[];
     }
   | { readonly type: "name_updated"; readonly threadId: string; readonly name: string | null }
-  | { readonly type: "archived" | "unarchived" | "deleted"; readonly threadId: string };
+  | { readonly type: "archived" | "unarchived" | "deleted"; readonly threadId: string }
+  | { readonly type: "truncated"; readonly threadId: string; readonly nextOrdinal: number };
 
 /** The storage port. Every method rejects with a SkeinError; see the codes at each. */
 export interface ThreadStore {

@@ -203,6 +203,9 @@ class StoreFeedHub<Signal> implements FeedHub<Signal> {
         for (const listener of listeners) listener.onRecords(event.records);
         return;
       }
+      case "truncated":
+        for (const listener of this.#threads.get(threadId) ?? []) listener.onTruncated(event.nextOrdinal);
+        return;
       case "created":
         this.#tellRuntime({ type: "thread_created", threadId });
         return;

@@ -11,6 +11,8 @@
  *       (feed.slow)
  *   T3  A signal comes after every record that was published before it. Signals are dropped: the oldest at
  *       `bufferSignalsMax`, and all of them for a subscriber that fell behind, until it has caught up.
+ *   T4  When the store says that records which were told are lost, nothing is told any more, neither what is held
+ *       nor what the log has now: the feed fails with `history_truncated`.
  *
  * The join of log and live: the subscription begins before the first page is read, and counts what is
  * published (`publishedEnd`). A page that is the log's end and reaches that count has joined; from then on
@@ -28,6 +30,8 @@ import { createWakeup } from "./wakeup.ts";
 export interface ThreadListener<Signal> {
   onRecords(records: readonly RolloutRecord[]): void;
   onSignal(signal: Signal): void;
+  /** Records that were told are lost, and the log ends here now. */
+  onTruncated(nextOrdinal: number): void;
   /** Nothing more will come: the thread was deleted, or the hub closed. */
   onEnd(): void;
 }
@@ -116,7 +120,7 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
   onRecords(records: readonly RolloutRecord[]): void {
     const [first] = records;
     const last = records.at(-1);
-    if (first === undefined || last === undefined) return;
+    if (first === undefined || last === undefined || this.#failure !== undefined) return;
     this.#hasSeen = true;
     if (this.#publishedFrom === null) {
       this.#publishedFrom = first.ordinal;
@@ -157,6 +161,24 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
     const published = this.#publishedEnd === 0 ? Infinity : this.#publishedEnd;
     const afterOrdinal = this.#isLagging ? published : (this.#tail ?? 0);
     if (this.#signals.pushDroppingOldest({ signal, afterOrdinal })) this.#signalsDropped += 1;
+    this.#wakeup.wake();
+  }
+
+  /** T4. Which of the records are the log's still isn't known, so a feed that holds or gave any is over. */
+  onTruncated(nextOrdinal: number): void {
+    if (this.#isOver || this.#failure !== undefined) return;
+    if (this.#tail === null) {
+      // It begins at the end, and nothing of it was taken: the end is looked for anew.
+      this.#publishedFrom = null;
+      this.#publishedEnd = 0;
+      if (this.#searchFrom !== null) this.#searchFrom = 0;
+      return;
+    }
+    const toldOrdinal = this.#tail - this.#records.size - 1;
+    this.#records.clear();
+    this.#signals.clear();
+    this.#failure = { error: truncated({ threadId: this.#context.threadId, nextOrdinal, toldOrdinal }) };
+    this.#endReading?.();
     this.#wakeup.wake();
   }
 
@@ -225,10 +247,10 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
     try {
       page = await this.#loadUntilStopped(from);
     } catch (error) {
-      this.#onUnreadable(error, hadSeen);
+      if (this.#failure === undefined) this.#onUnreadable(error, hadSeen);
       return;
     }
-    if (page === null) return;
+    if (page === null || this.#failure !== undefined) return;
     this.#pagesRead += 1;
     this.#hasSeen = true;
     if (page.hint !== undefined) this.#hint = { ordinal: page.nextOrdinal, text: page.hint };
@@ -344,4 +366,13 @@ class ThreadFeedSource<Signal> implements EventSource<FeedEvent<Signal>>, Thread
       pagesRead: this.#pagesRead,
     };
   }
+}
+
+function truncated(at: {
+  readonly threadId: string;
+  readonly nextOrdinal: number;
+  readonly toldOrdinal: number;
+}): Error {
+  const text = `the server lost history of thread ${at.threadId}: its log ends at ordinal ${at.nextOrdinal} now, and what was told up to ordinal ${at.toldOrdinal} may not be in it; read the thread anew from its beginning`;
+  return fault("history_truncated", text, { data: at });
 }

@@ -8,6 +8,7 @@
  *   T2  A listener that comes is told from a little before it came: the feed's place is noted with each renewal of the
  *       lease while nobody listens. So nothing is missed between its coming and the first look.
  *   T3  After a failover the feed is another one: what was written meanwhile isn't told, and readers by ordinal find it.
+ *       Where records that were told are lost, that is told before anything of the new feed (told-marks.ts).
  */
 import { type Clock, type Logger, withinTime } from "../../base/index.ts";
 import { decodeLineBytes, type RolloutRecord } from "../../events/index.ts";
@@ -17,6 +18,7 @@ import type { AppendIds } from "./append-ids.ts";
 import { type FeedEntry, type FeedPlace, readFeed, readFeedEnd } from "./feed-reader.ts";
 import type { PostgresDatabase } from "./postgres-database.ts";
 import type { Statements } from "./statements.ts";
+import { ToldMarks, type WrittenLine } from "./told-marks.ts";
 import type { WakeUps } from "./wake-ups.ts";
 
 /** What a teller works with. */
@@ -38,6 +40,8 @@ const CATCH_UP_MS_MAX = 1_000;
 
 export class EventTeller {
   readonly events: StoreEvents;
+  /** What is told, and what may have been read by who listens. */
+  readonly marks: ToldMarks;
   readonly #options: EventTellerOptions;
   readonly #own: StoreEvents;
   /** Where this handle went on with a thread that it took over. */
@@ -53,9 +57,11 @@ export class EventTeller {
   constructor(options: EventTellerOptions) {
     this.#options = options;
     this.#own = createStoreEvents(options.logger);
+    const { database, statements, history } = options;
+    this.marks = new ToldMarks({ database, statements, history, tell: (event) => this.#own.tell(event) });
     this.events = {
       hasListeners: () => this.#own.hasListeners(),
-      tell: (event) => this.#own.tell(event),
+      tell: (event) => this.#tellOut(event),
       subscribe: (listener) => this.#subscribe(listener),
       clear: () => this.#own.clear(),
     };
@@ -70,10 +76,12 @@ export class EventTeller {
 
   /**
    * This handle goes on with a thread. What its owner before wrote is told now, where anybody listens; what an older
-   * transaction hides until later isn't told any more, as it would come behind this handle's own. Never rejects.
+   * transaction hides until later isn't told any more, as it would come behind this handle's own. After a failover
+   * this says first if what was told of the thread is lost, and rejects where the server can't be asked.
    */
   async takeOver(threadId: string, nextOrdinal: number): Promise<void> {
     if (this.#listeners > 0) await withinTime(this.#look(), this.#options.timers, CATCH_UP_MS_MAX);
+    await this.marks.check(threadId);
     this.#taken.delete(threadId);
     this.#taken.set(threadId, nextOrdinal);
     if (this.#taken.size <= TAKEN_MAX) return;
@@ -92,6 +100,7 @@ export class EventTeller {
   #subscribe(listener: (event: StoreEvent) => void): () => void {
     const leave = this.#own.subscribe(listener);
     this.#listeners += 1;
+    this.marks.start();
     this.#unwake ??= this.#options.wakeUps.onWake(() => void this.#look());
     let isHere = true;
     return () => {
@@ -100,6 +109,7 @@ export class EventTeller {
       leave();
       this.#listeners -= 1;
       if (this.#listeners > 0) return;
+      this.marks.stop();
       this.#unwake?.();
       this.#unwake = null;
     };
@@ -133,13 +143,18 @@ export class EventTeller {
 
   async #tellNew(): Promise<void> {
     const { database, statements, history } = this.#options;
-    if (this.#place === null || this.#history !== history()) {
-      this.#place = await readFeedEnd(database, statements);
-      this.#history = history();
-    }
     for (;;) {
       if (this.#isClosed || this.#listeners === 0) return;
+      if (this.#place === null || this.#history !== history()) {
+        await this.marks.checkAll();
+        // Named before it is read: where the server changes meanwhile, it is read again.
+        const now = history();
+        this.#place = await readFeedEnd(database, statements);
+        this.#history = now;
+      }
       const { entries, isEnd } = await readFeed(database, statements, this.#place);
+      // Of another history by now: the place says nothing there.
+      if (this.#history !== history()) continue;
       this.#tell(entries);
       this.#place = entries.at(-1) ?? this.#place;
       if (isEnd) return;
@@ -152,12 +167,18 @@ export class EventTeller {
       if (first === undefined) continue;
       const { threadId, told } = first;
       if (told.type === "change") {
-        this.#own.tell(changeEvent(threadId, told));
+        this.#tellOut(changeEvent(threadId, told));
         continue;
       }
-      if (told.ordinal === 0) this.#own.tell({ type: "created", threadId });
-      this.#own.tell({ type: "appended", threadId, records: run.flatMap(recordOf) });
+      if (told.ordinal === 0) this.#tellOut({ type: "created", threadId });
+      this.#tellOut({ type: "appended", threadId, records: run.flatMap(recordOf) });
+      this.marks.note(threadId, newestOf(run), this.#history);
     }
+  }
+
+  #tellOut(event: StoreEvent): void {
+    if (event.type === "deleted") this.marks.forget(event.threadId);
+    this.#own.tell(event);
   }
 
   #isToTell({ threadId, appendId, told }: FeedEntry): boolean {
@@ -180,6 +201,11 @@ function runsOf(entries: readonly FeedEntry[]): readonly (readonly FeedEntry[])[
     goesOnAt = ordinal < 0 ? -1 : ordinal + 1;
   }
   return runs;
+}
+
+function newestOf(run: readonly FeedEntry[]): WrittenLine | undefined {
+  const last = run.at(-1);
+  return last?.told.type === "line" ? { ordinal: last.told.ordinal, appendId: last.appendId } : undefined;
 }
 
 function recordOf({ told }: FeedEntry): readonly RolloutRecord[] {

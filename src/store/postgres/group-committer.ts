@@ -19,6 +19,7 @@ import type { NodeLease } from "./node-lease.ts";
 import type { PostgresDatabase } from "./postgres-database.ts";
 import { connectionLost, isConnectionLoss, postgresFault } from "./postgres-fault.ts";
 import type { Statements } from "./statements.ts";
+import type { WrittenLine } from "./told-marks.ts";
 
 /** A writer that has something to put. */
 export interface GroupMember {
@@ -28,6 +29,11 @@ export interface GroupMember {
   settle(outcome: PutOutcome): void;
   /** Whether something waits. */
   readonly hasWaiting: boolean;
+}
+
+/** A thread's newest line, which was put just now. */
+export interface WrittenPart extends WrittenLine {
+  readonly threadId: string;
 }
 
 /** Room in a put. */
@@ -43,8 +49,8 @@ export interface GroupCommitterOptions {
   readonly appendIds: AppendIds;
   readonly lease: Pick<NodeLease, "nodeId" | "incarnation">;
   readonly timers: Clock;
-  /** These threads have new lines. */
-  readonly onPut: (threadIds: readonly string[]) => void;
+  /** These threads have new lines. Told in the moment when their writers have told what is in them. */
+  readonly onPut: (written: readonly WrittenPart[]) => void;
 }
 
 /** Lines in a put: enough for a thousand threads, few enough that none waits long for the others. */
@@ -116,27 +122,34 @@ export class GroupCommitter {
 
   async #commit(group: readonly Part[]): Promise<void> {
     const outcomes = await this.#outcomes(group.map(({ put }) => put));
-    const written = group.filter((_, index) => outcomes[index] === null).map(({ put }) => put.threadId);
-    for (const [index, { member }] of group.entries()) member.settle(outcomes[index] ?? null);
+    const written: WrittenPart[] = [];
+    for (const [index, { member, put }] of group.entries()) {
+      const { outcome = null, appendId } = outcomes[index] ?? {};
+      member.settle(outcome);
+      if (outcome !== null || appendId === undefined) continue;
+      written.push({ threadId: put.threadId, ordinal: put.expected + put.lines.length - 1, appendId });
+    }
     if (written.length > 0) this.#options.onPut(written);
   }
 
   /** What became of each part. Never rejects. */
-  async #outcomes(puts: readonly ThreadPut[]): Promise<readonly PutOutcome[]> {
+  async #outcomes(puts: readonly ThreadPut[]): Promise<readonly PartFate[]> {
+    const appendId = this.#options.appendIds.next();
     try {
-      return await this.#put(puts);
+      return (await this.#put(puts, appendId)).map((outcome) => ({ outcome, appendId }));
     } catch (error) {
-      if (puts.length === 1 || isConnectionLoss(error)) return puts.map(({ threadId }) => failure(error, threadId));
+      if (puts.length === 1 || isConnectionLoss(error)) {
+        return puts.map(({ threadId }) => ({ outcome: failure(error, threadId), appendId }));
+      }
     }
-    const outcomes: PutOutcome[] = [];
+    const outcomes: PartFate[] = [];
     for (const put of puts) outcomes.push(...(await this.#outcomes([put])));
     return outcomes;
   }
 
   /** Puts, again after a lost connection with the same id (G1). */
-  async #put(puts: readonly ThreadPut[]): Promise<readonly PutOutcome[]> {
-    const { database, statements, appendIds, lease } = this.#options;
-    const appendId = appendIds.next();
+  async #put(puts: readonly ThreadPut[], appendId: string): Promise<readonly PutOutcome[]> {
+    const { database, statements, lease } = this.#options;
     return database.retrying(async () => {
       const { nodeId, incarnation } = lease;
       const putting: Putting = { statements, appendId, nodeId, incarnation };
@@ -168,6 +181,12 @@ export class GroupCommitter {
     const { connection } = client as { connection?: { stream?: { destroy?: () => void } } };
     connection?.stream?.destroy?.();
   }
+}
+
+/** What became of a part, in which put. */
+interface PartFate {
+  readonly outcome: PutOutcome;
+  readonly appendId: string;
 }
 
 /** A member's part of a put. */

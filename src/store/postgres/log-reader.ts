@@ -15,6 +15,7 @@ import { sqlStateOf } from "./postgres-fault.ts";
 import { STATE } from "./schema.ts";
 import type { Statements } from "./statements.ts";
 import { threadNotFound } from "./thread-faults.ts";
+import type { WrittenLine } from "./told-marks.ts";
 
 /** A stretch of a thread's log that stands in one thread's rows; in the log it is `shift` ordinals farther on. */
 export interface LogSegment {
@@ -29,6 +30,8 @@ export interface LogChain {
   readonly threadId: string;
   readonly nextOrdinal: number;
   readonly links: readonly ChainLink[];
+  /** The newest line of its own rows; absent where there is none. */
+  readonly newest: WrittenLine | undefined;
 }
 
 interface ChainLink {
@@ -53,6 +56,8 @@ interface ChainRow {
   readonly next_ordinal: number;
   readonly state: number;
   readonly reference_end: number;
+  readonly newest_ordinal: number | null;
+  readonly newest_append_id: string | null;
 }
 
 /** Lines and bytes of one answer of the server. */
@@ -76,7 +81,9 @@ export class LogReader {
     const [own] = rows;
     if (own === undefined || own.state === STATE.deleted) throw threadNotFound(threadId);
     const links = rows.map((row) => ({ threadId: row.thread_id, referenceEnd: row.reference_end }));
-    return { threadId, nextOrdinal: own.next_ordinal, links };
+    const { next_ordinal: nextOrdinal, newest_ordinal: ordinal, newest_append_id: appendId } = own;
+    const newest = ordinal === null || appendId === null ? undefined : { ordinal, appendId };
+    return { threadId, nextOrdinal, links, newest };
   }
 
   /** The lines of [from, end) in parts of a bounded size; fewer where the log ends before. `thread_not_found`, `rollout_unreadable`. */

@@ -9,7 +9,7 @@ import type { LogIndex } from "../log-index.ts";
 import { createAppendIds } from "./append-ids.ts";
 import { type DurabilityReport, durabilityOf, probeDurability } from "./durability-probe.ts";
 import { EventTeller } from "./event-teller.ts";
-import { GroupCommitter } from "./group-committer.ts";
+import { GroupCommitter, type WrittenPart } from "./group-committer.ts";
 import { LogReader } from "./log-reader.ts";
 import { migrate, type SchemaFacts } from "./migrations.ts";
 import { NodeLease } from "./node-lease.ts";
@@ -103,7 +103,10 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
   };
   const reader = new LogReader(database, statements);
   const source = createLogSource({ database, statements, reader, wakeUps, place: `postgres:${placeId}`, history });
-  const onPut = (threadIds: readonly string[]): void => wakeUps.note(threadIds);
+  const onPut = (written: readonly WrittenPart[]): void => {
+    for (const { threadId, ...line } of written) teller.marks.note(threadId, line, history());
+    wakeUps.note(written.map(({ threadId }) => threadId));
+  };
   const committer = new GroupCommitter({ database, statements, appendIds, lease, timers, onPut });
   let index: LogIndex | null = null;
   const rows = (): LogIndex | null => index;
@@ -122,6 +125,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
     durability: durabilityOf(found.durabilityReport),
     wakeUps,
     takeOver: (threadId, nextOrdinal) => teller.takeOver(threadId, nextOrdinal),
+    marks: teller.marks,
     rows,
   };
   const openRows = async (): Promise<void> => {

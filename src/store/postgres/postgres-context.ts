@@ -17,6 +17,7 @@ import type { NodeLease } from "./node-lease.ts";
 import type { PostgresDatabase } from "./postgres-database.ts";
 import type { PostgresSettings } from "./postgres-options.ts";
 import type { Statements } from "./statements.ts";
+import type { ToldMarks } from "./told-marks.ts";
 import type { WakeUps } from "./wake-ups.ts";
 import type { WriterRegistry } from "./writer-registry.ts";
 
@@ -38,6 +39,8 @@ export interface PostgresContext {
   readonly wakeUps: WakeUps;
   /** Tells what a thread's owner before wrote, so that what this handle does comes behind it. */
   readonly takeOver: (threadId: string, nextOrdinal: number) => Promise<void>;
+  /** What those who listen have heard of, for when the server loses it. */
+  readonly marks: ToldMarks;
   /** The rows beside the logs; null where the store was opened without. */
   readonly rows: () => LogIndex | null;
 }

@@ -59,8 +59,10 @@ const TEXTS = {
       SELECT p.thread_id, p.next_ordinal, p.state, p.parent_id, p.reference_end, c.step + 1
       FROM chain c JOIN {s}.thread p ON p.thread_id = c.parent_id WHERE c.step < 1000
     )
-    SELECT thread_id, next_ordinal::float8 AS next_ordinal, state, reference_end::float8 AS reference_end
-    FROM chain ORDER BY step`,
+    SELECT c.thread_id, c.next_ordinal::float8 AS next_ordinal, c.state, c.reference_end::float8 AS reference_end,
+      n.ordinal::float8 AS newest_ordinal, n.append_id AS newest_append_id
+    FROM chain c LEFT JOIN LATERAL (SELECT e.ordinal, e.append_id FROM {s}.event e
+      WHERE c.step = 0 AND e.thread_id = c.thread_id ORDER BY e.ordinal DESC LIMIT 1) n ON true ORDER BY c.step`,
   lines: `SELECT ordinal, body FROM (
       SELECT e.ordinal::float8 AS ordinal, e.body, sum(octet_length(e.body)) OVER (ORDER BY e.ordinal) - octet_length(e.body) AS before
       FROM (SELECT * FROM {s}.event WHERE thread_id = $1::uuid AND ordinal >= $2 AND ordinal < $3 ORDER BY ordinal LIMIT $4) e
@@ -72,6 +74,9 @@ const TEXTS = {
   keys: `SELECT ordinal::float8 AS ordinal, key, key_from::float8 AS key_from FROM {s}.event
     WHERE thread_id = $1::uuid AND key IS NOT NULL ORDER BY ordinal DESC LIMIT $2`,
   appendAt: `SELECT append_id FROM {s}.event WHERE thread_id = $1::uuid AND ordinal = $2`,
+  linesAt: `SELECT w.thread_id, t.state, t.next_ordinal::float8 AS next_ordinal, e.append_id
+    FROM unnest($1::uuid[], $2::bigint[]) AS w(thread_id, ordinal) LEFT JOIN {s}.thread t ON t.thread_id = w.thread_id
+    LEFT JOIN {s}.event e ON e.thread_id = w.thread_id AND e.ordinal = w.ordinal`,
   losers: `SELECT w.i::int AS i, t.thread_id, t.next_ordinal::float8 AS next_ordinal, t.epoch::float8 AS epoch, t.state, ${OWNER_COLUMNS},
       (SELECT e.append_id FROM {s}.event e WHERE e.thread_id = w.thread_id AND e.ordinal = w.expected) AS landed_id
     FROM unnest($1::uuid[], $2::bigint[]) WITH ORDINALITY AS w(thread_id, expected, i)

@@ -38,10 +38,21 @@ import { STATE } from "./schema.ts";
 const HISTORY_PAGE_BYTES_MAX = 64 * 1024 * 1024;
 
 /** A page of a thread's records. `thread_not_found`, `rollout_unreadable`. */
-export async function readHistoryPage({ reader }: PostgresContext, params: LoadHistoryParams): Promise<HistoryPage> {
+export async function readHistoryPage(context: PostgresContext, params: LoadHistoryParams): Promise<HistoryPage> {
   const threadId = requireThreadId(params.threadId);
+  try {
+    return await readPage(context, { ...params, threadId });
+  } finally {
+    // Who follows hears that records it has are lost before it reads on, or hears that there is no such thread.
+    await context.marks.check(threadId);
+  }
+}
+
+async function readPage({ reader, marks }: PostgresContext, params: LoadHistoryParams): Promise<HistoryPage> {
+  const { threadId } = params;
   const { from, limit } = historyRange(params);
-  const { nextOrdinal: end } = await reader.chain(threadId);
+  const history = marks.history();
+  const { nextOrdinal: end, newest } = await reader.chain(threadId);
   const records: RolloutRecord[] = [];
   let bytes = 0;
   for await (const part of reader.sizedRecords({ threadId, from, end: from + limit })) {
@@ -50,6 +61,7 @@ export async function readHistoryPage({ reader }: PostgresContext, params: LoadH
     if (bytes >= HISTORY_PAGE_BYTES_MAX) break;
   }
   const nextOrdinal = from + records.length;
+  marks.note(threadId, newest, history);
   return { records, nextOrdinal, isEnd: nextOrdinal >= end };
 }
 

@@ -34,9 +34,11 @@ export async function openNew(
 
 /** Refuses an id that is taken; gives the last epoch of a thread that had it and was deleted. `thread_exists`. */
 export async function refuseTakenId(
-  { database, statements, writers }: PostgresContext,
+  { database, statements, writers, marks }: PostgresContext,
   threadId: string,
 ): Promise<number> {
+  // A thread that the server lost is told as lost before there is another one with its id.
+  await marks.check(threadId);
   if (writers.get(threadId) !== undefined) throw threadExists(threadId);
   const row = await findRow(database, threadId, { statements });
   if (row !== undefined && row.state !== STATE.deleted) throw threadExists(threadId);
@@ -46,9 +48,9 @@ export async function refuseTakenId(
 /** Opens a writer on a stored thread: takes it. `thread_not_found`, `thread_owned_elsewhere`. */
 export async function openStored(context: PostgresContext, threadId: string): Promise<OpenedThread> {
   const taken = await acquire(context, threadId);
-  // What its owner before wrote is told before what this one will.
-  await context.takeOver(threadId, taken.nextOrdinal);
   try {
+    // What its owner before wrote is told before what this one will; and before that, if what was told is lost.
+    await context.takeOver(threadId, taken.nextOrdinal);
     const keys = await context.reader.keys(threadId);
     return register(context, { threadId, ...taken, newMeta: null, keys });
   } catch (error) {

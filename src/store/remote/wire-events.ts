@@ -35,6 +35,7 @@ export function toWireEvent(event: StoreEvent, sequence: bigint): SizedEvent {
 }
 
 function namedOf(event: Exclude<StoreEvent, { readonly type: "appended" }>): NamedEvent {
+  if (event.type === "truncated") return { case: undefined };
   if (event.type !== "name_updated") return { case: event.type, value: {} };
   const name = toNullable(event.name);
   return { case: "nameUpdated", value: name === undefined ? {} : { name } };
