@@ -6,7 +6,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 
-import type { RolloutRecord } from "../../events/index.ts";
 import type { ThreadStore } from "../thread-store.ts";
 import type {
   FoundThread,
@@ -18,7 +17,7 @@ import type {
   ThreadStoreService,
 } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
 import type { AnswerScope } from "../answer-scope.ts";
-import { inMessages, jsonPartSize, toJsonParts, toWireRecords, wireRecordSize } from "./wire-parts.ts";
+import { inMessages, jsonPartSize, toJsonParts, wireRecords, wireRecordSize } from "./wire-parts.ts";
 import { numberOf } from "./wire-members.ts";
 import { fromWireList } from "./wire-requests.ts";
 import { toWireThread, wireThreadSize } from "./wire-threads.ts";
@@ -136,11 +135,6 @@ async function* readThread(
     signal.throwIfAborted();
     yield { history };
   }
-}
-
-/** One record after another, so that no more than a message of them is held twice. */
-function* wireRecords(records: readonly RolloutRecord[]): Generator<ReturnType<typeof toWireRecords>[number]> {
-  for (const record of records) yield* toWireRecords(record);
 }
 
 function listEnd(page: AnswerScope & Cursors): MessageInitShape<typeof ListEndSchema> {

@@ -82,12 +82,16 @@ export class RemoteLink {
     }
   }
 
-  /** Waits before something is tried for the next time. `runtime_closed` when the store is closed meanwhile. */
-  async pause(retries: number): Promise<void> {
+  /**
+   * Waits before something is tried for the next time, not longer than until `signal` is aborted. `runtime_closed` when
+   * the store is closed meanwhile.
+   */
+  async pause(retries: number, signal: AbortSignal = this.closing): Promise<void> {
+    const ends = AbortSignal.any([signal, this.closing]);
     try {
-      await sleep(this.#options.clock, RETRY_PAUSE_MS * 2 ** Math.min(retries, RETRIES_MAX), this.closing);
+      await sleep(this.#options.clock, RETRY_PAUSE_MS * 2 ** Math.min(retries, RETRIES_MAX), ends);
     } catch (cause) {
-      throw closed(cause);
+      if (this.closing.aborted) throw closed(cause);
     }
   }
 

@@ -41,6 +41,7 @@ import type { OpenSessionResponse } from "./gen/skein/thread_store/v1/thread_sto
 import { AppendBatcher } from "./append-batcher.ts";
 import { CallsUnderWay } from "./calls-under-way.ts";
 import { RemoteChanges } from "./remote-changes.ts";
+import { type FollowedRecords, type FollowOptions, followThread } from "./remote-follow.ts";
 import { closed, RemoteLink } from "./remote-link.ts";
 import { RemoteListening } from "./remote-listening.ts";
 import { type CheckedRemoteOptions, checkRemoteOptions, type RemoteThreadStoreOptions } from "./remote-options.ts";
@@ -58,15 +59,26 @@ const APPEND_ROOM_BYTES = 64 * 1024;
 /** Stands for the id that the server will choose. */
 const NO_ID = "00000000-0000-7000-8000-000000000000";
 
+/** A store on another machine. Beside the port it has what only a wire needs: the feed of one thread. */
+export interface RemoteThreadStore extends ThreadStore {
+  /**
+   * The records of a thread from an ordinal on: those that are there, then those that come, by whatever client. Each
+   * iteration is a feed of its own, asks for no more than it is read, and goes on at its place after a lost connection.
+   * It ends when the thread is deleted or the signal is aborted. `thread_not_found`, `history_truncated` where the log
+   * is shorter than that ordinal, `connection_lost` when the server stays away.
+   */
+  follow(threadId: string, options?: FollowOptions): AsyncIterable<FollowedRecords>;
+}
+
 /** Opens a store on another machine. `connection_failed` where no thread store answers, `permission_denied` without its token. */
-export async function openRemoteThreadStore(options: RemoteThreadStoreOptions): Promise<ThreadStore> {
+export async function openRemoteThreadStore(options: RemoteThreadStoreOptions): Promise<RemoteThreadStore> {
   const checked = checkRemoteOptions(options);
   const link = new RemoteLink(checked);
   const { clock, logger, clientName } = checked;
   const session = new RemoteSession({ link, clock, logger, clientName });
   try {
     const opened = await session.open();
-    return new RemoteThreadStore(checked, { link, session, opened });
+    return new RemoteClient(checked, { link, session, opened });
   } catch (error) {
     link.close();
     if (!isSkeinError(error) || error.code === "permission_denied") throw error;
@@ -82,7 +94,7 @@ interface RemoteParts {
   readonly opened: OpenSessionResponse;
 }
 
-class RemoteThreadStore implements ThreadStore {
+class RemoteClient implements RemoteThreadStore {
   readonly kind = "remote";
   readonly capabilities: ThreadStoreCapabilities;
   readonly #options: CheckedRemoteOptions;
@@ -302,6 +314,11 @@ class RemoteThreadStore implements ThreadStore {
     this.#requireOpen();
     checkListener(listener);
     return this.#listening.subscribe(listener);
+  }
+
+  follow(threadId: string, options: FollowOptions = {}): AsyncIterable<FollowedRecords> {
+    this.#requireOpen();
+    return followThread(this.#link, requireThreadId(threadId), options);
   }
 
   close(): Promise<void> {

@@ -35,6 +35,7 @@ import {
 } from "../../base/index.ts";
 import type { ThreadStore } from "../thread-store.ts";
 import { EventRing } from "./event-ring.ts";
+import { createFollowingService } from "./following-service.ts";
 import { Health } from "./gen/grpc/health/v1/health_pb.ts";
 import { ServerReflection } from "./gen/grpc/reflection/v1/reflection_pb.ts";
 import { ThreadStoreService } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
@@ -43,6 +44,7 @@ import { createReadingService } from "./reading-service.ts";
 import { createReflectionService } from "./reflection-service.ts";
 import { SessionRegistry } from "./session-registry.ts";
 import { createSessionService } from "./session-service.ts";
+import { ThreadWatches } from "./thread-watches.ts";
 import { toConnectError } from "./wire-errors.ts";
 import { createWritingService } from "./writing-service.ts";
 
@@ -139,6 +141,7 @@ class Server implements ServedThreadStore {
   readonly #isSecure: boolean;
   readonly #sessions: SessionRegistry;
   readonly #ring: EventRing;
+  readonly #watches: ThreadWatches;
   readonly #closing = new AbortController();
   readonly #connections = new Set<ServerHttp2Session>();
   readonly #calls = new Set<Promise<unknown>>();
@@ -154,6 +157,7 @@ class Server implements ServedThreadStore {
     const ids = createIdSource();
     this.#sessions = new SessionRegistry({ store, clock, ids, logger });
     this.#ring = new EventRing({ store, clock, newGeneration: () => ids.next() });
+    this.#watches = new ThreadWatches({ store, clock });
     const listener = guarded(this.#handler(store), token);
     const shared = {
       maxSessionMemory: SESSION_MEMORY_MB,
@@ -228,6 +232,7 @@ class Server implements ServedThreadStore {
           ...createSessionService(parts),
           ...createWritingService(parts),
           ...createReadingService(store),
+          ...createFollowingService({ store, watches: this.#watches }),
         });
         router.service(Health, createHealthService(this.#closing.signal));
         router.service(ServerReflection, createReflectionService([ThreadStoreService, Health, ServerReflection]));

@@ -64,7 +64,7 @@ function statusOf({ code, kind }: SkeinError): Code {
   if (code === "unsupported") return Code.Unimplemented;
   if (code === "permission_denied") return Code.PermissionDenied;
   if (code === "timed_out") return Code.DeadlineExceeded;
-  if (code === "rollout_unreadable") return Code.DataLoss;
+  if (code === "rollout_unreadable" || code === "history_truncated") return Code.DataLoss;
   return kind === "rejection" || code.startsWith("writer_") ? Code.FailedPrecondition : Code.Internal;
 }
 

@@ -19,7 +19,7 @@ import {
 /** Bytes of a line or of JSON in one part, and of all parts in one message. */
 const PART_BYTES_MAX = 256 * 1024;
 /** Parts in one message: enough that a message's own cost is nothing. */
-const PARTS_MAX = 500;
+export const PARTS_MAX = 500;
 
 const ENCODER = new TextEncoder();
 const DECODER = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
@@ -34,6 +34,11 @@ export function toWireRecords(record: RolloutRecord): readonly WireRecord[] {
   return cut(ENCODER.encode(lineOf(record))).map((line, index, lines) =>
     create(RecordSchema, { ordinal, line, continued: index < lines.length - 1 }),
   );
+}
+
+/** The parts of one record after another, so that no more than a message of them is held twice. */
+export function* wireRecords(records: Iterable<RolloutRecord>): Generator<WireRecord> {
+  for (const record of records) yield* toWireRecords(record);
 }
 
 /** Joins records that come in parts. */
@@ -82,13 +87,17 @@ export function fromJsonBytes(bytes: Uint8Array): unknown {
   return JSON.parse(DECODER.decode(bytes));
 }
 
-/** Puts parts together to messages: as many as fit. `sizeOf`: about how many bytes a part is. */
-export function* inMessages<Part>(parts: Iterable<Part>, sizeOf: (part: Part) => number): Generator<Part[]> {
+/** Puts parts together to messages: as many as fit, `partsMax` at most. `sizeOf`: about how many bytes a part is. */
+export function* inMessages<Part>(
+  parts: Iterable<Part>,
+  sizeOf: (part: Part) => number,
+  partsMax: number = PARTS_MAX,
+): Generator<Part[]> {
   let message: Part[] = [];
   let bytes = 0;
   for (const part of parts) {
     const size = sizeOf(part);
-    if (message.length > 0 && (bytes + size > PART_BYTES_MAX || message.length >= PARTS_MAX)) {
+    if (message.length > 0 && (bytes + size > PART_BYTES_MAX || message.length >= partsMax)) {
       yield message;
       message = [];
       bytes = 0;
