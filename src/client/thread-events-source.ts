@@ -205,6 +205,11 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
       case "taken over by another subscriber":
         this.#fail(fault("lease_lost", `the checkpoint was ${reason}`, { data: { threadId } }));
         break;
+      case "history of the thread was lost":
+        // What is held may be what was lost.
+        this.#records.clear();
+        this.#fail(historyTruncated(threadId, (this.#position ?? 0) - 1));
+        break;
       default: {
         const retryable = reason.startsWith("the feed failed");
         this.#fail(fault("request_failed", `the server ended the feed: ${reason}`, { retryable, data: { threadId } }));
@@ -330,6 +335,14 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
 }
 
 type SubscribeResult = RequestResult<"thread/events/subscribe">;
+
+function historyTruncated(threadId: string, toldOrdinal: number): SkeinError {
+  return fault(
+    "history_truncated",
+    `the server lost history of thread ${threadId}: what was told up to ordinal ${toldOrdinal} may not be in its log; read the thread anew from its beginning`,
+    { data: { threadId, toldOrdinal } },
+  );
+}
 
 function gap(expectedOrdinal: number, actualOrdinal: number): SkeinError {
   return fault("ordinal_conflict", `record ${actualOrdinal} came where ${expectedOrdinal} was due`, {

@@ -51,6 +51,7 @@ export const FEED_ENDINGS = Object.freeze({
   stopping: "the server is stopping",
   takenOver: "taken over by another subscriber",
   checkpointDeleted: "its checkpoint was deleted",
+  truncated: "history of the thread was lost",
 });
 
 export class EventSubscription {
@@ -175,6 +176,7 @@ export class EventSubscription {
   #endingFor(error: unknown): string {
     if (this.#isThreadGone || isSkeinError(error, "thread_not_found")) return FEED_ENDINGS.deleted;
     if (isSkeinError(error, "runtime_closed")) return FEED_ENDINGS.stopping;
+    if (isSkeinError(error, "history_truncated")) return FEED_ENDINGS.truncated;
     this.#options.logger.error({ error, threadId: this.threadId }, "a thread's feed failed");
     return `the feed failed: ${error instanceof Error ? error.message : String(error)}`;
   }

@@ -5,6 +5,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 
 import type { ThreadEvent } from "../../src/client/index.ts";
+import type { StoreEvent } from "../../src/store/index.ts";
 import { createMemoryCheckpoints } from "../../src/server/checkpoint-store.ts";
 import { FeedWorld } from "../server/events/feed-world.ts";
 import { AT_ONCE, dialClient, rejected, until } from "./client-harness.ts";
@@ -90,6 +91,25 @@ describe("a feed", () => {
     // What it holds is still its own.
     expect(await older.next()).toMatchObject({ value: { record: { ordinal: 1 } } });
     expect(await rejected(older.next())).toMatchObject({ code: "lease_lost", data: { threadId } });
+  });
+
+  test("fails with history_truncated when the server's store lost what was told, and tells nothing of what it held", async () => {
+    const { world, client } = await openWorld();
+    const threadId = await world.thread("one", "two");
+    const listeners = new Set<(event: StoreEvent) => void>();
+    const subscribe = world.store.subscribe.bind(world.store);
+    world.store.subscribe = (listener) => {
+      listeners.add(listener);
+      return subscribe(listener);
+    };
+    const feed = client.threadEvents(threadId)[Symbol.asyncIterator]();
+    await feed.next();
+    await until(() => feed.stats().held === 2);
+    for (const listener of listeners) listener({ type: "truncated", threadId, nextOrdinal: 1 });
+    await until(() => world.server.context.subscriptions.size === 0);
+    await until(() => feed.stats().held === 0);
+    const failure = await rejected(feed.next());
+    expect(failure).toMatchObject({ code: "history_truncated", retryable: false, data: { threadId, toldOrdinal: 0 } });
   });
 
   test("ends behind the last record when its thread is deleted, by its signal, and when the client is closed", async () => {

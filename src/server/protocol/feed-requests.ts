@@ -119,7 +119,8 @@ export const FEED_NOTIFICATIONS = {
   "thread/events/ended": notification("connection", {
     doc:
       "The feed ended and nothing more will come of it: the thread was deleted, another subscription took the " +
-      "checkpoint over, the checkpoint was deleted, the log can't be read any more, or the server stops.",
+      "checkpoint over, the checkpoint was deleted, the log can't be read any more, the server stops, or " +
+      "(`history of the thread was lost`, on PostgreSQL after a failover) what was told isn't the thread's log any more.",
     since: "skein",
     params: () =>
       struct("ThreadEventsEndedNotification", "The end.", {
