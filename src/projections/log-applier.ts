@@ -14,6 +14,7 @@ import { type KnownLogRow, LinesMissing, type LogFold, LogFolds } from "./log-fo
 import { LogLocks } from "./log-locks.ts";
 import { type LogWrite, threadIdOf, writeLogRows } from "./log-row-writer.ts";
 import type { LogRowsFile } from "./log-rows-file.ts";
+import type { LogTextIndexer } from "./log-text-indexer.ts";
 import { QuarantineRetries } from "./quarantine-retries.ts";
 import { failureOf } from "./rollout-sync.ts";
 
@@ -36,6 +37,8 @@ export interface LogApplierContext {
   readonly source: ThreadLogSource;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** Told of what was written; it may hold up who writes. */
+  readonly indexer: LogTextIndexer;
   /** Told of a thread once its rows are written; null: it is gone. */
   readonly onApplied: (threadId: string, nextOrdinal: number | null) => void;
 }
@@ -82,6 +85,7 @@ export class LogApplier {
   /** Applies all pieces, each thread's at most once; `note` goes into the transaction that has the last of them. The source's faults, the disk's. */
   async apply(pieces: readonly LogPiece[], note: () => void = () => {}): Promise<void> {
     const releases: (() => void)[] = [];
+    await this.#context.indexer.room();
     try {
       const folded = await mapBounded(pieces, THREADS_AT_ONCE, async (piece) => {
         releases.push(await this.#locks.take(piece.threadId));
@@ -212,12 +216,13 @@ export class LogApplier {
   }
 
   #write(writes: readonly LogWrite[], note: () => void): void {
-    const { file, clock, onApplied } = this.#context;
+    const { file, clock, indexer, onApplied } = this.#context;
     const refused = writeLogRows(file, writes, { atMs: clock.nowMs(), note });
     const isRefused = new Set(refused.map(({ threadId }) => threadId));
     const failed = refused.map(({ threadId, error }) => this.#failed({ threadId }, file.faultOf(error)));
     for (const { threadId } of refused) this.#folds.drop(threadId);
     if (failed.length > 0) writeLogRows(file, failed, { atMs: clock.nowMs(), note: () => {} });
+    indexer.wrote();
     for (const write of writes) {
       const threadId = threadIdOf(write);
       if (isRefused.has(threadId) || write.type === "failed") continue;

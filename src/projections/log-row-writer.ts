@@ -13,7 +13,7 @@ import type { RowChanges } from "./rollout-rows.ts";
 import type { FoldFailure } from "./rollout-sync.ts";
 import { refusalOf } from "./sqlite-fault.ts";
 import type { Tables } from "./tables.ts";
-import { type TextIndexChanges, withTextIndex } from "./text-index.ts";
+import type { TextIndexChanges } from "./text-index.ts";
 
 /** What is to be written of one thread. */
 export type LogWrite =
@@ -77,10 +77,10 @@ function writeTogether(
 ): void {
   const settled: (() => void)[] = [];
   file.write((tables) => {
-    withTextIndex(tables.sql, (index) => {
+    note();
+    file.notes.noting((index) => {
       for (const write of writes) settled.push(writeOne(tables, write, { atMs, index }));
     });
-    note();
   });
   for (const settle of settled) settle();
 }

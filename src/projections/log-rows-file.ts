@@ -22,6 +22,7 @@ import {
   PROJECTION_VERSION,
 } from "./table-set.ts";
 import { type Tables, tablesOf } from "./tables.ts";
+import { TextNotes, textNotesTable } from "./text-notes.ts";
 
 /** Which file, and whose logs its rows are of. */
 export interface LogRowsFileOptions {
@@ -43,6 +44,8 @@ export interface FeedPlace {
 }
 
 const MEMORY = ":memory:";
+/** Raised when the rows of a file as it was before can't be gone on with, though each is folded as before. */
+const FILE_VERSION = 2;
 
 /** Opens it. `state_db_busy` where another handle has it; `state_db_unusable` for a home's own state DB; disk faults. */
 export async function openLogRowsFile(options: LogRowsFileOptions): Promise<LogRowsFile> {
@@ -75,6 +78,8 @@ function inMemory(): OpenedFile {
 /** The open file. */
 export class LogRowsFile {
   readonly path: string;
+  /** Texts that are to be indexed; it is used inside transactions. */
+  readonly notes: TextNotes;
   readonly #opened: OpenedFile;
   readonly #clock: Clock;
   readonly #place: string;
@@ -86,6 +91,7 @@ export class LogRowsFile {
     this.#clock = clock;
     this.#place = place;
     this.#tables = this.#db.transaction(() => this.#begin()).immediate();
+    this.notes = new TextNotes(this.#tables.sql);
   }
 
   get #db(): SqliteDatabase {
@@ -126,22 +132,25 @@ export class LogRowsFile {
 
   #begin(): Tables {
     const set = currentTableSet(this.#db);
-    const { place } = this.#meta();
+    const { place, version } = this.#meta();
     if (set !== undefined && place === undefined) {
       const message = `${this.path} is the state DB of a home: give the rows of a node a file of their own`;
       throw fault("state_db_unusable", message, { data: { path: this.path } });
     }
-    if (set?.version !== PROJECTION_VERSION || place !== this.#place) return this.#newTables();
+    const isOfNow = set?.version === PROJECTION_VERSION && version === FILE_VERSION;
+    if (!isOfNow || place !== this.#place) return this.#newTables();
     return tablesOf(this.#db, set.generation, null);
   }
 
   #newTables(): Tables {
     const generation = createTableSet(this.#db, { state: "building", madeAtMs: this.#clock.nowMs() });
+    this.#db.exec(textNotesTable(generation));
     makeCurrent(this.#db, generation);
     for (const set of listTableSets(this.#db)) {
       if (set.generation !== generation) dropTableSet(this.#db, set.generation);
     }
     this.#setMeta("place", this.#place);
+    this.#setMeta("version", FILE_VERSION);
     this.noteFeedPlace({ cursor: null, asOfMs: 0 });
     return tablesOf(this.#db, generation, null);
   }
@@ -149,7 +158,7 @@ export class LogRowsFile {
   #meta(): Readonly<Record<string, unknown>> {
     const rows = this.#db
       .prepare<[], { key: string; value: unknown }>(
-        "SELECT substr(key, 5) AS key, value FROM meta WHERE key IN ('log_place', 'log_cursor', 'log_as_of_ms')",
+        "SELECT substr(key, 5) AS key, value FROM meta WHERE key IN ('log_place', 'log_version', 'log_cursor', 'log_as_of_ms')",
       )
       .all();
     return Object.fromEntries(rows.map(({ key, value }) => [key, value]));

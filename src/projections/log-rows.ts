@@ -23,6 +23,7 @@ import { indexedTurns } from "./indexed-turns.ts";
 import { LogApplier } from "./log-applier.ts";
 import { LogFollower, type LogRowsProgress } from "./log-follower.ts";
 import { type LogRowsFile, openLogRowsFile, rowsClosed } from "./log-rows-file.ts";
+import { LogTextIndexer } from "./log-text-indexer.ts";
 import { LogWaiters, threadGone } from "./log-waiters.ts";
 import { isSqliteError } from "./sqlite-fault.ts";
 import type { Tables } from "./tables.ts";
@@ -64,11 +65,12 @@ export async function openLogRows(options: LogRowsOptions): Promise<LogIndex> {
   requireDuration("waitMaxMs", waitMaxMs);
   const file = await openLogRowsFile({ path, place: source.place, clock, logger, waitMaxMs });
   const waiters = new LogWaiters(clock);
+  const indexer = new LogTextIndexer({ file, clock, logger });
   const onApplied = (threadId: string, nextOrdinal: number | null): void => waiters.applied(threadId, nextOrdinal);
-  const applier = new LogApplier({ file, source, clock, logger, onApplied });
+  const applier = new LogApplier({ file, source, clock, logger, indexer, onApplied });
   const follower = new LogFollower({ file, source, applier, clock, logger, sweepEveryMs, onProgress });
   follower.start();
-  return new SqliteLogRows({ file, source, applier, follower, waiters, logger });
+  return new SqliteLogRows({ file, source, applier, follower, indexer, waiters, logger });
 }
 
 interface LogRowsParts {
@@ -76,6 +78,7 @@ interface LogRowsParts {
   readonly source: ThreadLogSource;
   readonly applier: LogApplier;
   readonly follower: LogFollower;
+  readonly indexer: LogTextIndexer;
   readonly waiters: LogWaiters;
   readonly logger: Logger;
 }
@@ -115,6 +118,8 @@ class SqliteLogRows implements LogIndex {
   }
 
   async search(params: SearchThreadsParams): Promise<Omit<SearchThreadsResult, keyof AnswerScope>> {
+    this.#requireOpen();
+    await this.#parts.indexer.bringUp();
     return this.#read((tables) => searchTexts(tables, params));
   }
 
@@ -209,8 +214,9 @@ class SqliteLogRows implements LogIndex {
   }
 
   async #close(): Promise<void> {
-    const { follower, waiters, file } = this.#parts;
+    const { follower, indexer, waiters, file } = this.#parts;
     waiters.fail(rowsClosed(file.path));
+    indexer.close();
     await follower.close();
     file.close();
   }

@@ -146,6 +146,7 @@ INSERT INTO index_state_${n} VALUES (1, '', 0);
 }
 
 const SET_TABLES = [
+  "unindexed",
   "texts_fts",
   "texts",
   "turns",

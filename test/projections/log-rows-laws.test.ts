@@ -1,6 +1,7 @@
 /**
  * The law of a node's rows: whatever the feed is cut into, told twice, held back or failed at, whoever reads
- * meanwhile and wherever the process ends, the rows behind it are those of folding each log whole, once.
+ * meanwhile and wherever the process ends, the rows behind it are those of folding each log whole, once, and a
+ * search finds what it would if each text had been indexed with its row.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,11 +16,18 @@ import type { LogIndex } from "../../src/store/index.ts";
 import { createManualClock } from "../../src/testing/index.ts";
 import { scanned } from "./folded-rows.ts";
 import { lawRuns } from "./law-runs.ts";
-import { dumpFile, idOf, linesOf, wholeRows } from "./log-rows-world.ts";
+import { foundIn, foundInWhole, wholeRows } from "./log-rows-whole.ts";
+import { dumpFile, idOf, linesOf } from "./log-rows-world.ts";
 import { arbAnyLog, event, metaItem } from "./reaching-logs.ts";
+import type { RowDump } from "./row-dump.ts";
 import { ScriptedLogSource } from "./scripted-log-source.ts";
 
 const THREADS = 4;
+/** By then what was noted for the full-text index is being indexed. */
+const IDLE_MS = 300;
+/** Texts of a run that are looked for, and letters of each that are. */
+const TEXTS_SOUGHT_MAX = 8;
+const LETTERS_SOUGHT = 6;
 
 type Step =
   | { readonly type: "append"; readonly thread: number; readonly lines: number }
@@ -27,7 +35,7 @@ type Step =
   | { readonly type: "move"; readonly thread: number; readonly archived: boolean }
   | { readonly type: "name"; readonly thread: number; readonly name: string | null | undefined }
   | { readonly type: "delete" | "read" | "cut"; readonly thread: number }
-  | { readonly type: "refresh" | "reopen" | "restore" }
+  | { readonly type: "refresh" | "reopen" | "restore" | "search" | "idle" }
   | { readonly type: "fail"; readonly after: number; readonly calls: number }
   | { readonly type: "hold"; readonly isHeld: boolean };
 
@@ -44,6 +52,7 @@ const arbStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ type: fc.constantFrom("delete", "cut"), thread }) },
   { weight: 4, arbitrary: fc.record({ type: fc.constant("read"), thread }) },
   { weight: 6, arbitrary: fc.record({ type: fc.constantFrom("refresh", "reopen") }) },
+  { weight: 3, arbitrary: fc.record({ type: fc.constantFrom("search", "idle") }) },
   fc.record({ type: fc.constant("restore") }),
   {
     weight: 4,
@@ -146,6 +155,13 @@ class World {
       case "refresh":
         await (await this.rows()).refresh({ isDbOnly: false }).catch(ignoreCut);
         return;
+      case "search":
+        await (await this.rows()).search({ query: "line" });
+        return;
+      case "idle":
+        await this.rows();
+        await this.clock.run(IDLE_MS);
+        return;
       case "reopen":
         return this.end();
       case "restore":
@@ -170,6 +186,13 @@ function ignoreCut(error: unknown): undefined {
   return undefined;
 }
 
+/** Beginnings of texts, of those that are long enough for the full-text index and of those that are not. */
+function queriesOf({ texts }: RowDump): readonly string[] {
+  const beginnings = texts.map(({ text }) => Array.from(String(text)).slice(0, LETTERS_SOUGHT).join(""));
+  const queries = new Set(beginnings.filter((query) => query.trim() !== ""));
+  return [...queries].slice(0, TEXTS_SOUGHT_MAX);
+}
+
 it(
   "law: rows behind any cut of the feed into pages are the rows of folding each log whole",
   { timeout: 120_000 },
@@ -180,7 +203,8 @@ it(
       fc.array(arbAnyLog(), { minLength: THREADS, maxLength: THREADS }),
       fc.array(arbStep, { minLength: 3, maxLength: 40 }),
       arbPages,
-      async (texts, steps, { sizes, repeats, part }) => {
+      fc.boolean(),
+      async (texts, steps, { sizes, repeats, part }, searches) => {
         run += 1;
         const path = join(folder, `${run}.sqlite`);
         const world = new World(
@@ -195,6 +219,10 @@ it(
           for (const step of steps) await world.take(step);
           source.failures = 0;
           expect(await (await world.rows()).refresh({ isDbOnly: false })).toMatchObject({ isComplete: true });
+          if (searches) {
+            const queries = queriesOf(wholeRows(source));
+            expect(await foundIn(await world.rows(), queries)).toEqual(foundInWhole(source.logs(), queries));
+          }
         } finally {
           await world.end();
         }

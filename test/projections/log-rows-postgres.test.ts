@@ -13,7 +13,8 @@ import type { PostgresThreadStore } from "../../src/postgres/index.ts";
 import type { ThreadLogSource } from "../../src/store/index.ts";
 import type { StorePlace } from "../../src/testing/index.ts";
 import { postgres, postgresFixture } from "../store/postgres/postgres-place.ts";
-import { dumpFile, openRows, rowsOf, saidTurn, wholeLogs } from "./log-rows-world.ts";
+import { rowsOf, wholeLogs } from "./log-rows-whole.ts";
+import { dumpFile, openRows, saidTurn } from "./log-rows-world.ts";
 import { createFolder } from "./state-db-fixture.ts";
 
 const LOOK = { isDbOnly: false } as const;

@@ -14,17 +14,8 @@ import { type LogRowsProgress } from "../../src/projections/index.ts";
 import { openConnection } from "../../src/projections/sqlite-connection.ts";
 import { createManualClock } from "../../src/testing/index.ts";
 import { event, metaItem } from "./reaching-logs.ts";
-import {
-  dumpFile,
-  firstLines,
-  idOf,
-  linesOf,
-  listedIds,
-  openRows,
-  saidTurn,
-  threadIn,
-  wholeRows,
-} from "./log-rows-world.ts";
+import { wholeRows } from "./log-rows-whole.ts";
+import { dumpFile, firstLines, idOf, linesOf, listedIds, openRows, saidTurn, threadIn } from "./log-rows-world.ts";
 import { ScriptedLogSource } from "./scripted-log-source.ts";
 import { createFolder } from "./state-db-fixture.ts";
 

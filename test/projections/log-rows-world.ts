@@ -1,23 +1,16 @@
 /**
- * What the tests of a node's rows share: lines of threads, rows opened over a scripted source, and what the rows
- * would be if each log were folded once as a whole. Not a test.
+ * What the tests of a node's rows share: lines of threads, rows opened over a source, and a look at what is in them.
+ * Not a test.
  */
 import { onTestFinished } from "vitest";
 
-import { type AppendableItem, decodeLineBytes, encodeLine } from "../../src/events/index.ts";
+import { type AppendableItem, encodeLine } from "../../src/events/index.ts";
 import { type LogRowsOptions, openLogRows } from "../../src/projections/index.ts";
-import { MIGRATIONS } from "../../src/projections/schema.ts";
-import { migrate } from "../../src/projections/migrations.ts";
-import { RolloutFold } from "../../src/projections/rollout-fold.ts";
 import { openConnection } from "../../src/projections/sqlite-connection.ts";
-import { createTableSet, makeCurrent } from "../../src/projections/table-set.ts";
-import { tablesOf } from "../../src/projections/tables.ts";
-import { withTextIndex } from "../../src/projections/text-index.ts";
 import type { LogIndex, LogThread, ThreadLogSource } from "../../src/store/index.ts";
 import { timeAt } from "../events/log-reading.ts";
 import { event, metaItem, turnItems } from "./reaching-logs.ts";
 import { currentGeneration, dumpRows, type RowDump } from "./row-dump.ts";
-import type { ScriptedLogSource } from "./scripted-log-source.ts";
 
 const ENCODER = new TextEncoder();
 
@@ -70,62 +63,6 @@ export function dumpFile(path: string): RowDump {
   const db = openConnection(path, { mode: "read-only" });
   try {
     return dumpRows(db, currentGeneration(db));
-  } finally {
-    db.close();
-  }
-}
-
-/** A thread with all its lines. */
-export interface WholeLog {
-  readonly thread: LogThread;
-  readonly lines: readonly Uint8Array[];
-}
-
-/** All threads of a source with all their lines. */
-export async function wholeLogs(source: ThreadLogSource): Promise<readonly WholeLog[]> {
-  const logs: WholeLog[] = [];
-  for (
-    let page = await source.threads(null);
-    page.length > 0;
-    page = await source.threads(page.at(-1)?.threadId ?? null)
-  ) {
-    for (const thread of page) {
-      const lines: Uint8Array[] = [];
-      const wanted = { threadId: thread.threadId, from: 0, end: thread.nextOrdinal };
-      if (!thread.deleted) for await (const part of source.lines(wanted)) lines.push(...part.map(({ bytes }) => bytes));
-      logs.push({ thread, lines });
-    }
-  }
-  return logs;
-}
-
-/** The rows of the source's threads, each log folded once from its first line to its last. */
-export function wholeRows(source: ScriptedLogSource): RowDump {
-  return rowsOf(source.logs());
-}
-
-/** The rows of these logs, each folded once from its first line to its last. */
-export function rowsOf(logs: readonly WholeLog[]): RowDump {
-  const db = openConnection(":memory:", { mode: "read-write" });
-  try {
-    migrate(db, MIGRATIONS);
-    const generation = createTableSet(db, { state: "building", madeAtMs: 0 });
-    makeCurrent(db, generation);
-    const { sql, rollouts, threads } = tablesOf(db, generation, null);
-    for (const { thread, lines } of logs) {
-      if (thread.deleted || lines.length === 0) continue;
-      const fold = new RolloutFold(null, { keepsItems: true });
-      for (const [ordinal, bytes] of lines.entries()) {
-        const start = fold.endOffset;
-        fold.record(decodeLineBytes(bytes, ordinal), { start, end: start + bytes.byteLength });
-      }
-      const place = { path: thread.threadId, archived: thread.archived };
-      const hints = { inode: "", size: 0, modifiedNs: "", tailCheck: "" };
-      withTextIndex(sql, (index) => rollouts.write({ place, hints, changes: fold.take(), isWhole: true }, index));
-      if (thread.name !== undefined) threads.setNames(new Map([[thread.threadId, thread.name]]));
-      threads.refresh(thread.threadId);
-    }
-    return dumpRows(db, generation);
   } finally {
     db.close();
   }
