@@ -47,6 +47,24 @@ export const feedBugs: readonly PlantedBug[] = [
     },
   },
   {
+    name: "what is appended right behind a page is not told",
+    caughtBy: ["feed.meanwhile"],
+    plant: (store) => {
+      let pages = 0;
+      return {
+        loadHistory: async (params) => {
+          const page = await store.loadHistory(params);
+          pages += 1;
+          setImmediate(() => (pages -= 1));
+          return page;
+        },
+        ...hearing(store, (event, listener) => {
+          if (event.type !== "appended" || pages === 0) listener(event);
+        }),
+      };
+    },
+  },
+  {
     name: "who leaves takes along whoever came last",
     caughtBy: ["feed.told"],
     plant: (store) => {
