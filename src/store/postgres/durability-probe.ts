@@ -1,17 +1,19 @@
 /**
- * A look at the server before anything is stored there: whether it keeps what it acknowledges, and whether it can
- * carry the schema at all. PostgreSQL's own defaults are durable on one machine; what an operator has switched off
- * is said here, and not after the power went.
+ * A look at the server before anything is stored there, and again with each connection and each renewal of the
+ * lease: whether it keeps what it acknowledges, and whether it can carry the schema at all. PostgreSQL's own defaults
+ * are durable on one machine; what an operator has switched off is said here, and not after the power went.
  */
 import { fault, type Logger } from "../../base/index.ts";
 import type { Durability } from "../thread-store.ts";
-import type { Queryable, ServerState } from "./postgres-database.ts";
+import type { ServerState } from "./postgres-database.ts";
+import type { ServerSettings } from "./server-settings.ts";
 
 /** What the server promises for what it acknowledges. */
 export interface DurabilityReport {
-  /** `quorum`: standbys have it too. `local`: the one server has. */
+  /** `quorum`: standbys have it on their disks too. `local`: the one server has. */
   readonly level: "local" | "quorum";
   readonly fsync: boolean;
+  /** As it is for this handle, which holds it to what it was when the store was opened, or more. */
   readonly synchronousCommit: string;
   readonly fullPageWrites: boolean;
   readonly synchronousStandbyNames: string;
@@ -25,62 +27,117 @@ export interface DurabilityReport {
   readonly warnings: readonly string[];
 }
 
+/** What is looked at with. */
+export interface ProbeOptions {
+  readonly allowUnsafe: boolean;
+  readonly logger: Logger;
+}
+
 /** xid8 came with it. */
 const VERSION_MIN = 130_000;
+/** Commits that wait for a standby's disk, where standbys are named. */
+const STANDBY_KEEPS: ReadonlySet<string> = new Set(["on", "remote_apply"]);
 
-const SETTINGS = `SELECT current_setting('server_version_num')::int AS num, current_setting('server_version') AS version,
-  current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit,
-  current_setting('full_page_writes') AS pages, current_setting('synchronous_standby_names') AS standbys`;
+/** Follows what the server promises while a handle is open. */
+export class DurabilityWatch {
+  readonly #options: ProbeOptions;
+  #server: ServerState;
+  #report: DurabilityReport;
 
-interface SettingsRow extends Record<string, unknown> {
-  readonly num: number;
-  readonly version: string;
-  readonly fsync: string;
-  readonly commit: string;
-  readonly pages: string;
-  readonly standbys: string;
+  /** `store_not_durable` unless `allowUnsafe`, `store_unusable`. */
+  constructor(server: ServerState, options: ProbeOptions) {
+    this.#options = options;
+    this.#server = server;
+    this.#report = probeDurability(server, options);
+  }
+
+  /** As it was seen last. */
+  get report(): DurabilityReport {
+    return this.#report;
+  }
+
+  /** What an append is acknowledged with. */
+  get durability(): Durability {
+    return durabilityOf(this.#report);
+  }
+
+  /** A new connection. `store_not_durable`, and it is not to be used, unless `allowUnsafe`. */
+  noteServer(server: ServerState): void {
+    this.#note(server);
+    if (!this.#options.allowUnsafe) refuseUnsafe(this.#report);
+  }
+
+  /** The settings as a connection that goes on finds them. */
+  noteSettings(settings: ServerSettings): void {
+    this.#note({ ...this.#server, settings });
+  }
+
+  /** What a put was committed with. False: nothing more is to be put by its connection. */
+  noteFsync(isOn: boolean): boolean {
+    if (isOn !== this.#report.fsync) {
+      this.noteSettings({ ...this.#server.settings, fsync: isOn ? "on" : "off" });
+    }
+    return isOn || this.#options.allowUnsafe;
+  }
+
+  #note(server: ServerState): void {
+    const known = new Set(this.#report.warnings);
+    const timeline = server.timeline ?? this.#server.timeline;
+    this.#server = { ...server, timeline };
+    this.#report = reportOf(this.#server);
+    tell(
+      this.#options.logger,
+      this.#report,
+      this.#report.warnings.filter((warning) => !known.has(warning)),
+    );
+  }
 }
 
 /** Looks at the server. `store_not_durable` unless `allowUnsafe`, `store_unusable`. */
-export async function probeDurability(
-  database: Queryable,
-  {
-    allowUnsafe,
-    server,
-    logger,
-  }: { readonly allowUnsafe: boolean; readonly server: ServerState; readonly logger: Logger },
-): Promise<DurabilityReport> {
-  const [row] = await database.query<SettingsRow>({ text: SETTINGS });
-  if (row === undefined || row.num < VERSION_MIN) {
-    throw fault("store_unusable", `PostgreSQL 13 or later is needed, and this server is ${row?.version ?? "unknown"}`, {
-      data: { serverVersion: row?.version ?? "" },
+export function probeDurability(server: ServerState, { allowUnsafe, logger }: ProbeOptions): DurabilityReport {
+  const { version: serverVersion, num } = server.settings;
+  if (num < VERSION_MIN) {
+    throw fault("store_unusable", `PostgreSQL 13 or later is needed, and this server is ${serverVersion}`, {
+      data: { serverVersion },
     });
   }
   if (server.isStandby) {
     throw fault("store_unusable", "this server is a standby and takes no writes: name the primary, or promote it", {
       retryable: true,
-      data: { serverVersion: row.version },
+      data: { serverVersion },
     });
   }
-  const warnings = warningsOf(row, server);
-  const report: DurabilityReport = {
-    level: row.standbys.trim() !== "" && row.commit !== "local" ? "quorum" : "local",
-    fsync: row.fsync === "on",
-    synchronousCommit: row.commit,
-    fullPageWrites: row.pages === "on",
-    synchronousStandbyNames: row.standbys,
-    serverVersion: row.version,
-    timeline: server.timeline,
-    isPooled: server.isPooled,
-    warnings,
-  };
+  const report = reportOf(server);
   if (!allowUnsafe) refuseUnsafe(report);
-  for (const warning of warnings) logger.warn({ serverVersion: row.version }, warning);
+  tell(logger, report, report.warnings);
   return report;
 }
 
+function reportOf(server: ServerState): DurabilityReport {
+  const { version, fsync, commit, pages, standbys } = server.settings;
+  return {
+    level: hasStandbys(server) && STANDBY_KEEPS.has(commit) ? "quorum" : "local",
+    fsync: fsync === "on",
+    synchronousCommit: commit,
+    fullPageWrites: pages === "on",
+    synchronousStandbyNames: standbys,
+    serverVersion: version,
+    timeline: server.timeline,
+    isPooled: server.isPooled,
+    warnings: warningsOf(server),
+  };
+}
+
+function hasStandbys({ settings }: ServerState): boolean {
+  return settings.standbys.trim() !== "";
+}
+
+function tell(logger: Logger, { serverVersion }: DurabilityReport, warnings: readonly string[]): void {
+  for (const warning of warnings) logger.warn({ serverVersion }, warning);
+}
+
 /** What an append is acknowledged with. Without fsync the machine keeps it; a commit that isn't waited for may be gone with the server. */
-export function durabilityOf({ fsync, synchronousCommit }: DurabilityReport): Durability {
+function durabilityOf({ fsync, synchronousCommit }: DurabilityReport): Durability {
   if (synchronousCommit === "off") return "memory";
   return fsync ? "fsync" : "os";
 }
@@ -96,15 +153,23 @@ function refuseUnsafe({ fsync, synchronousCommit }: DurabilityReport): void {
   );
 }
 
-function warningsOf(row: SettingsRow, { isPooled }: ServerState): readonly string[] {
+function warningsOf(server: ServerState): readonly string[] {
+  const { fsync, commit, pages } = server.settings;
   return [
-    ...(row.fsync === "on" ? [] : ["fsync is off: a power cut may lose what was acknowledged, or the whole database"]),
-    ...(row.commit === "off"
-      ? ["synchronous_commit is off: a crash of the server loses what was acknowledged last"]
-      : []),
-    ...(row.pages === "on"
+    ...(fsync === "on" ? [] : ["fsync is off: a power cut may lose what was acknowledged, or the whole database"]),
+    ...(commit === "off" ? ["synchronous_commit is off: a crash of the server loses what was acknowledged last"] : []),
+    ...(hasStandbys(server) ? standbyWarnings(commit) : []),
+    ...(pages === "on"
       ? []
       : ["full_page_writes is off: pages may be torn by a power cut, unless the disk writes them whole"]),
-    ...(isPooled ? ["a pooler stands before the server: it must keep sessions whole, and wake-ups come by polls"] : []),
+    ...(server.isPooled
+      ? ["a pooler stands before the server: it must keep sessions whole, and wake-ups come by polls"]
+      : []),
   ];
+}
+
+function standbyWarnings(commit: string): readonly string[] {
+  if (commit === "local") return ["synchronous_commit is local: the standbys that are named are not waited for"];
+  if (commit !== "remote_write") return [];
+  return ["synchronous_commit is remote_write: a standby has what was acknowledged, and may not have it on its disk"];
 }

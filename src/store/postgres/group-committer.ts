@@ -14,6 +14,7 @@ import type { Client } from "pg";
 
 import { type Clock, isSkeinError, type SkeinError } from "../../base/index.ts";
 import type { AppendIds } from "./append-ids.ts";
+import type { DurabilityWatch } from "./durability-probe.ts";
 import { type PutOutcome, putGroup, type Putting, type ThreadPut } from "./group-put.ts";
 import type { NodeLease } from "./node-lease.ts";
 import type { PostgresDatabase } from "./postgres-database.ts";
@@ -49,6 +50,7 @@ export interface GroupCommitterOptions {
   readonly appendIds: AppendIds;
   readonly lease: Pick<NodeLease, "nodeId" | "incarnation">;
   readonly timers: Clock;
+  readonly durability: Pick<DurabilityWatch, "noteFsync">;
   /** These threads have new lines. Told in the moment when their writers have told what is in them. */
   readonly onPut: (written: readonly WrittenPart[]) => void;
 }
@@ -152,8 +154,12 @@ export class GroupCommitter {
     const { database, statements, lease } = this.#options;
     return database.retrying(async () => {
       const { nodeId, incarnation } = lease;
-      const putting: Putting = { statements, appendId, nodeId, incarnation };
       const client = this.#client ?? (await this.#connect());
+      let goesOn = true;
+      const noteFsync = (isOn: boolean): void => {
+        goesOn = this.#options.durability.noteFsync(isOn);
+      };
+      const putting: Putting = { statements, appendId, nodeId, incarnation, noteFsync };
       const timer = this.#options.timers.setTimer(PUT_MS_MAX, () => this.#lose(client));
       try {
         return await putGroup({ query: (what, values = []) => database.run(client, what, values) }, puts, putting);
@@ -162,6 +168,8 @@ export class GroupCommitter {
         throw error;
       } finally {
         timer.cancel();
+        // The next put makes a connection, and a server that isn't durable any more is refused with that.
+        if (!goesOn) this.#lose(client);
       }
     });
   }

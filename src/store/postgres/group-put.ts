@@ -31,6 +31,8 @@ export interface Putting {
   readonly appendId: string;
   readonly nodeId: string;
   readonly incarnation: string;
+  /** Whether the server waits for its disk, as this put was committed. */
+  readonly noteFsync: (isOn: boolean) => void;
 }
 
 /** What became of a part: null when it is there, else why not. */
@@ -47,7 +49,12 @@ export async function putGroup(
   const sorted = puts.toSorted((a, b) => (a.threadId < b.threadId ? -1 : 1));
   const hasNew = sorted.some(({ expected }) => expected === 0);
   const values = [...valuesOf(sorted, appendId), ...(hasNew ? [nodeId, incarnation] : [])];
-  const rows = await connection.query<{ thread_id: string }>(hasNew ? statements.putNew : statements.put, values);
+  const rows = await connection.query<{ thread_id: string; fsync: string }>(
+    hasNew ? statements.putNew : statements.put,
+    values,
+  );
+  const [first] = rows;
+  if (first !== undefined) putting.noteFsync(first.fsync === "on");
   const done = new Set(rows.map((row) => row.thread_id));
   const losers = puts.filter(({ threadId }) => !done.has(threadId));
   const why = losers.length === 0 ? new Map<string, PutOutcome>() : await diagnose(connection, losers, putting);

@@ -7,6 +7,7 @@
  *       doesn't know it is refused by that.
  *   N2  After its lease was missed a node is another incarnation. It takes along, in one statement, the threads
  *       that nobody has taken meanwhile.
+ *       The first of a node is the server's time, so that none comes twice, though the row goes when the node is closed.
  *   N3  On another timeline (a failover) all leases are gone: what was acknowledged last may be, and epochs with it.
  *       Epochs there begin above all that the timeline before could have given.
  */
@@ -16,6 +17,13 @@ import { createIdSource, type Logger, type Timer } from "../../base/index.ts";
 import type { PostgresDatabase, ServerState } from "./postgres-database.ts";
 import type { PostgresSettings } from "./postgres-options.ts";
 import { inSchema } from "./schema.ts";
+import { type ServerSettings, SETTINGS_COLUMNS } from "./server-settings.ts";
+
+/** The server as a renewal finds it. */
+export interface SeenServer extends ServerSettings {
+  readonly [column: string]: unknown;
+  readonly xmin: string;
+}
 
 /** What a lease is made of. */
 export interface NodeLeaseOptions {
@@ -26,7 +34,7 @@ export interface NodeLeaseOptions {
   /** The server is on another timeline, or another handle has this node's id: every writer ends. */
   readonly onLost: (why: string) => void;
   /** Each renewal that worked, with the feed's place as it was then. */
-  readonly onRenewed: (xmin: string) => void;
+  readonly onRenewed: (seen: SeenServer) => void;
 }
 
 /** Epochs of a timeline begin here, times its number before it. */
@@ -39,6 +47,7 @@ const RENEWALS_OF_A_LEASE = 3;
 const RETRIES_OF_A_LEASE = 30;
 /** Before a node is registered. */
 const NONE = "0";
+const SEEN_COLUMNS = `pg_snapshot_xmin(pg_current_snapshot())::text AS xmin, ${SETTINGS_COLUMNS}`;
 
 export class NodeLease {
   readonly #options: NodeLeaseOptions;
@@ -142,15 +151,15 @@ export class NodeLease {
     try {
       const renewed = anew
         ? []
-        : await database.queryOnce<{ xmin: string }>(
+        : await database.queryOnce<SeenServer>(
             this.#sql(`UPDATE {s}.node SET alive_until = clock_timestamp() + $3 * interval '1 ms'
               WHERE node_id = $1 AND incarnation = $2::bigint AND alive_until > clock_timestamp()
-              RETURNING pg_snapshot_xmin(pg_current_snapshot())::text AS xmin`),
+              RETURNING ${SEEN_COLUMNS}`),
             [this.#nodeId, this.#incarnation, settings.leaseTtlMs],
           );
       const [row] = renewed;
       if (row !== undefined) {
-        onRenewed(row.xmin);
+        onRenewed(row);
         await this.#giveBack();
         return;
       }
@@ -165,13 +174,13 @@ export class NodeLease {
   async #register(): Promise<void> {
     const { database, settings, onLost, onRenewed } = this.#options;
     const before = this.#incarnation;
-    const [row] = await database.query<{ incarnation: string; xmin: string }>(
+    const [row] = await database.query<SeenServer & { incarnation: string }>(
       this.#sql(`INSERT INTO {s}.node AS n (node_id, incarnation, alive_until, host, pid, url)
-        VALUES ($1, 1, clock_timestamp() + $2 * interval '1 ms', $3, $4, $5)
-        ON CONFLICT (node_id) DO UPDATE SET incarnation = n.incarnation + 1, alive_until = excluded.alive_until,
+        VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, clock_timestamp() + $2 * interval '1 ms', $3, $4, $5)
+        ON CONFLICT (node_id) DO UPDATE SET incarnation = greatest(n.incarnation + 1, excluded.incarnation), alive_until = excluded.alive_until,
           host = excluded.host, pid = excluded.pid, url = excluded.url
         WHERE $6::bigint IN (0, n.incarnation)
-        RETURNING incarnation::text AS incarnation, pg_snapshot_xmin(pg_current_snapshot())::text AS xmin`),
+        RETURNING incarnation::text AS incarnation, ${SEEN_COLUMNS}`),
       [this.#nodeId, settings.leaseTtlMs, hostname(), process.pid, settings.nodeUrl, before],
     );
     if (row === undefined) {
@@ -186,7 +195,7 @@ export class NodeLease {
       return;
     }
     this.#incarnation = row.incarnation;
-    onRenewed(row.xmin);
+    onRenewed(row);
     if (before !== NONE) await this.#takeAlong(before);
     await database.query(
       this.#sql(`DELETE FROM {s}.node WHERE alive_until < clock_timestamp() - interval '${GONE_NODES_KEPT}'`),

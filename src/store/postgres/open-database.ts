@@ -7,14 +7,14 @@ import { createKeyedLock } from "../keyed-lock.ts";
 import { createLineClock } from "../line-clock.ts";
 import type { LogIndex } from "../log-index.ts";
 import { createAppendIds } from "./append-ids.ts";
-import { type DurabilityReport, durabilityOf, probeDurability } from "./durability-probe.ts";
+import { DurabilityWatch } from "./durability-probe.ts";
 import { EventTeller } from "./event-teller.ts";
 import { GroupCommitter, type WrittenPart } from "./group-committer.ts";
 import { LogReader } from "./log-reader.ts";
 import { migrate, type SchemaFacts } from "./migrations.ts";
 import { NodeLease } from "./node-lease.ts";
 import type { OpenedDatabase, PostgresContext } from "./postgres-context.ts";
-import { PostgresDatabase, type ServerState } from "./postgres-database.ts";
+import { meetServer, PostgresDatabase, type ServerState } from "./postgres-database.ts";
 import { connectionLost, isConnectionLoss, postgresFault } from "./postgres-fault.ts";
 import { createLogSource } from "./postgres-log-source.ts";
 import { type PostgresSettings, postgresSettings, type PostgresStoreOptions } from "./postgres-options.ts";
@@ -45,14 +45,11 @@ export async function openPostgresThreadStore(options: PostgresStoreOptions): Pr
 
 async function openOn(database: PostgresDatabase, settings: PostgresSettings): Promise<PostgresStore> {
   const { schema, logger, allowUnsafe } = settings;
-  let server: ServerState = { timeline: null, isStandby: false, isPooled: false };
-  database.onServer = async (state) => {
-    server = state;
-  };
-  await database.retrying(() => database.queryOnce({ text: "SELECT 1" }), OPEN_RETRY_MS);
-  const durabilityReport = await probeDurability(database, { allowUnsafe, server, logger });
+  const server = await meetServer(database, OPEN_RETRY_MS);
+  const watch = new DurabilityWatch(server, { allowUnsafe, logger });
+  database.commitLeast = watch.report.synchronousCommit;
   const facts = await migrate(database, { schema, clock: settings.clock });
-  const joined = join(database, settings, { server, facts, durabilityReport });
+  const joined = join(database, settings, { server, facts, watch });
   await joined.lease.open();
   try {
     await joined.openRows();
@@ -66,7 +63,7 @@ async function openOn(database: PostgresDatabase, settings: PostgresSettings): P
 interface Found {
   readonly server: ServerState;
   readonly facts: SchemaFacts;
-  readonly durabilityReport: DurabilityReport;
+  readonly watch: DurabilityWatch;
 }
 
 interface Joined {
@@ -78,6 +75,7 @@ interface Joined {
 function join(database: PostgresDatabase, settings: PostgresSettings, found: Found): Joined {
   const { logger, timers, schema } = settings;
   const { placeId, generation, serverId } = found.facts;
+  const { watch } = found;
   const statements = statementsOf(schema);
   const writers = new WriterRegistry();
   const appendIds = createAppendIds();
@@ -92,12 +90,16 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
     onLost: (why) => {
       for (const writer of writers.all()) writer.kill(leaseGone(writer.threadId, writer.epoch, why));
     },
-    onRenewed: (xmin) => teller.noteEnd(xmin),
+    onRenewed: (seen) => {
+      teller.noteEnd(seen.xmin);
+      watch.noteSettings(seen);
+    },
   });
   lease.noteServer(found.server);
   database.onServer = async (state) => {
     // A connection to a standby outlives its promotion, and would never say that the timeline is another one.
     if (state.isStandby) throw connectionLost("reach the primary", new Error("the server is a standby"));
+    watch.noteServer(state);
     timeline = state.timeline ?? timeline;
     lease.noteServer(state);
   };
@@ -107,7 +109,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
     for (const { threadId, ...line } of written) teller.marks.note(threadId, line, history());
     wakeUps.note(written.map(({ threadId }) => threadId));
   };
-  const committer = new GroupCommitter({ database, statements, appendIds, lease, timers, onPut });
+  const committer = new GroupCommitter({ database, statements, appendIds, lease, timers, durability: watch, onPut });
   let index: LogIndex | null = null;
   const rows = (): LogIndex | null => index;
   const context: PostgresContext = {
@@ -122,7 +124,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
     reader,
     events: teller.events,
     lineClock: createLineClock(settings.clock),
-    durability: durabilityOf(found.durabilityReport),
+    durability: () => watch.durability,
     wakeUps,
     takeOver: (threadId, nextOrdinal) => teller.takeOver(threadId, nextOrdinal),
     marks: teller.marks,
@@ -131,7 +133,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
   const openRows = async (): Promise<void> => {
     index = (await settings.index?.(source)) ?? null;
   };
-  return { opened: { context, durabilityReport: found.durabilityReport, source, teller, rows }, lease, openRows };
+  return { opened: { context, durabilityReport: () => watch.report, source, teller, rows }, lease, openRows };
 }
 
 function notReached(error: unknown): SkeinError {

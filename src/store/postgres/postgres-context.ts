@@ -35,7 +35,8 @@ export interface PostgresContext {
   readonly reader: LogReader;
   readonly events: StoreEvents;
   readonly lineClock: LineClock;
-  readonly durability: Durability;
+  /** What an append is acknowledged with by now. */
+  readonly durability: () => Durability;
   readonly wakeUps: WakeUps;
   /** Tells what a thread's owner before wrote, so that what this handle does comes behind it. */
   readonly takeOver: (threadId: string, nextOrdinal: number) => Promise<void>;
@@ -48,7 +49,8 @@ export interface PostgresContext {
 /** An open place, and what its handle is made of. */
 export interface OpenedDatabase {
   readonly context: PostgresContext;
-  readonly durabilityReport: DurabilityReport;
+  /** As it was seen last. */
+  readonly durabilityReport: () => DurabilityReport;
   readonly source: ThreadLogSource;
   readonly teller: EventTeller;
   readonly rows: () => LogIndex | null;

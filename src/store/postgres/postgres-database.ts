@@ -10,6 +10,7 @@ import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, type
 import { type Clock, fault, type Logger, sleep } from "../../base/index.ts";
 import { isCollision, isConnectionLoss, isFull, postgresFault } from "./postgres-fault.ts";
 import type { PostgresSettings } from "./postgres-options.ts";
+import { COMMIT_LEAST, holdCommit, type ServerSettings, SETTINGS_COLUMNS } from "./server-settings.ts";
 
 /** A statement: its text, and the name it is prepared under where it is asked often. */
 export interface Statement {
@@ -29,6 +30,7 @@ export interface ServerState {
   readonly isStandby: boolean;
   /** What answers is not what was connected to: a pooler stands between. */
   readonly isPooled: boolean;
+  readonly settings: ServerSettings;
 }
 
 /** A query is tried again for this long after its connection was lost, milliseconds: a server that restarts or fails over is back by then. */
@@ -48,7 +50,8 @@ const RETRY_PAUSE_MS_MAX = 500;
 
 const HELLO = `SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false),
   set_config('idle_in_transaction_session_timeout', $3, false), set_config('TimeZone', 'UTC', false),
-  pg_backend_pid() AS pid, pg_is_in_recovery() AS standby`;
+  ${holdCommit("$4")}, pg_backend_pid() AS pid, pg_is_in_recovery() AS standby`;
+const SETTINGS = `SELECT ${SETTINGS_COLUMNS}`;
 const TIMELINE = `SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int AS timeline`;
 
 export class PostgresDatabase implements Queryable {
@@ -59,6 +62,7 @@ export class PostgresDatabase implements Queryable {
   readonly #singles = new Set<Client>();
   readonly #closing = new AbortController();
   #onServer: (state: ServerState) => Promise<void> = async () => {};
+  #commitLeast = COMMIT_LEAST;
   /** Behind a pooler a prepared statement may be another connection's. */
   #isPooled = false;
 
@@ -88,6 +92,11 @@ export class PostgresDatabase implements Queryable {
   /** Told of the server by every new connection before it is used; rejects to refuse the connection. */
   set onServer(told: (state: ServerState) => Promise<void>) {
     this.#onServer = told;
+  }
+
+  /** Connections that are made from now on wait for so much with each commit, or for more where the server does. */
+  set commitLeast(synchronousCommit: string) {
+    this.#commitLeast = synchronousCommit;
   }
 
   /** One statement, whose doing twice is as good as once: tried again after a lost connection. */
@@ -224,14 +233,15 @@ export class PostgresDatabase implements Queryable {
   /** Sets the connection's bounds, and says which server it reaches. */
   async #greet(client: ClientBase): Promise<void> {
     const timeouts = [STATEMENT_MS_MAX, LOCK_MS_MAX, IDLE_IN_TRANSACTION_MS_MAX].map((ms) => `${ms}ms`);
-    const hello = await client.query<{ pid: number; standby: boolean }>(HELLO, timeouts);
+    const hello = await client.query<{ pid: number; standby: boolean }>(HELLO, [...timeouts, this.#commitLeast]);
     const [row] = hello.rows;
     const isStandby = row?.standby ?? false;
     const timeline = isStandby ? null : await this.#timelineOf(client);
     const { processID } = client as { processID?: unknown };
     const isPooled = typeof processID === "number" && row !== undefined && processID !== row.pid;
     this.#isPooled ||= isPooled;
-    await this.#onServer({ timeline, isStandby, isPooled });
+    const settings = await settingsOf(client);
+    await this.#onServer({ timeline, isStandby, isPooled, settings });
   }
 
   async #timelineOf(client: ClientBase): Promise<number | null> {
@@ -251,6 +261,12 @@ export class PostgresDatabase implements Queryable {
   }
 }
 
+async function settingsOf(client: ClientBase): Promise<ServerSettings> {
+  const [settings] = (await client.query<ServerSettings & QueryResultRow>(SETTINGS)).rows;
+  if (settings !== undefined) return settings;
+  throw fault("store_unusable", "the server doesn't tell its settings: is it PostgreSQL?");
+}
+
 /** What may be over in a moment. */
 function isPassing(error: unknown): boolean {
   return isConnectionLoss(error) || isCollision(error) || isFull(error);
@@ -258,6 +274,16 @@ function isPassing(error: unknown): boolean {
 
 function closed(): Error {
   return fault("runtime_closed", "the store is closed");
+}
+
+/** The server as the first connection finds it; who isn't there is waited for so long, milliseconds. */
+export async function meetServer(database: PostgresDatabase, retryMs: number): Promise<ServerState> {
+  const met: ServerState[] = [];
+  database.onServer = async (state) => void met.push(state);
+  await database.retrying(() => database.queryOnce({ text: "SELECT 1" }), retryMs);
+  const newest = met.at(-1);
+  if (newest === undefined) throw fault("connection_failed", "no PostgreSQL was met", { retryable: true });
+  return newest;
 }
 
 /** Runs a call of the port: what fails in it is told in Skein's words. */

@@ -3,14 +3,14 @@
  * one log. What comes in is whole too, and owned by nobody. It needs no node: no lease is taken, nobody is asked. A store
  * handle has one on its own connections (`transfer`).
  */
-import { fault, type Logger } from "../../base/index.ts";
+import { fault, type Logger, silentLogger } from "../../base/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import type { LogTransfer, TransferThread } from "../log-transfer.ts";
 import { placeOf } from "./database-url.ts";
 import { probeDurability } from "./durability-probe.ts";
 import { LogReader } from "./log-reader.ts";
 import { migrate } from "./migrations.ts";
-import { attempt, PostgresDatabase, type ServerState } from "./postgres-database.ts";
+import { attempt, meetServer, PostgresDatabase, type ServerState } from "./postgres-database.ts";
 import { isConnectionLoss } from "./postgres-fault.ts";
 import { postgresSettings } from "./postgres-options.ts";
 import { STATE } from "./schema.ts";
@@ -43,17 +43,13 @@ export async function openPostgresLogTransfer(options: PostgresLogTransferOption
   const settings = postgresSettings(options);
   const { schema, clock, logger, allowUnsafe } = settings;
   const database = new PostgresDatabase(settings);
-  let server: ServerState = { timeline: null, isStandby: false, isPooled: false };
-  database.onServer = async (state) => {
-    server = state;
-    await Promise.resolve();
-  };
   const statements = statementsOf(schema);
   const place = placeOf(settings.url, schema);
   try {
     await attempt(`open ${place}`, async () => {
-      await requireServer(database, place);
-      await probeDurability(database, { allowUnsafe, server, logger });
+      const { synchronousCommit } = probeDurability(await requireServer(database, place), { allowUnsafe, logger });
+      database.commitLeast = synchronousCommit;
+      database.onServer = async (state) => void probeDurability(state, { allowUnsafe, logger: silentLogger });
       await migrate(database, { schema, clock });
     });
   } catch (error) {
@@ -93,9 +89,9 @@ export function createLogTransfer({ database, statements, schema, place }: Trans
 }
 
 /** One that isn't there is said at once: nothing was begun that could be waited for. `connection_failed`. */
-async function requireServer(database: PostgresDatabase, place: string): Promise<void> {
+async function requireServer(database: PostgresDatabase, place: string): Promise<ServerState> {
   try {
-    await database.queryOnce({ text: "SELECT 1" });
+    return await meetServer(database, 0);
   } catch (error) {
     if (!isConnectionLoss(error)) throw error;
     const reason = error instanceof Error ? error.message : String(error);

@@ -43,7 +43,7 @@ export interface PostgresStore extends port.ThreadStore {
   readonly kind: "postgres";
   /** This node's id. */
   readonly nodeId: string;
-  /** What the server promises for what it acknowledges. */
+  /** What the server promises for what it acknowledges, as it was seen last: at the newest connection, or the renewal of the lease. */
   readonly durabilityReport: DurabilityReport;
   /** The logs, to be followed. */
   readonly source: ThreadLogSource;
@@ -63,7 +63,6 @@ const CLOSE_MS_MAX = 10_000;
 export class PostgresThreadStore implements PostgresStore {
   readonly kind = "postgres";
   readonly capabilities: port.ThreadStoreCapabilities;
-  readonly durabilityReport: DurabilityReport;
   readonly source: ThreadLogSource;
   readonly transfer: LogTransfer;
   readonly #opened: OpenedDatabase;
@@ -74,17 +73,20 @@ export class PostgresThreadStore implements PostgresStore {
   constructor(opened: OpenedDatabase) {
     this.#opened = opened;
     this.#context = opened.context;
-    this.durabilityReport = opened.durabilityReport;
     this.source = opened.source;
     const { database, statements, settings } = opened.context;
     const place = placeOf(settings.url, settings.schema);
     this.transfer = createLogTransfer({ database, statements, schema: settings.schema, place });
-    const { durability } = opened.context;
+    const durability = opened.context.durability();
     this.capabilities = Object.freeze({ durability, paths: false, search: this.rows !== null, reopen: true });
   }
 
   get nodeId(): string {
     return this.#context.lease.nodeId;
+  }
+
+  get durabilityReport(): DurabilityReport {
+    return this.#opened.durabilityReport();
   }
 
   get rows(): LogIndex | null {

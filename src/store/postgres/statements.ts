@@ -108,7 +108,7 @@ function newestIsHeldBack(table: "event" | "change"): string {
 
 /**
  * One put: the lines of many threads. A thread whose ordinal or epoch isn't as said is left out, whole, and is missing
- * in what comes back. $1 ids in order, $2 expected ordinals (0: a new thread), $3 epochs, $4 counts of lines;
+ * in what comes back, which also says whether the server waits for its disk. $1 ids in order, $2 expected ordinals (0: a new thread), $3 epochs, $4 counts of lines;
  * $5 the put's id, $6..$11 the lines: thread (1-based), ordinal, offset, length, key, key's first; $12 all bodies;
  * of new threads $13 node, $14 incarnation.
  */
@@ -137,7 +137,7 @@ function putText(hasNew: boolean): string {
       JOIN done d ON d.thread_id = ($1::uuid[])[e.i]
       ORDER BY e.i, e.ordinal
     )
-    SELECT thread_id FROM done`;
+    SELECT thread_id, current_setting('fsync') AS fsync FROM done`;
 }
 
 /**

@@ -190,7 +190,7 @@ export class PostgresWriter implements GroupMember {
   #answerOf(key: string): Promise<AppendResult> | undefined {
     const applied = this.#keys.get(key);
     const { durability } = this.#options;
-    if (applied !== undefined) return Promise.resolve({ ...applied, durability, duplicate: true });
+    if (applied !== undefined) return Promise.resolve({ ...applied, durability: durability(), duplicate: true });
     return this.#appending.get(key)?.then((answer) => ({ ...answer, duplicate: true }));
   }
 
@@ -246,7 +246,7 @@ export class PostgresWriter implements GroupMember {
     for (const { batch } of entries) {
       const firstOrdinal = this.#nextOrdinal;
       this.#nextOrdinal += batch?.items.length ?? 0;
-      answers.push({ firstOrdinal, nextOrdinal: this.#nextOrdinal, durability, duplicate: false });
+      answers.push({ firstOrdinal, nextOrdinal: this.#nextOrdinal, durability: durability(), duplicate: false });
       if (batch === null) continue;
       if (batch.key !== undefined) {
         this.#keys.set(batch.key, { firstOrdinal, nextOrdinal: this.#nextOrdinal });
@@ -263,7 +263,12 @@ export class PostgresWriter implements GroupMember {
   /** Wishes with nothing to write before them. */
   #settleEmpty(entries: readonly Entry[]): void {
     const { durability } = this.#options;
-    const at = { firstOrdinal: this.#nextOrdinal, nextOrdinal: this.#nextOrdinal, durability, duplicate: false };
+    const at = {
+      firstOrdinal: this.#nextOrdinal,
+      nextOrdinal: this.#nextOrdinal,
+      durability: durability(),
+      duplicate: false,
+    };
     this.#answer(
       entries,
       entries.map(() => at),
@@ -343,7 +348,7 @@ export class PostgresWriter implements GroupMember {
       if (applied !== undefined) {
         this.#acceptedOrdinal = actualOrdinal;
         if (batch?.key !== undefined) this.#appending.delete(batch.key);
-        this.#answer([entry], [{ ...applied, durability: this.#options.durability, duplicate: true }]);
+        this.#answer([entry], [{ ...applied, durability: this.#options.durability(), duplicate: true }]);
       } else if (expectedOrdinal !== undefined && expectedOrdinal !== actualOrdinal) {
         this.#reject([entry], ordinalConflict(this.threadId, expectedOrdinal, actualOrdinal));
       } else kept.push(entry);

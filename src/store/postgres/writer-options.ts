@@ -27,7 +27,7 @@ export interface ThreadWriterOptions {
   readonly log: WriterLog;
   readonly lineClock: LineClock;
   readonly events: StoreEvents;
-  readonly durability: Durability;
+  readonly durability: () => Durability;
   /** The first record of a thread that isn't stored; null where it is. */
   readonly newMeta: SessionMeta | null;
   readonly nextOrdinal: number;

@@ -12,7 +12,7 @@ import { message, postgresLab, type PostgresLab, readLog, refusal, seedThread, t
 import { endLease, postgres, runSql } from "./postgres-place.ts";
 
 async function ownerOf({ schema }: PostgresLab, threadId: string): Promise<Record<string, unknown>> {
-  const text = `SELECT owner_node, owner_incarnation::int AS incarnation, epoch::int AS epoch FROM "${schema}".thread WHERE thread_id = $1`;
+  const text = `SELECT owner_node, owner_incarnation::float8 AS incarnation, epoch::int AS epoch FROM "${schema}".thread WHERE thread_id = $1`;
   return (await runSql(text, [threadId]))[0] ?? {};
 }
 
@@ -26,6 +26,18 @@ describe.skipIf(postgres.skipped !== null)("leases of nodes on PostgreSQL", () =
     expect(error).toMatchObject({ code: "thread_owned_elsewhere", retryable: true });
     expect(error.data).toMatchObject({ threadId, ownerId: "node-a", url: "ws://a.test:4500", pid: process.pid });
     expect(error.data["sinceMs"]).toBeTypeOf("number");
+  });
+
+  it("frees the threads of a named node that was closed, also while it is there again under its name", async () => {
+    const lab = postgresLab();
+    const named = await lab.open({ node: { id: "named" } });
+    const { threadId } = await seedThread(named);
+    await named.close();
+    await lab.open({ node: { id: "named" } });
+    const other = await lab.open();
+    const resumed = await other.resumeThread({ threadId });
+    await other.appendItems({ writer: resumed.writer, items: [message("taken")] });
+    expect(textsOf(await readLog(other, threadId))).toEqual(["first", "taken"]);
   });
 
   it("gives a thread of a node without a sign of life to another one, and refuses the sleeper from its first append on", async () => {

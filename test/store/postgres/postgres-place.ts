@@ -19,7 +19,16 @@ export async function runSql<Row extends Record<string, unknown>>(
   text: string,
   values: readonly unknown[] = [],
 ): Promise<readonly Row[]> {
-  const client = new Client({ connectionString: postgres.url });
+  return runSqlAt<Row>(postgres.url, text, values);
+}
+
+/** The same on another server. */
+export async function runSqlAt<Row extends Record<string, unknown>>(
+  url: string,
+  text: string,
+  values: readonly unknown[] = [],
+): Promise<readonly Row[]> {
+  const client = new Client({ connectionString: url });
   await client.connect();
   try {
     return (await client.query<Row>(text, [...values])).rows;

@@ -1,0 +1,35 @@
+/**
+ * The server's settings that say what an acknowledgement is worth, as each connection finds them. What can be set for a
+ * session is held there: a server that is told to wait for less while it runs is waited for as before by those who
+ * were promised more.
+ */
+
+/** As a query brings them. */
+export interface ServerSettings {
+  readonly num: number;
+  readonly version: string;
+  readonly fsync: string;
+  /** `synchronous_commit`. */
+  readonly commit: string;
+  readonly pages: string;
+  readonly standbys: string;
+}
+
+/** Each waits for more than the one before. */
+const COMMITS = "ARRAY['off', 'local', 'remote_write', 'on', 'remote_apply']";
+
+/** The least that a session may be held to: what the server has is held, whatever it is. */
+export const COMMIT_LEAST = "off";
+
+/** Columns of a query for them. */
+export const SETTINGS_COLUMNS = `current_setting('server_version_num')::int AS num, current_setting('server_version') AS version,
+  current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit,
+  current_setting('full_page_writes') AS pages, current_setting('synchronous_standby_names') AS standbys`;
+
+/** Holds the session to the stronger of what the server has and what `$least` names. */
+export function holdCommit(least: string): string {
+  const rank = (name: string): string => `array_position(${COMMITS}, ${name})`;
+  const current = "current_setting('synchronous_commit')";
+  return `set_config('synchronous_commit', CASE WHEN ${rank(current)} < ${rank(`${least}::text`)} THEN ${least}::text
+    ELSE ${current} END, false)`;
+}
