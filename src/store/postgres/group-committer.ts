@@ -58,8 +58,10 @@ export interface GroupCommitterOptions {
 /** Lines in a put: enough for a thousand threads, few enough that none waits long for the others. */
 const PUT_LINES_MAX = 4_000;
 const PUT_BYTES_MAX = 8 * 1024 * 1024;
-/** An answer that takes longer is given up with its connection. */
-const PUT_MS_MAX = 20_000;
+/** An answer that takes longer, and a millisecond more for each KiB, is given up with its connection. */
+const PUT_MS_MAX = 8_000;
+/** Long enough for a put that got no answer to be made again. */
+const RETRY_MS = 20_000;
 
 export class GroupCommitter {
   readonly #options: GroupCommitterOptions;
@@ -160,7 +162,7 @@ export class GroupCommitter {
         goesOn = this.#options.durability.noteFsync(isOn);
       };
       const putting: Putting = { statements, appendId, nodeId, incarnation, noteFsync };
-      const timer = this.#options.timers.setTimer(PUT_MS_MAX, () => this.#lose(client));
+      const timer = this.#options.timers.setTimer(PUT_MS_MAX + kibOf(puts), () => this.#lose(client));
       try {
         return await putGroup({ query: (what, values = []) => database.run(client, what, values) }, puts, putting);
       } catch (error) {
@@ -171,7 +173,7 @@ export class GroupCommitter {
         // The next put makes a connection, and a server that isn't durable any more is refused with that.
         if (!goesOn) this.#lose(client);
       }
-    });
+    }, RETRY_MS);
   }
 
   async #connect(): Promise<Client> {
@@ -184,10 +186,7 @@ export class GroupCommitter {
 
   #lose(client: Client): void {
     if (this.#client === client) this.#client = null;
-    this.#options.database.drop(client);
-    // A connection whose other end is silent would wait for its goodbye.
-    const { connection } = client as { connection?: { stream?: { destroy?: () => void } } };
-    connection?.stream?.destroy?.();
+    this.#options.database.cutOff(client);
   }
 }
 
@@ -201,6 +200,12 @@ interface PartFate {
 interface Part {
   readonly member: GroupMember;
   readonly put: ThreadPut;
+}
+
+function kibOf(puts: readonly ThreadPut[]): number {
+  let bytes = 0;
+  for (const { lines } of puts) for (const line of lines) bytes += line.bytes.byteLength;
+  return bytes / 1024;
 }
 
 function failure(error: unknown, threadId: string): SkeinError {

@@ -156,6 +156,7 @@ export class NodeLease {
               WHERE node_id = $1 AND incarnation = $2::bigint AND alive_until > clock_timestamp()
               RETURNING ${SEEN_COLUMNS}`),
             [this.#nodeId, this.#incarnation, settings.leaseTtlMs],
+            settings.leaseTtlMs / RENEWALS_OF_A_LEASE,
           );
       const [row] = renewed;
       if (row !== undefined) {

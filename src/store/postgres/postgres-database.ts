@@ -1,13 +1,14 @@
 /**
  * The connections of one store handle: a bounded pool for what is asked, and single ones for work that wants its own
- * (the group commit, the listener). Whatever an idle connection dies of is logged; it never ends the process.
+ * (the group commit, the listener). Whatever an idle connection dies of is logged; it never ends the process. One that
+ * gives no answer is cut off: behind a firewall that forgot it a connection is silent for ever.
  *
  * Each connection says when it is made which server it reaches. After a failover that is another timeline, and who
  * holds leases must know it before anything is written (`onServer`).
  */
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, type QueryResultRow } from "pg";
 
-import { type Clock, fault, type Logger, sleep } from "../../base/index.ts";
+import { type Clock, fault, type Logger, sleep, withinTime } from "../../base/index.ts";
 import { isCollision, isConnectionLoss, isFull, postgresFault } from "./postgres-fault.ts";
 import type { PostgresSettings } from "./postgres-options.ts";
 import { COMMIT_LEAST, holdCommit, type ServerSettings, SETTINGS_COLUMNS } from "./server-settings.ts";
@@ -40,6 +41,12 @@ const CONNECTIONS_MAX = 8;
 const CONNECT_MS_MAX = 5_000;
 const IDLE_MS = 10_000;
 const STATEMENT_MS_MAX = 60_000;
+/** Longest wait for the answer to a single statement, which is a short one, milliseconds: past it the connection counts as lost. */
+const ANSWER_MS_MAX = 8_000;
+/** The same in a transaction, where whole threads are copied and removed: the server gives up before. */
+const LONG_ANSWER_MS_MAX = STATEMENT_MS_MAX + 5_000;
+/** Longest wait for connections to end in order, milliseconds. */
+const END_MS_MAX = 2_000;
 const LOCK_MS_MAX = 15_000;
 /** An open transaction holds back every feed of the cluster. */
 const IDLE_IN_TRANSACTION_MS_MAX = 10_000;
@@ -60,6 +67,7 @@ export class PostgresDatabase implements Queryable {
   readonly #logger: Logger;
   readonly #timers: Clock;
   readonly #singles = new Set<Client>();
+  readonly #pooled = new Set<ClientBase>();
   readonly #closing = new AbortController();
   #onServer: (state: ServerState) => Promise<void> = async () => {};
   #commitLeast = COMMIT_LEAST;
@@ -86,7 +94,11 @@ export class PostgresDatabase implements Queryable {
     this.#pool.on("error", (error) => {
       this.#logger.debug({ error }, "an idle connection to PostgreSQL was lost");
     });
-    this.#pool.on("connect", (client) => this.#guard(client));
+    this.#pool.on("connect", (client) => {
+      this.#guard(client);
+      this.#pooled.add(client);
+    });
+    this.#pool.on("remove", (client) => void this.#pooled.delete(client));
   }
 
   /** Told of the server by every new connection before it is used; rejects to refuse the connection. */
@@ -104,20 +116,32 @@ export class PostgresDatabase implements Queryable {
     statement: Statement,
     values: readonly unknown[] = [],
   ): Promise<readonly Row[]> {
-    return this.retrying(() => this.run<Row>(this.#pool, statement, values));
+    return this.retrying(() => this.queryOnce<Row>(statement, values));
   }
 
-  /** One statement, tried once. */
+  /** One statement, tried once, and waited for so long. */
   async queryOnce<Row extends QueryResultRow>(
     statement: Statement,
     values: readonly unknown[] = [],
+    answerMs: number = ANSWER_MS_MAX,
   ): Promise<readonly Row[]> {
-    return this.run<Row>(this.#pool, statement, values);
+    const client = await this.#pool.connect();
+    let isLost = true;
+    try {
+      const rows = await this.#inTime(client, answerMs, () => this.run<Row>(client, statement, values));
+      isLost = false;
+      return rows;
+    } catch (error) {
+      isLost = isConnectionLoss(error);
+      throw error;
+    } finally {
+      client.release(isLost);
+    }
   }
 
   /** One statement on a connection of its caller's. */
   async run<Row extends QueryResultRow>(
-    on: Pick<ClientBase, "query"> | Pick<Pool, "query">,
+    on: Pick<ClientBase, "query">,
     { text, name }: Statement,
     values: readonly unknown[],
   ): Promise<readonly Row[]> {
@@ -130,7 +154,7 @@ export class PostgresDatabase implements Queryable {
    * after its connection was lost: it may have been committed.
    */
   async transaction<Value>(work: (tx: Queryable) => Promise<Value>): Promise<Value> {
-    const client = await this.retrying(() => this.#pool.connect());
+    const client = await this.retrying(() => this.#begin());
     let isLost = false;
     try {
       for (let tries = 1; ; tries += 1) {
@@ -140,22 +164,45 @@ export class PostgresDatabase implements Queryable {
           isLost = isConnectionLoss(error);
           if (!isCollision(error) || tries >= COLLISIONS_MAX) throw error;
         }
+        await this.#inTime(client, ANSWER_MS_MAX, () => client.query("BEGIN"));
       }
     } finally {
       client.release(isLost);
     }
   }
 
+  /** A connection with a transaction begun. Where that isn't answered nothing was done yet. */
+  async #begin(): Promise<PoolClient> {
+    const client = await this.#pool.connect();
+    try {
+      await this.#inTime(client, ANSWER_MS_MAX, () => client.query("BEGIN"));
+      return client;
+    } catch (error) {
+      client.release(true);
+      throw error;
+    }
+  }
+
   async #transact<Value>(client: PoolClient, work: (tx: Queryable) => Promise<Value>): Promise<Value> {
-    const tx: Queryable = { query: (statement, values = []) => this.run(client, statement, values) };
-    await client.query("BEGIN");
+    const long = <Answer>(ask: () => Promise<Answer>): Promise<Answer> => this.#inTime(client, LONG_ANSWER_MS_MAX, ask);
+    const tx: Queryable = { query: (statement, values = []) => long(() => this.run(client, statement, values)) };
     try {
       const value = await work(tx);
-      await client.query("COMMIT");
+      await long(() => client.query("COMMIT"));
       return value;
     } catch (error) {
-      if (!isConnectionLoss(error)) await client.query("ROLLBACK");
+      if (!isConnectionLoss(error)) await long(() => client.query("ROLLBACK"));
       throw error;
+    }
+  }
+
+  /** Waits for an answer; past the time the connection is cut off, and with it what waits there ends as lost. */
+  async #inTime<Answer>(client: ClientBase, ms: number, ask: () => Promise<Answer>): Promise<Answer> {
+    const timer = this.#timers.setTimer(ms, () => cutOff(client));
+    try {
+      return await ask();
+    } finally {
+      timer.cancel();
     }
   }
 
@@ -176,6 +223,12 @@ export class PostgresDatabase implements Queryable {
       this.drop(client);
       throw error;
     }
+  }
+
+  /** Ends a connection that gives no answer: it would wait for the goodbye of a silent other end. */
+  cutOff(client: Client): void {
+    this.drop(client);
+    cutOff(client);
   }
 
   /** Ends a connection, in whatever it is doing. */
@@ -207,12 +260,15 @@ export class PostgresDatabase implements Queryable {
     await sleep(this.#timers, ms, this.#closing.signal);
   }
 
-  /** Ends every connection. Idempotent; never rejects. */
+  /** Ends every connection; those in the middle of something are cut off after a moment. Idempotent; never rejects. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort(closed());
     for (const client of this.#singles) this.drop(client);
-    await this.#pool.end();
+    const ended = this.#pool.end();
+    if (await withinTime(ended, this.#timers, END_MS_MAX)) return;
+    for (const client of this.#pooled) cutOff(client);
+    await withinTime(ended, this.#timers, END_MS_MAX);
   }
 
   #refuseClosed(): void {
@@ -232,6 +288,10 @@ export class PostgresDatabase implements Queryable {
 
   /** Sets the connection's bounds, and says which server it reaches. */
   async #greet(client: ClientBase): Promise<void> {
+    await this.#onServer(await this.#inTime(client, CONNECT_MS_MAX, () => this.#meet(client)));
+  }
+
+  async #meet(client: ClientBase): Promise<ServerState> {
     const timeouts = [STATEMENT_MS_MAX, LOCK_MS_MAX, IDLE_IN_TRANSACTION_MS_MAX].map((ms) => `${ms}ms`);
     const hello = await client.query<{ pid: number; standby: boolean }>(HELLO, [...timeouts, this.#commitLeast]);
     const [row] = hello.rows;
@@ -241,7 +301,7 @@ export class PostgresDatabase implements Queryable {
     const isPooled = typeof processID === "number" && row !== undefined && processID !== row.pid;
     this.#isPooled ||= isPooled;
     const settings = await settingsOf(client);
-    await this.#onServer({ timeline, isStandby, isPooled, settings });
+    return { timeline, isStandby, isPooled, settings };
   }
 
   async #timelineOf(client: ClientBase): Promise<number | null> {
@@ -265,6 +325,11 @@ async function settingsOf(client: ClientBase): Promise<ServerSettings> {
   const [settings] = (await client.query<ServerSettings & QueryResultRow>(SETTINGS)).rows;
   if (settings !== undefined) return settings;
   throw fault("store_unusable", "the server doesn't tell its settings: is it PostgreSQL?");
+}
+
+function cutOff(client: ClientBase): void {
+  const { connection } = client as { connection?: { stream?: { destroy?: () => void } } };
+  connection?.stream?.destroy?.();
 }
 
 /** What may be over in a moment. */

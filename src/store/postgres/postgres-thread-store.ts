@@ -59,6 +59,8 @@ export interface PostgresStore extends port.ThreadStore {
 
 /** Longest that a close waits for what was accepted, milliseconds; past it the server is given up. */
 const CLOSE_MS_MAX = 10_000;
+/** What comes behind that still has so long, each. */
+const CLOSE_STEP_MS = 1_000;
 
 export class PostgresThreadStore implements PostgresStore {
   readonly kind = "postgres";
@@ -259,7 +261,9 @@ export class PostgresThreadStore implements PostgresStore {
     const { writers, lease, committer, wakeUps, database, settings } = this.#context;
     const { teller, rows } = this.#opened;
     const ends = Promise.allSettled(writers.all().map((writer) => writer.shutdown()));
-    const within = (work: Promise<unknown>): Promise<boolean> => withinTime(work, settings.timers, CLOSE_MS_MAX);
+    const untilMs = settings.timers.monotonicMs() + CLOSE_MS_MAX;
+    const within = (work: Promise<unknown>): Promise<boolean> =>
+      withinTime(work, settings.timers, Math.max(untilMs - settings.timers.monotonicMs(), CLOSE_STEP_MS));
     await within(ends);
     for (const writer of writers.all()) {
       writer.kill(writerClosed(writer.threadId, "the store was closed"));
@@ -272,7 +276,7 @@ export class PostgresThreadStore implements PostgresStore {
     if (rows() !== null) await within(rows()?.close() ?? Promise.resolve());
     committer.close();
     await database.close();
-    await teller.close();
+    await within(teller.close());
     for (const end of await ends) if (end.status === "rejected") throw end.reason;
   }
 
