@@ -77,7 +77,7 @@ async function makeFork(context: PostgresContext, tx: Queryable, fork: Fork): Pr
   if (!Number.isSafeInteger(endOrdinal) || endOrdinal < 0 || endOrdinal > source.next_ordinal) {
     throw cutOutside(sourceId, source.next_ordinal);
   }
-  const reader = new LogReader(tx, statements);
+  const reader = new LogReader(tx, statements, { isInTransaction: true });
   const halved = await halvedLines(reader, sourceId, endOrdinal);
   const isCopied = source.depth >= DEPTH_MAX;
   const sharedEnd = endOrdinal - halved.length;

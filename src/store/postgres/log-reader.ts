@@ -69,10 +69,13 @@ const LOOKS_MAX = 4;
 export class LogReader {
   readonly #source: Queryable;
   readonly #statements: Statements;
+  readonly #isInTransaction: boolean;
 
-  constructor(source: Queryable, statements: Statements) {
+  /** In a transaction lines are read as bytes: a text that can't be made of one would end the transaction. */
+  constructor(source: Queryable, statements: Statements, { isInTransaction = false } = {}) {
     this.#source = source;
     this.#statements = statements;
+    this.#isInTransaction = isInTransaction;
   }
 
   /** The way to a thread's lines. `thread_not_found`. */
@@ -171,7 +174,9 @@ export class LogReader {
     const values = [threadId, from, end, PART_LINES_MAX, PART_BYTES_MAX];
     try {
       // As text they come in half the bytes that bytea has on the wire.
-      return await this.#source.query<{ ordinal: number; text: string }>(this.#statements.texts, values);
+      if (!this.#isInTransaction) {
+        return await this.#source.query<{ ordinal: number; text: string }>(this.#statements.texts, values);
+      }
     } catch (error) {
       if (sqlStateOf(error)?.startsWith("22") !== true) throw error;
     }

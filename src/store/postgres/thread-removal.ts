@@ -79,7 +79,7 @@ async function bury(context: PostgresContext, tx: Queryable, threadId: string): 
     readonly reference_end: number;
   }
   const children = await tx.query<Child>(statements.children, [threadId]);
-  const reader = new LogReader(tx, statements);
+  const reader = new LogReader(tx, statements, { isInTransaction: true });
   for (const { thread_id: to, reference_end: end } of children) {
     await copyLines({ tx, reader, statements }, { from: threadId, to, end });
     await tx.query(statements.standAlone, [to]);

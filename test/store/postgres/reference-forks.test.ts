@@ -21,6 +21,12 @@ async function forkOf(store: PostgresThreadStore, threadId: string, endOrdinal: 
   return writer.threadId;
 }
 
+async function logBytes(store: PostgresThreadStore, threadId: string): Promise<Buffer> {
+  const parts: Uint8Array[] = [];
+  for await (const part of store.transfer.readLog(threadId)) parts.push(part);
+  return Buffer.concat(parts);
+}
+
 /** Items and times of the lines, as a copy would have them. */
 async function copiedOf(store: PostgresThreadStore, threadId: string): Promise<readonly unknown[]> {
   return (await readLog(store, threadId)).map(({ item, timestamp }) => ({ item, timestamp }));
@@ -101,6 +107,26 @@ describe.skipIf(postgres.skipped !== null)("forks on PostgreSQL", () => {
     }
     expect(read).toEqual(Array.from({ length: 3_003 }, (_, n) => n));
     expect(textsOf(await readLog(store, fork))).toEqual([...texts, "of 3001"]);
+  });
+
+  it.each([
+    ["is no UTF-8", Buffer.from([0x7b, 0xff, 0xfe, 0x7d, 0x0a])],
+    ["holds NUL", Buffer.from('{"type":"event_msg","payload":"a\0b"}\n')],
+  ])("forks at a line that %s, byte for byte, and deletes the source behind it", async (_, odd) => {
+    const lab = postgresLab();
+    const store = await lab.open();
+    const { threadId, writer } = await seedThread(store, ["before", "odd"]);
+    await store.shutdownThread(writer);
+    const sql = `UPDATE "${lab.schema}".event SET body = $2 WHERE thread_id = $1 AND ordinal = 2`;
+    await runSql(sql, [threadId, odd]);
+    const { writer: ofFork } = await store.createThread({
+      metadata: { cwd: "/fork" },
+      fork: { threadId, endOrdinal: 3 },
+    });
+    await store.deleteThread(threadId);
+    expect((await logBytes(store, ofFork.threadId)).includes(odd)).toBe(true);
+    await store.appendItems({ writer: ofFork, items: [message("behind it")] });
+    expect(textsOf(await readLog(store, ofFork.threadId))).toEqual(["before", "behind it"]);
   });
 
   it("leaves the source's keys to the source, also after its lines were copied", async () => {
