@@ -35,6 +35,8 @@ export interface ProbeOptions {
 
 /** xid8 came with it. */
 const VERSION_MIN = 130_000;
+/** What the database's texts must be kept as: names and keys are of any letters. */
+const ENCODING = "UTF8";
 /** Commits that wait for a standby's disk, where standbys are named. */
 const STANDBY_KEEPS: ReadonlySet<string> = new Set(["on", "remote_apply"]);
 
@@ -106,6 +108,14 @@ export function probeDurability(server: ServerState, { allowUnsafe, logger }: Pr
       retryable: true,
       data: { serverVersion },
     });
+  }
+  const { encoding } = server.settings;
+  if (encoding !== ENCODING) {
+    throw fault(
+      "store_unusable",
+      `this database keeps texts as ${encoding}, which hasn't every letter: make one with createdb -E ${ENCODING} -T template0, and name that`,
+      { data: { encoding } },
+    );
   }
   const report = reportOf(server);
   if (!allowUnsafe) refuseUnsafe(report);

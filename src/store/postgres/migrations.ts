@@ -5,8 +5,9 @@
  * A schema that was restored into another cluster has transaction numbers that mean nothing there: its lines are then
  * numbered anew, and followers are told that their cursors are of another history (the generation).
  */
-import { type Clock, createIdSource, fault } from "../../base/index.ts";
+import { type Clock, createIdSource, fault, type SkeinError } from "../../base/index.ts";
 import type { PostgresDatabase, Queryable } from "./postgres-database.ts";
+import { sqlStateOf } from "./postgres-fault.ts";
 import { inSchema, MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
 
 /** What a schema says of itself. */
@@ -24,11 +25,23 @@ interface MetaRow {
   readonly v: string;
 }
 
-/** Brings the schema up to date. `store_newer`, `permission_denied`. */
-export async function migrate(
-  database: PostgresDatabase,
-  { schema, clock }: { readonly schema: string; readonly clock: Clock },
-): Promise<SchemaFacts> {
+/** Where a schema is. */
+interface SchemaPlace {
+  readonly schema: string;
+  readonly clock: Clock;
+}
+
+/** Brings the schema up to date. `store_newer`, `store_unusable`, `permission_denied`. */
+export async function migrate(database: PostgresDatabase, place: SchemaPlace): Promise<SchemaFacts> {
+  try {
+    return await migrateOwn(database, place);
+  } catch (error) {
+    if (isForeign(error)) throw foreignTables(place.schema, error);
+    throw error;
+  }
+}
+
+async function migrateOwn(database: PostgresDatabase, { schema, clock }: SchemaPlace): Promise<SchemaFacts> {
   const ready = await readReady(database, schema);
   if (ready !== undefined) return ready;
   // A second look under the lock: another handle may have made it meanwhile. All of it can be done twice.
@@ -48,7 +61,7 @@ export async function migrate(
       const serverId = await readServerId(tx);
       const isMoved = meta.has("server_id") && meta.get("server_id") !== serverId;
       if (isMoved) await renumber(tx, schema);
-      const generation = Number(meta.get("generation") ?? 0) + (isMoved ? 1 : 0);
+      const generation = numberOf(meta, "generation", schema) + (isMoved ? 1 : 0);
       const facts = { schema_version: `${SCHEMA_VERSION}`, place_id: placeId, server_id: serverId };
       for (const [k, v] of Object.entries({ ...facts, generation: `${generation}` }))
         await writeMeta(tx, schema, { k, v });
@@ -68,7 +81,7 @@ async function readReady(database: PostgresDatabase, schema: string): Promise<Sc
   const isReady = versionOf(meta, schema) === SCHEMA_VERSION && meta.get("server_id") === serverId;
   const placeId = meta.get("place_id");
   return isReady && placeId !== undefined
-    ? { placeId, generation: Number(meta.get("generation")), serverId }
+    ? { placeId, generation: numberOf(meta, "generation", schema), serverId }
     : undefined;
 }
 
@@ -93,12 +106,38 @@ async function writeMeta(tx: Queryable, schema: string, { k, v }: MetaRow): Prom
 }
 
 function versionOf(meta: ReadonlyMap<string, string>, schema: string): number {
-  const version = Number(meta.get("schema_version") ?? 0);
+  const version = numberOf(meta, "schema_version", schema);
   if (version <= SCHEMA_VERSION) return version;
   throw fault(
     "store_newer",
     `the schema ${schema} was made by a newer Skein (version ${version}, this one knows ${SCHEMA_VERSION}): use that, or another schema`,
     { data: { schema, version, versionKnown: SCHEMA_VERSION } },
+  );
+}
+
+/** A whole number of what the schema says of itself; 0 where it doesn't. */
+function numberOf(meta: ReadonlyMap<string, string>, k: string, schema: string): number {
+  const text = meta.get(k) ?? "0";
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw fault(
+    "store_unusable",
+    `the schema ${schema} says of itself that its ${k} is ${JSON.stringify(text.slice(0, 40))}, which is no number: restore its table meta from a backup, or name another schema`,
+    { data: { schema, key: k } },
+  );
+}
+
+/** Whether the server says of a statement that tables aren't there, are there already, or are made otherwise. */
+function isForeign(error: unknown): boolean {
+  const state = sqlStateOf(error) ?? "";
+  return /^(42|22)/.test(state) && state !== "42501";
+}
+
+function foreignTables(schema: string, cause: unknown): SkeinError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return fault(
+    "store_unusable",
+    `the schema ${schema} has tables in it that aren't Skein's, or aren't whole (PostgreSQL says: ${reason}): name a schema of its own for the store, or restore this one from a backup`,
+    { data: { schema, sqlState: sqlStateOf(cause) ?? null }, cause },
   );
 }
 

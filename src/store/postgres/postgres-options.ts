@@ -62,6 +62,8 @@ const LEASE_TTL_MS = 10_000;
 const LEASE_TTL_MS_MIN = 300;
 const LEASE_TTL_MS_MAX = 600_000;
 const NODE_TEXT_CHARS_MAX = 2_048;
+/** PostgreSQL's own. */
+const SCHEMA_RESERVED = /^pg_|^information_schema$/;
 const SCHEMA = /^[A-Za-z_][A-Za-z0-9_]{0,62}$/;
 
 /** Fills in the defaults. `invalid_argument`. */
@@ -70,6 +72,9 @@ export function postgresSettings(options: PostgresStoreOptions): PostgresSetting
   const url = requireDatabaseUrl(options.url);
   if (typeof schema !== "string" || !SCHEMA.test(schema)) {
     throw rejection("invalid_argument", "schema must be a name of letters, digits and _, 63 characters at most");
+  }
+  if (SCHEMA_RESERVED.test(schema)) {
+    throw rejection("invalid_argument", `the schema ${schema} is PostgreSQL's own: name another one`, { schema });
   }
   if (!Number.isSafeInteger(leaseTtlMs) || leaseTtlMs < LEASE_TTL_MS_MIN || leaseTtlMs > LEASE_TTL_MS_MAX) {
     throw rejection(

@@ -13,6 +13,8 @@ export interface ServerSettings {
   readonly commit: string;
   readonly pages: string;
   readonly standbys: string;
+  /** The database's `server_encoding`. */
+  readonly encoding: string;
 }
 
 /** Each waits for more than the one before. */
@@ -24,7 +26,8 @@ export const COMMIT_LEAST = "off";
 /** Columns of a query for them. */
 export const SETTINGS_COLUMNS = `current_setting('server_version_num')::int AS num, current_setting('server_version') AS version,
   current_setting('fsync') AS fsync, current_setting('synchronous_commit') AS commit,
-  current_setting('full_page_writes') AS pages, current_setting('synchronous_standby_names') AS standbys`;
+  current_setting('full_page_writes') AS pages, current_setting('synchronous_standby_names') AS standbys,
+  current_setting('server_encoding') AS encoding`;
 
 /** Holds the session to the stronger of what the server has and what `$least` names. */
 export function holdCommit(least: string): string {

@@ -14,7 +14,7 @@ import { postgres, runSqlAt } from "./postgres-place.ts";
 const OPTIONS = { allowUnsafe: true, logger: silentLogger };
 
 function serverWith(commit: string, standbys: string): ServerState {
-  const settings = { num: 150_000, version: "15.0", fsync: "on", commit, pages: "on", standbys };
+  const settings = { num: 150_000, version: "15.0", fsync: "on", commit, pages: "on", standbys, encoding: "UTF8" };
   return { timeline: 1, isStandby: false, isPooled: false, settings };
 }
 

@@ -4,7 +4,7 @@
  */
 import { inspect } from "node:util";
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 
 import {
   openPostgresCheckpoints,
@@ -56,6 +56,47 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
     expect(await runSql(`SELECT v FROM "${lab.schema}".meta WHERE k = 'schema_version'`)).toEqual([{ v: "99" }]);
   });
 
+  it.each([
+    ["meta", "CREATE TABLE {s}.meta (a int)"],
+    ["thread", "CREATE TABLE {s}.thread (a int)"],
+    ["meta, of numbers", "CREATE TABLE {s}.meta (k int, v int)"],
+  ])(
+    "says of a schema with another program's table %s that it isn't Skein's, and leaves it as it is",
+    async (_, sql) => {
+      const lab = postgresLab();
+      await runSql(`CREATE SCHEMA "${lab.schema}"`);
+      await runSql(sql.replaceAll("{s}", `"${lab.schema}"`));
+      const error = await refusal(lab.open());
+      expect(error).toMatchObject({ code: "store_unusable", retryable: false, data: { schema: lab.schema } });
+      expect(error.message).toMatch(/aren't Skein's.*name a schema of its own/);
+      const tables = await runSql("SELECT tablename FROM pg_tables WHERE schemaname = $1", [lab.schema]);
+      expect(tables).toHaveLength(1);
+    },
+  );
+
+  it.each(["schema_version", "generation"])("refuses a schema whose %s is no number", async (key) => {
+    const lab = postgresLab();
+    await (await lab.open()).close();
+    await runSql(`UPDATE "${lab.schema}".meta SET v = 'abc' WHERE k = $1`, [key]);
+    const error = await refusal(lab.open());
+    expect(error).toMatchObject({ code: "store_unusable", data: { schema: lab.schema, key } });
+    expect(error.message).toMatch(/"abc", which is no number: restore/);
+  });
+
+  it("refuses a database that can't hold every letter, and says how one is made that can", async () => {
+    const database = `latin_${process.pid}`;
+    await runSql(`CREATE DATABASE ${database} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0`);
+    onTestFinished(async () => void (await runSql(`DROP DATABASE ${database} WITH (FORCE)`)));
+    const url = new URL(postgres.url);
+    url.pathname = `/${database}`;
+    const options = { url: url.href, allowUnsafe: true };
+    for (const open of [openPostgresThreadStore, openPostgresLogTransfer]) {
+      const error = await refusal(open(options));
+      expect(error).toMatchObject({ code: "store_unusable", data: { encoding: "LATIN1" } });
+      expect(error.message).toMatch(/createdb -E UTF8 -T template0/);
+    }
+  });
+
   it("numbers lines anew that were restored into another cluster, and tells followers to sweep", async () => {
     const lab = postgresLab();
     const store = await lab.open();
@@ -74,6 +115,7 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
   it.each([
     [{ url: "mysql://x" }, /url must be/],
     [{ schema: 'no"quotes' }, /schema must be/],
+    [{ schema: "pg_mine" }, /PostgreSQL's own: name another/],
     [{ leaseTtlMs: 10 }, /leaseTtlMs/],
     [{ node: { id: "" } }, /node.id/],
     [{ shema: "misspelt" }, /no option shema/],
