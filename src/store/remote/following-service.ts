@@ -61,6 +61,8 @@ async function* follow(
     const { hasChanged } = watch.rest();
     const page = watch.isDeleted ? null : await log.readOn(isFirst || hasChanged);
     signal.throwIfAborted();
+    // The log may be long enough again, with other records.
+    if (watch.isTruncated && log.place > 0) throw log.truncated();
     // What was read of a deleted thread may be of another one with its id.
     if (page === null || watch.isDeleted) {
       yield { nextOrdinal: BigInt(log.place), isDeleted: true };
@@ -115,7 +117,7 @@ class FollowedLog {
     this.#hint = page.hint;
     if (page.records.length > 0 || !isChecked || this.#place === 0) return page;
     const before = await this.#load({ threadId: this.#threadId, from: this.#place - 1, limit: 1 });
-    if (before?.records.length === 0) throw this.#truncated();
+    if (before?.records.length === 0) throw this.truncated();
     return before === null ? null : page;
   }
 
@@ -145,9 +147,10 @@ class FollowedLog {
     }
   }
 
-  #truncated(): Error {
+  /** What was told, or was read before, isn't the log's any more. */
+  truncated(): Error {
     const threadId = this.#threadId;
-    const text = `thread ${threadId} has no record before ordinal ${this.#place}: its log is shorter than what was read of it, or the ordinal is not one of it; read the thread anew from its beginning`;
+    const text = `thread ${threadId} does not go on at ordinal ${this.#place}: its log is shorter than what was read of it, or has other records by now, or the ordinal is not one of it; read the thread anew from its beginning`;
     return fault("history_truncated", text, { data: { threadId, ordinal: this.#place } });
   }
 }

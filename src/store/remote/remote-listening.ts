@@ -161,6 +161,8 @@ export class RemoteListening {
     const { threadId } = event;
     if (event.type === "deleted") this.#ends.delete(threadId);
     else if (event.type === "created") this.#remember(threadId, 0);
+    // Others come at the ordinals of those that are lost.
+    else if (event.type === "truncated") this.#remember(threadId, event.nextOrdinal);
     if (event.type !== "appended") {
       this.#events.tell(event);
       return;

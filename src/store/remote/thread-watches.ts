@@ -15,6 +15,8 @@ const WATCHES_MAX = 100_000;
 export interface ThreadWatch {
   /** The thread was deleted since the watch began; one with its id that is made later is another thread. */
   readonly isDeleted: boolean;
+  /** The served store lost records of the thread since the watch began. */
+  readonly isTruncated: boolean;
   /** What happens from now on wakes. Tells whether something but appends was told since the last time. */
   rest(): { readonly hasChanged: boolean };
   /** Resolves when something was told since `rest`, when it is time to look, or when the signal is aborted. */
@@ -76,6 +78,7 @@ class Watch implements ThreadWatch {
   readonly #clock: Clock;
   readonly leave: () => void;
   #isDeleted = false;
+  #isTruncated = false;
   #isWoken = false;
   #hasChanged = false;
   #wake: (() => void) | null = null;
@@ -89,9 +92,14 @@ class Watch implements ThreadWatch {
     return this.#isDeleted;
   }
 
+  get isTruncated(): boolean {
+    return this.#isTruncated;
+  }
+
   hear(type: StoreEvent["type"]): void {
     this.#isWoken = true;
     if (type === "deleted") this.#isDeleted = true;
+    if (type === "truncated") this.#isTruncated = true;
     if (type !== "appended") this.#hasChanged = true;
     this.#wake?.();
   }

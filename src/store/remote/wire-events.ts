@@ -35,7 +35,9 @@ export function toWireEvent(event: StoreEvent, sequence: bigint): SizedEvent {
 }
 
 function namedOf(event: Exclude<StoreEvent, { readonly type: "appended" }>): NamedEvent {
-  if (event.type === "truncated") return { case: undefined };
+  if (event.type === "truncated") {
+    return { case: event.type, value: { nextOrdinal: BigInt(event.nextOrdinal) } };
+  }
   if (event.type !== "name_updated") return { case: event.type, value: {} };
   const name = toNullable(event.name);
   return { case: "nameUpdated", value: name === undefined ? {} : { name } };
@@ -74,6 +76,8 @@ export function fromWireEvent({ threadId, event }: WireEvent): HeardEvent | unde
     case "unarchived":
     case "deleted":
       return { event: { type: event.case, threadId } };
+    case "truncated":
+      return { event: { type: "truncated", threadId, nextOrdinal: Number(event.value.nextOrdinal) } };
     case "nameUpdated":
       return { event: { type: "name_updated", threadId, name: fromNullable(event.value.name) ?? null } };
     case "appended": {
