@@ -1,7 +1,8 @@
 /**
  * The stores on PostgreSQL, each with a database of its own on one private server that waits for its disk:
- * PostgresSaver, Emmett's PostgreSQL store, and Skein's. Each peer gets a pool of the `pg` that it ships with,
- * as wide as did it most good on two cores; Skein takes the few connections that it always does.
+ * PostgresSaver, Emmett's PostgreSQL store, and Skein's. Each peer gets pools of the `pg` that it ships with: one for
+ * single records and one for turns, each as wide as did it most good on two cores. Skein takes the few connections that
+ * it always does.
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -41,8 +42,12 @@ interface EmmettPackage {
   ): EmmettStore & { readonly schema: { migrate(): Promise<unknown> }; close(): Promise<void> };
 }
 
-/** Connections of a peer: with 8 or 16 they do less at 64 threads, with 64 no more. */
-const CONNECTIONS = 32;
+/**
+ * Connections of a peer at 64 threads, of 8, 16, 32 and 64: single records came quickest over 32, turns over 64, Emmett's
+ * by far. Those of a pool that is not in use are closed after a while.
+ */
+const CONNECTIONS = { records: 32, turns: 64 } as const;
+const CONNECTIONS_TEXT = `${CONNECTIONS.records} connections for records, ${CONNECTIONS.turns} for turns`;
 
 /** A server, and the sides on it. */
 export interface PostgresBench {
@@ -59,7 +64,7 @@ const RELOAD_MS_MAX = 10_000;
 const RELOAD_PAUSE_MS = 200;
 
 /** What is set but fsync and synchronous_commit, which are on: room, so that no checkpoint falls into a round. */
-const SERVER_SETTINGS = { shared_buffers: "256MB", max_wal_size: "4GB" };
+const SERVER_SETTINGS = { shared_buffers: "256MB", max_wal_size: "4GB", max_connections: "400" };
 
 /** Starts a private server and opens all sides. Rejects with the reason where no PostgreSQL can be had. */
 export async function openPostgresBench(peers: PeerPackages): Promise<PostgresBench> {
@@ -167,6 +172,38 @@ function openPool(Pool: PgPackage["Pool"], connectionString: string, max: number
   return pool;
 }
 
+/** Pools of a peer for a database, by what goes over them. */
+function openPools(
+  { Pool }: PgPackage,
+  url: string,
+): { readonly records: Pool; readonly turns: Pool; close(): Promise<void> } {
+  const [records, turns] = [openPool(Pool, url, CONNECTIONS.records), openPool(Pool, url, CONNECTIONS.turns)];
+  return {
+    records,
+    turns,
+    close: async () => {
+      await records.end();
+      await turns.end();
+    },
+  };
+}
+
+/** One peer whose single records go by one of its sides, and its turns by another on the same database. */
+function byWork({ records, turns }: { readonly records: PeerSide; readonly turns: PeerSide }): PeerSide {
+  return {
+    ...turns,
+    newThread: async () => {
+      const [ofRecords, ofTurns] = [await records.newThread(), await turns.newThread()];
+      return {
+        id: ofTurns.id,
+        append: (text) => ofRecords.append(text),
+        turnAtOnce: (turn) => ofTurns.turnAtOnce(turn),
+        turnInSteps: (turn) => ofTurns.turnInSteps(turn),
+      };
+    },
+  };
+}
+
 /** Skein's store as it is handed to others, without rows: none of the peers keeps any. */
 async function openSkeinSide(place: PostgresPlace): Promise<PeerSide> {
   const database = await makeDatabase(place, "skein");
@@ -222,8 +259,13 @@ async function openSkeinRowsSide(place: PostgresPlace): Promise<PeerSide> {
   return createSkeinSide({
     store,
     name: "Skein, rows",
-    settings: "openPostgresThreadStore of skein/postgres, until its rows for lists and search have caught up",
-    settle: async () => void (await store.rows.refresh({ isDbOnly: false })),
+    settings:
+      "openPostgresThreadStore of skein/postgres, until its rows for lists and search, full text included, have caught up",
+    settle: async () => {
+      await store.rows.refresh({ isDbOnly: false });
+      // Has the full-text index brought up, which would else be done in another side's time.
+      await store.rows.search({ query: "caught up", limit: 1 });
+    },
     storedBytes: database.storedBytes,
     close: async () => {
       await store.close();
@@ -238,43 +280,52 @@ function openDeltaSaverSide(place: PostgresPlace): Promise<PeerSide> {
 
 async function openSaverSide(place: PostgresPlace, isDelta = false): Promise<PeerSide> {
   const { peers } = place;
-  const { Pool } = peers.load<PgPackage>("pg", ["Pool"]);
-  const name = "@langchain/langgraph-checkpoint-postgres";
-  const { PostgresSaver } = peers.load<PostgresSaverPackage>(name, ["PostgresSaver"]);
+  const { PostgresSaver } = peers.load<PostgresSaverPackage>("@langchain/langgraph-checkpoint-postgres", [
+    "PostgresSaver",
+  ]);
   const database = await makeDatabase(place, isDelta ? "langgraph_delta" : "langgraph");
-  const pool = openPool(Pool, database.url, CONNECTIONS);
-  const saver = new PostgresSaver(pool);
-  await saver.setup();
-  return createLangGraphSide({
-    saver,
-    peers,
-    isDelta,
-    settings: `${name} ${await peers.version(name)}, ${CONNECTIONS} connections`,
-    storedBytes: database.storedBytes,
-    close: async () => {
-      await pool.end();
-      await database.close();
-    },
-  });
+  const pools = openPools(peers.load<PgPackage>("pg", ["Pool"]), database.url);
+  const settings = await settingsOf(peers, "@langchain/langgraph-checkpoint-postgres");
+  const sideOver = (pool: Pool): PeerSide =>
+    createLangGraphSide({
+      saver: new PostgresSaver(pool),
+      peers,
+      isDelta,
+      settings,
+      storedBytes: database.storedBytes,
+      close: async () => {
+        await pools.close();
+        await database.close();
+      },
+    });
+  await new PostgresSaver(pools.turns).setup();
+  return byWork({ records: sideOver(pools.records), turns: sideOver(pools.turns) });
 }
 
 async function openEmmettSide(place: PostgresPlace): Promise<PeerSide> {
   const { peers } = place;
-  const { Pool } = peers.load<PgPackage>("pg", ["Pool"]);
-  const name = "@event-driven-io/emmett-postgresql";
-  const emmett = peers.load<EmmettPackage>(name, ["getPostgreSQLEventStore"]);
+  const emmett = peers.load<EmmettPackage>("@event-driven-io/emmett-postgresql", ["getPostgreSQLEventStore"]);
   const database = await makeDatabase(place, "emmett");
-  const pool = openPool(Pool, database.url, CONNECTIONS);
-  const store = emmett.getPostgreSQLEventStore(database.url, { connectionOptions: { pool } });
-  await store.schema.migrate();
-  return createEmmettSide({
-    store,
-    settings: `${name} ${await peers.version(name)}, ${CONNECTIONS} connections`,
-    storedBytes: database.storedBytes,
-    close: async () => {
-      await store.close();
-      await pool.end();
-      await database.close();
-    },
-  });
+  const pools = openPools(peers.load<PgPackage>("pg", ["Pool"]), database.url);
+  const settings = await settingsOf(peers, "@event-driven-io/emmett-postgresql");
+  const storeOver = (pool: Pool): ReturnType<EmmettPackage["getPostgreSQLEventStore"]> =>
+    emmett.getPostgreSQLEventStore(database.url, { connectionOptions: { pool } });
+  const stores = { records: storeOver(pools.records), turns: storeOver(pools.turns) };
+  await stores.turns.schema.migrate();
+  const sideOver = (store: EmmettStore): PeerSide =>
+    createEmmettSide({
+      store,
+      settings,
+      storedBytes: database.storedBytes,
+      close: async () => {
+        for (const one of [stores.records, stores.turns]) await one.close();
+        await pools.close();
+        await database.close();
+      },
+    });
+  return byWork({ records: sideOver(stores.records), turns: sideOver(stores.turns) });
+}
+
+async function settingsOf(peers: PeerPackages, name: string): Promise<string> {
+  return `${name} ${await peers.version(name)}, ${CONNECTIONS_TEXT}`;
 }
