@@ -122,13 +122,13 @@ export class LiveThread implements LifecycleEffects, IdleThread, TurnHost {
 
   /** Does something with the writer; a fault of the store fails the thread and is thrown (A3). */
   async guard(work: () => Promise<void>): Promise<void> {
-    const { writer } = this.log;
+    const { hold } = this.log;
     try {
       await work();
     } catch (error) {
       const failure = asFault(error, this.id);
       // A writer that was let go in the meantime says nothing about the thread.
-      if (failure.kind === "fault" && writer === this.log.writer) this.#fail(failure);
+      if (failure.kind === "fault" && hold === this.log.hold) this.#fail(failure);
       throw failure;
     }
   }

@@ -12,6 +12,7 @@
  *       each stepped once.
  *   L2  When `append` resolves, its records are durable and folded.
  *   L3  A writer that was acquired is released, whatever becomes of the opening.
+ *   L4  A writer that its store let go is opened again in its place only where the log ends with what is folded.
  */
 import { fault, isSkeinError, rejection, type SkeinError } from "../base/index.ts";
 import { type AppendableItem, type RolloutRecord, type ThreadMetadata, threadMetadataFold } from "../events/index.ts";
@@ -34,6 +35,7 @@ import {
   stepConversation,
 } from "./conversation.ts";
 import type { ThreadEnvironment } from "./thread-environment.ts";
+import { WriterHold } from "./writer-hold.ts";
 
 /** Where a thread comes from. A new one was created in the store already: only the store knows which ids are free. */
 export type ThreadOrigin = { readonly excludeTurns?: boolean } & (
@@ -47,7 +49,7 @@ export class ThreadLog {
   readonly threadId: string;
   readonly #environment: ThreadEnvironment;
   #origin: ThreadOrigin;
-  #writer: ThreadWriter | null = null;
+  #hold: WriterHold | null = null;
   #conversation: Conversation = emptyConversation();
   /** Nobody asked for the turns before the window. */
   #excludesTurns: boolean;
@@ -71,8 +73,9 @@ export class ThreadLog {
     return this.#conversation;
   }
 
-  get writer(): ThreadWriter | null {
-    return this.#writer;
+  /** Stands for one opening of the log: another one after each, null when the writer was let go. */
+  get hold(): object | null {
+    return this.#hold;
   }
 
   /** The thread as stored would be, from what is folded. */
@@ -85,7 +88,7 @@ export class ThreadLog {
   /** Opens a writer and folds the log. Rejects after releasing the writer. */
   async open(signal: AbortSignal): Promise<void> {
     const opened = await this.#openWriter();
-    this.#writer = opened.writer;
+    this.#hold = new WriterHold(opened.writer, (refusal) => this.#openInPlace(refusal));
     this.#path = opened.path;
     try {
       signal.throwIfAborted();
@@ -120,22 +123,22 @@ export class ThreadLog {
 
   /** Makes the thread visible in lists. */
   async materialize(): Promise<void> {
-    await this.#environment.store.persistThread(this.#requireWriter());
+    await this.#requireHold().run((writer) => this.#environment.store.persistThread(writer));
     if (this.#unrecorded !== null) await this.#catchUp();
   }
 
   /** Syncs what was appended. */
   async flush(): Promise<void> {
-    await this.#environment.store.flushThread(this.#requireWriter());
+    await this.#requireHold().run((writer) => this.#environment.store.flushThread(writer));
   }
 
   /** Flushes and releases the writer; on a fault it is released all the same. */
   async shutdown(): Promise<void> {
-    const writer = this.#writer;
-    if (writer === null) return;
+    const hold = this.#hold;
+    if (hold === null) return;
     try {
-      await this.#environment.store.shutdownThread(writer);
-      this.#writer = null;
+      await this.#environment.store.shutdownThread(await hold.release());
+      this.#hold = null;
     } finally {
       await this.release();
     }
@@ -143,12 +146,12 @@ export class ThreadLog {
 
   /** Releases the writer whatever state it is in. Never rejects. */
   async release(): Promise<void> {
-    const writer = this.#writer;
-    this.#writer = null;
-    if (writer === null) return;
+    const hold = this.#hold;
+    this.#hold = null;
+    if (hold === null) return;
     const { store, logger } = this.#environment;
     try {
-      await store.discardThread(writer);
+      await store.discardThread(await hold.release());
     } catch (error) {
       // The port says that this never happens; an adapter that breaks it must not break a shutdown.
       logger.error({ error, threadId: this.threadId }, "a store failed to discard a writer");
@@ -217,12 +220,31 @@ export class ThreadLog {
   }
 
   async #startAppend(items: readonly AppendableItem[]): Promise<AppendResult> {
-    return await this.#environment.store.appendItems({ writer: this.#requireWriter(), items });
+    return await this.#requireHold().run((writer) => this.#environment.store.appendItems({ writer, items }));
   }
 
-  #requireWriter(): ThreadWriter {
-    if (this.#writer === null) throw closedError(this.threadId);
-    return this.#writer;
+  #requireHold(): WriterHold {
+    if (this.#hold === null) throw closedError(this.threadId);
+    return this.#hold;
+  }
+
+  /** A writer in place of one that the store let go (L4). Rejects with the refusal where the log is another one. */
+  async #openInPlace(refusal: Error): Promise<ThreadWriter> {
+    const { threadId } = this;
+    const { store, logger } = this.#environment;
+    let opened: OpenedThread;
+    try {
+      opened = await this.#openWriter();
+    } catch (error) {
+      throw isSkeinError(error) && error.kind === "rejection" ? refusal : error;
+    }
+    if (this.#unrecorded === null && opened.nextOrdinal !== this.#conversation.nextOrdinal) {
+      await store.discardThread(opened.writer);
+      throw refusal;
+    }
+    logger.info({ threadId }, "the store had let the writer go; it was opened again");
+    this.#path = opened.path;
+    return opened.writer;
   }
 
   #takeRecords(records: readonly RolloutRecord[]): void {

@@ -354,7 +354,7 @@ export interface ThreadStore {
   createThread(params: CreateThreadParams): Promise<OpenedThread>;
   /** Opens a writer on a stored thread, archived or not; fences an earlier writer of this store. `thread_not_found`, `rollout_unreadable`. */
   resumeThread(params: ResumeThreadParams): Promise<OpenedThread>;
-  /** Appends atomically; materialises the thread first where it isn't. `ordinal_conflict`, `writer_fenced`, `writer_closed`, `invalid_argument`, io faults. */
+  /** Appends atomically; materialises the thread first where it isn't. `ordinal_conflict`, `writer_fenced`, `writer_closed` (retryable: the store let the writer go and did nothing; resume), `invalid_argument`, io faults. */
   appendItems(params: AppendItemsParams): Promise<AppendResult>;
   /** Materialises: the session_meta is stored durably, the thread is listed from now on. Idempotent. */
   persistThread(writer: ThreadWriter): Promise<void>;

@@ -11,6 +11,14 @@ export function writerClosed(threadId: string, why: string): SkeinError {
   });
 }
 
+/** The thread's writer was let go by its own store, under the one who had it; nothing was done. Opened again, it is as good. */
+export function writerLetGo(threadId: string, why: string): SkeinError {
+  return fault("writer_closed", `the writer of thread ${threadId} was let go: ${why}; resume the thread`, {
+    retryable: true,
+    data: { threadId },
+  });
+}
+
 /** A newer writer of this store took over. */
 export function fencedByEpoch(threadId: string, epoch: number, openEpoch: number): SkeinError {
   return fault(

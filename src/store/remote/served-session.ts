@@ -9,7 +9,7 @@
  */
 import { type Clock, fault, rejection } from "../../base/index.ts";
 import type { ThreadStore, ThreadWriter } from "../thread-store.ts";
-import { writerClosed } from "../writer-faults.ts";
+import { writerClosed, writerLetGo } from "../writer-faults.ts";
 import type { CallPlace } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
 
 /** Longest that a call waits for one before it that may never come, milliseconds. */
@@ -18,6 +18,8 @@ const TURN_WAIT_MAX_MS = 5_000;
 const WAITING_MAX = 10_000;
 /** Writers of a session. */
 const WRITERS_MAX = 200_000;
+/** Writers that its client let go, the newest of which are known: by their names it is told that it did so itself. */
+const LET_GO_MAX = 1_000;
 
 /** What a session is made with. */
 export interface ServedSessionOptions {
@@ -41,6 +43,7 @@ export class ServedSession {
   /** Epochs by thread. */
   readonly #writers = new Map<string, Set<number>>();
   #writerCount = 0;
+  readonly #letGo = new Set<string>();
   readonly #waiting = new Set<Waiting>();
   #begun = 0n;
   #holders = 0;
@@ -126,6 +129,7 @@ export class ServedSession {
     this.#writers.set(threadId, epochs);
     if (!epochs.has(epoch)) this.#writerCount += 1;
     epochs.add(epoch);
+    this.#letGo.delete(nameOf({ threadId, epoch }));
   }
 
   owns({ threadId, epoch }: ThreadWriter): boolean {
@@ -140,10 +144,12 @@ export class ServedSession {
     });
   }
 
-  /** Throws `writer_closed` unless it is the session's own (R2). */
+  /** Throws `writer_closed` unless it is the session's own (R2): retryable when it wasn't its client that let it go. */
   requireOwn(writer: ThreadWriter): void {
     if (this.owns(writer)) return;
-    throw writerClosed(writer.threadId, "its session has let it go, or did not open it; resume the thread");
+    const { threadId } = writer;
+    if (this.#letGo.has(nameOf(writer))) throw writerClosed(threadId, "its client let it go; resume the thread");
+    throw writerLetGo(threadId, "the server was started again, or this client was silent for too long");
   }
 
   /** The session doesn't own it any more; true when it has no other writer of the thread. */
@@ -151,6 +157,11 @@ export class ServedSession {
     const epochs = this.#writers.get(threadId);
     if (epochs?.delete(epoch) !== true) return false;
     this.#writerCount -= 1;
+    this.#letGo.add(nameOf({ threadId, epoch }));
+    for (const oldest of this.#letGo) {
+      if (this.#letGo.size <= LET_GO_MAX) break;
+      this.#letGo.delete(oldest);
+    }
     if (epochs.size === 0) this.#writers.delete(threadId);
     return epochs.size === 0;
   }
@@ -182,6 +193,10 @@ export class ServedSession {
       await this.#store.discardThread(writer);
     }
   }
+}
+
+function nameOf({ threadId, epoch }: ThreadWriter): string {
+  return `${threadId}:${epoch}`;
 }
 
 /** The session is not known, or over: nothing was begun. The client opens another one. */

@@ -114,10 +114,13 @@ test("a server that is started again has let the writers go; a key that was appl
   await server.close();
   server = await serve(store);
   const late = client.appendItems({ writer, items: [said("one")], idempotencyKey: "k" });
-  await expect(late).rejects.toMatchObject({ code: "writer_closed", data: { threadId } });
+  await expect(late).rejects.toMatchObject({ code: "writer_closed", retryable: true, data: { threadId } });
   const resumed = await client.resumeThread({ threadId });
   const again = client.appendItems({ writer: resumed.writer, items: [said("one")], idempotencyKey: "k" });
   expect(await again).toMatchObject({ firstOrdinal: 1, duplicate: true });
+  await client.shutdownThread(resumed.writer);
+  const closed = client.appendItems({ writer: resumed.writer, items: [said("two")] });
+  await expect(closed).rejects.toMatchObject({ code: "writer_closed", retryable: false });
 });
 
 test("reads and listening go on over cuts at any moment; each record is told once, in order", async () => {
