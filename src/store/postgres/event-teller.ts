@@ -1,21 +1,22 @@
 /**
- * Tells the listeners of this handle what other handles did: it follows the feed while anybody listens. What this
- * handle did was told when it was done, and is passed over here by the tag in its ids.
+ * Tells the listeners of this handle what other handles did: while anybody listens it looks what is committed, and tells
+ * what it didn't see at the look before, whatever transactions are still open elsewhere. What this handle did was told
+ * when it was done, and is passed over here by the tag in its ids.
  *
  * Invariants
- *   T1  Of a thread its records are told in the order of their ordinals, each once: the feed's order is the writers',
- *       and a handle that takes a thread over tells what its owner before wrote first (`takeOver`).
- *   T2  A listener that comes is told from a little before it came: the feed's place is noted with each renewal of the
+ *   T1  Of a thread its records are told in the order of their ordinals, each once: a line is committed before the
+ *       next one of its thread is written, and a handle that takes a thread over tells what its owner before wrote first (`takeOver`).
+ *   T2  A listener that comes is told from a little before it came: what the server shows is noted with each renewal of the
  *       lease while nobody listens. So nothing is missed between its coming and the first look.
- *   T3  After a failover the feed is another one: what was written meanwhile isn't told, and readers by ordinal find it.
- *       Where records that were told are lost, that is told before anything of the new feed (told-marks.ts).
+ *   T3  After a failover the server's numbers are others: what was written meanwhile isn't told, and readers by ordinal find it.
+ *       Where records that were told are lost, that is told before anything of the new history (told-marks.ts).
  */
 import { type Clock, type Logger, withinTime } from "../../base/index.ts";
 import { decodeLineBytes, type RolloutRecord } from "../../events/index.ts";
 import { createStoreEvents, type StoreEvents } from "../store-events.ts";
 import type { StoreEvent } from "../thread-store.ts";
 import type { AppendIds } from "./append-ids.ts";
-import { type FeedEntry, type FeedPlace, readFeed, readFeedEnd } from "./feed-reader.ts";
+import { FEED_BEFORE_ALL, type FeedEntry, type NewsWanted, readNews, readSnapshot } from "./feed-reader.ts";
 import type { PostgresDatabase } from "./postgres-database.ts";
 import type { Statements } from "./statements.ts";
 import { ToldMarks, type WrittenLine } from "./told-marks.ts";
@@ -46,7 +47,10 @@ export class EventTeller {
   readonly #own: StoreEvents;
   /** Where this handle went on with a thread that it took over. */
   readonly #taken = new Map<string, number>();
-  #place: FeedPlace | null = null;
+  /** All that the server showed then was told; null before the first look. */
+  #seen: string | null = null;
+  /** A look whose pages are being told. */
+  #round: NewsWanted | null = null;
   #history = "";
   #listeners = 0;
   #unwake: (() => void) | null = null;
@@ -67,16 +71,16 @@ export class EventTeller {
     };
   }
 
-  /** The feed's place by now, as long as nobody listens (T2). */
-  noteEnd(xmin: string): void {
+  /** What the server shows by now, as long as nobody listens (T2). */
+  noteEnd(snapshot: string): void {
     if (this.#listeners > 0) return;
-    this.#place = { xid: xmin, position: 0 };
+    this.#seen = snapshot;
+    this.#round = null;
     this.#history = this.#options.history();
   }
 
   /**
-   * This handle goes on with a thread. What its owner before wrote is told now, where anybody listens; what an older
-   * transaction hides until later isn't told any more, as it would come behind this handle's own. After a failover
+   * This handle goes on with a thread. What its owner before wrote is told now, where anybody listens. After a failover
    * this says first if what was told of the thread is lost, and rejects where the server can't be asked.
    */
   async takeOver(threadId: string, nextOrdinal: number): Promise<void> {
@@ -145,20 +149,31 @@ export class EventTeller {
     const { database, statements, history } = this.#options;
     for (;;) {
       if (this.#isClosed || this.#listeners === 0) return;
-      if (this.#place === null || this.#history !== history()) {
+      if (this.#seen === null || this.#history !== history()) {
         await this.marks.checkAll();
         // Named before it is read: where the server changes meanwhile, it is read again.
         const now = history();
-        this.#place = await readFeedEnd(database, statements);
+        [this.#seen, this.#round] = [await readSnapshot(database, statements), null];
         this.#history = now;
       }
-      const { entries, isEnd } = await readFeed(database, statements, this.#place);
-      // Of another history by now: the place says nothing there.
+      const round = this.#round ?? (await this.#nextRound(this.#seen));
+      // Of another history by now: its numbers say nothing there.
+      if (this.#history !== history()) continue;
+      if (round === null) return;
+      const { entries, isEnd } = await readNews(database, statements, round);
       if (this.#history !== history()) continue;
       this.#tell(entries);
-      this.#place = entries.at(-1) ?? this.#place;
-      if (isEnd) return;
+      this.#round = isEnd ? null : { ...round, behind: entries.at(-1) ?? round.behind };
+      if (!isEnd) continue;
+      this.#seen = round.until;
+      return;
     }
+  }
+
+  /** What is to be told next; null: nothing was committed since. */
+  async #nextRound(since: string): Promise<NewsWanted | null> {
+    const until = await readSnapshot(this.#options.database, this.#options.statements);
+    return until === since ? null : { since, until, behind: FEED_BEFORE_ALL };
   }
 
   #tell(entries: readonly FeedEntry[]): void {

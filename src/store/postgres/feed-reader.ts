@@ -2,13 +2,16 @@
  * The feed over all threads, page by page: lines and changes in the order of (xid, position), up to the oldest
  * transaction that still runs anywhere in the cluster.
  *
+ * Who listens while he is there doesn't have to wait for that transaction: `readNews` tells what one look at the server
+ * sees and the one before didn't.
+ *
  * A cursor names the history it is of: the schema's generation, the cluster, its timeline. Of another history its
  * numbers say nothing (after a failover they may stand for other transactions), and who holds it has to sweep.
  */
 import { decodeCursor, encodeCursor } from "../opaque-cursor.ts";
 import type { Queryable } from "./postgres-database.ts";
 import { sqlStateOf } from "./postgres-fault.ts";
-import type { Statements } from "./statements.ts";
+import type { StatementName, Statements } from "./statements.ts";
 
 /** A place in the feed. */
 export interface FeedPlace {
@@ -57,9 +60,40 @@ export const FEED_BEGIN: FeedPlace = Object.freeze({ xid: "0", position: Number.
 
 /** The page behind a place. */
 export async function readFeed(source: Queryable, statements: Statements, behind: FeedPlace): Promise<FeedPage> {
-  const rows = await readRows(source, statements, [behind.xid, behind.position, PAGE_ROWS_MAX, PAGE_BYTES_MAX]);
+  const values = [behind.xid, behind.position, PAGE_ROWS_MAX, PAGE_BYTES_MAX];
+  return pageOf(await readRows(source, [statements.feedTexts, statements.feed], values));
+}
+
+function pageOf(rows: readonly FeedRow[]): FeedPage {
   const total = rows[0]?.total ?? 0;
   return { entries: rows.map(entryOf), isEnd: total < PAGE_ROWS_MAX && rows.length === total };
+}
+
+/** What is seen between two looks. */
+export interface NewsWanted {
+  /** As `readSnapshot` gave it: what was seen then isn't told. */
+  readonly since: string;
+  /** What wasn't seen then isn't told yet. */
+  readonly until: string;
+  /** Where the page before ended; FEED_BEFORE_ALL for the first. */
+  readonly behind: FeedPlace;
+}
+
+/** Behind it is everything. */
+export const FEED_BEFORE_ALL: FeedPlace = Object.freeze({ xid: "0", position: 0 });
+
+/** What the server shows at this moment: which transactions are over. */
+export async function readSnapshot(source: Queryable, statements: Statements): Promise<string> {
+  const [row] = await source.query<{ snapshot: string }>(statements.snapshot);
+  return row?.snapshot ?? "1:1:";
+}
+
+/** A page of what was committed between two looks, whatever else is under way. */
+export async function readNews(source: Queryable, statements: Statements, wanted: NewsWanted): Promise<FeedPage> {
+  const { since, until, behind } = wanted;
+  const [, xmax = "1", underWay = ""] = since.split(":");
+  const values = [behind.xid, behind.position, PAGE_ROWS_MAX, PAGE_BYTES_MAX, `{${underWay}}`, xmax, until];
+  return pageOf(await readRows(source, [statements.newsTexts, statements.news], values));
 }
 
 /** The place behind everything that is committed and told by now; what commits later is behind it. */
@@ -89,15 +123,15 @@ export function readFeedCursor(cursor: string, history: string): FeedPlace | nul
 
 async function readRows(
   source: Queryable,
-  statements: Statements,
+  [asTexts, asBytes]: readonly [Statements[StatementName], Statements[StatementName]],
   values: readonly unknown[],
 ): Promise<readonly FeedRow[]> {
   try {
-    return await source.query<FeedRow>(statements.feedTexts, values);
+    return await source.query<FeedRow>(asTexts, values);
   } catch (error) {
     // A line that is no UTF-8: it comes as bytes, and with it the page.
     if (sqlStateOf(error)?.startsWith("22") !== true) throw error;
-    return source.query<FeedRow>(statements.feed, values);
+    return source.query<FeedRow>(asBytes, values);
   }
 }
 

@@ -22,7 +22,8 @@ import { type ServerSettings, SETTINGS_COLUMNS } from "./server-settings.ts";
 /** The server as a renewal finds it. */
 export interface SeenServer extends ServerSettings {
   readonly [column: string]: unknown;
-  readonly xmin: string;
+  /** Which transactions are over. */
+  readonly snapshot: string;
 }
 
 /** What a lease is made of. */
@@ -33,7 +34,7 @@ export interface NodeLeaseOptions {
   readonly held: () => readonly { readonly threadId: string; readonly epoch: number }[];
   /** The server is on another timeline, or another handle has this node's id: every writer ends. */
   readonly onLost: (why: string) => void;
-  /** Each renewal that worked, with the feed's place as it was then. */
+  /** Each renewal that worked, with the server as it was then. */
   readonly onRenewed: (seen: SeenServer) => void;
 }
 
@@ -47,7 +48,7 @@ const RENEWALS_OF_A_LEASE = 3;
 const RETRIES_OF_A_LEASE = 30;
 /** Before a node is registered. */
 const NONE = "0";
-const SEEN_COLUMNS = `pg_snapshot_xmin(pg_current_snapshot())::text AS xmin, ${SETTINGS_COLUMNS}`;
+const SEEN_COLUMNS = `pg_current_snapshot()::text AS snapshot, ${SETTINGS_COLUMNS}`;
 
 export class NodeLease {
   readonly #options: NodeLeaseOptions;

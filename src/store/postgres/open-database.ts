@@ -91,7 +91,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
       for (const writer of writers.all()) writer.kill(leaseGone(writer.threadId, writer.epoch, why));
     },
     onRenewed: (seen) => {
-      teller.noteEnd(seen.xmin);
+      teller.noteEnd(seen.snapshot);
       watch.noteSettings(seen);
     },
   });

@@ -24,6 +24,19 @@ const THREAD_COLUMNS = `t.thread_id, t.next_ordinal::float8 AS next_ordinal, t.e
 
 const THREAD_FROM = `{s}.thread t LEFT JOIN {s}.node n ON n.node_id = t.owner_node`;
 
+const TEXT_OF_BODY = "convert_from(g.body, 'UTF8') AS text";
+
+/**
+ * Of an entry `a`. A transaction gets its number when it begins to write, and commits whenever it likes: only what is
+ * older than all that still run is told, or who goes by numbers would pass over it.
+ */
+const FEED_CONDITIONS = ["a.xid < pg_snapshot_xmin(pg_current_snapshot())"];
+
+/** The same: what is visible in the snapshot $7 and isn't in one before, which had $5 under way and knew none from $6 on. */
+const NEWS_CONDITIONS = ["a.xid = ANY($5::xid8[])", "a.xid >= $6::text::xid8"].map(
+  (isNew) => `${isNew} AND pg_visible_in_snapshot(a.xid, $7::text::pg_snapshot)`,
+);
+
 const TEXTS = {
   thread: `SELECT ${THREAD_COLUMNS} FROM ${THREAD_FROM} WHERE t.thread_id = $1::uuid`,
   threads: `SELECT ${THREAD_COLUMNS} FROM ${THREAD_FROM} WHERE t.thread_id = ANY($1::uuid[])`,
@@ -91,11 +104,19 @@ const TEXTS = {
     owned_since = NULL, parent_id = NULL, reference_end = 0, depth = 0, changed_at = clock_timestamp() WHERE thread_id = $1::uuid`,
   removeLines: `DELETE FROM {s}.event WHERE thread_id = $1::uuid`,
   removeChanges: `DELETE FROM {s}.change WHERE thread_id = $1::uuid`,
+  snapshot: `SELECT pg_current_snapshot()::text AS snapshot`,
   xmin: `SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin`,
   // The newest of both, one step backward in an index: asked whether there is any such, the server would look at all.
   isHeldBack: `SELECT ${newestIsHeldBack("event")} OR ${newestIsHeldBack("change")} AS is_held_back`,
-  feedTexts: feedText("convert_from(g.body, 'UTF8') AS text"),
-  feed: feedText("g.body"),
+  feedTexts: feedText(TEXT_OF_BODY, FEED_CONDITIONS),
+  feed: feedText("g.body", FEED_CONDITIONS),
+  newsTexts: feedText(TEXT_OF_BODY, NEWS_CONDITIONS),
+  news: feedText("g.body", NEWS_CONDITIONS),
+  // Of these threads those whose rows nobody holds, and those that have none.
+  free: `SELECT w.thread_id FROM unnest($1::uuid[]) AS w(thread_id)
+      WHERE NOT EXISTS (SELECT FROM {s}.thread t WHERE t.thread_id = w.thread_id)
+    UNION ALL SELECT f.thread_id FROM (
+      SELECT t.thread_id FROM {s}.thread t WHERE t.thread_id = ANY($1::uuid[]) FOR NO KEY UPDATE SKIP LOCKED) f`,
   put: putText(false),
   putNew: putText(true),
 } as const;
@@ -141,23 +162,24 @@ function putText(hasNew: boolean): string {
 }
 
 /**
- * What happened behind ($1 xid, $2 position), in the order of both, $3 rows and $4 bytes of bodies at most. A transaction
- * gets its number when it begins to write, and commits whenever it likes: only what is older than all that still run
- * is told, or followers would pass over it.
+ * What happened behind ($1 xid, $2 position), in the order of both, $3 rows and $4 bytes of bodies at most, for which one
+ * of the conditions holds; no two hold for one entry.
  */
-function feedText(body: string): string {
-  const page = (alias: string): string =>
-    `WHERE (${alias}.xid, ${alias}.position) > ($1::text::xid8, $2::bigint)
-       AND ${alias}.xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY ${alias}.xid, ${alias}.position LIMIT $3`;
+function feedText(body: string, conditions: readonly string[]): string {
+  const page = (condition: string): string =>
+    `WHERE (a.xid, a.position) > ($1::text::xid8, $2::bigint) AND ${condition} ORDER BY a.xid, a.position LIMIT $3`;
+  const lines = (condition: string): string =>
+    `(SELECT a.xid, a.position, a.thread_id, a.ordinal, a.append_id, octet_length(a.body) AS size, NULL::text AS kind,
+          NULL::text AS name, a.body FROM {s}.event a ${page(condition)})`;
+  const changes = (condition: string): string =>
+    `(SELECT a.xid, a.position, a.thread_id, NULL::bigint, a.append_id, 0, a.kind, a.name, NULL::bytea
+          FROM {s}.change a ${page(condition)})`;
   // The columns are qualified on purpose: ordered by a text of the number, 9 would come behind 10.
   return `SELECT g.xid::text AS xid_text, g.position::float8 AS position, g.thread_id, g.ordinal::float8 AS ordinal, g.append_id,
       g.kind, g.name, g.total::int AS total, ${body}
     FROM (
       SELECT f.*, sum(f.size) OVER (ORDER BY f.xid, f.position) - f.size AS before, count(*) OVER () AS total FROM (
-        (SELECT e.xid, e.position, e.thread_id, e.ordinal, e.append_id, octet_length(e.body) AS size, NULL::text AS kind,
-          NULL::text AS name, e.body FROM {s}.event e ${page("e")})
-        UNION ALL
-        (SELECT c.xid, c.position, c.thread_id, NULL::bigint, c.append_id, 0, c.kind, c.name, NULL::bytea FROM {s}.change c ${page("c")})
+        ${[...conditions.map(lines), ...conditions.map(changes)].join(" UNION ALL ")}
         ORDER BY xid, position LIMIT $3
       ) f
     ) g WHERE g.before < $4 ORDER BY g.xid, g.position`;

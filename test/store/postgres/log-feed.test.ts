@@ -169,6 +169,54 @@ describe.skipIf(postgres.skipped !== null)("the feed of a schema on PostgreSQL",
     await vi.waitFor(async () => expect(textsOf(await readLog(one, threadId))).toHaveLength(60));
   });
 
+  it("tells listeners what was committed while another transaction is open, each line once and in order, also when that ends", async () => {
+    const lab = postgresLab();
+    const listener = await lab.open();
+    const told = listen(listener);
+    const writers = await Promise.all(Array.from({ length: 3 }, () => lab.open()));
+    const threads = await Promise.all(writers.map((store) => seedThread(store, [])));
+    const [open, late] = [await openClient(), await openClient()];
+    await open.query("BEGIN");
+    await open.query("SELECT pg_current_xact_id()");
+    await vi.waitFor(() => expect(told.ordinals.size).toBe(threads.length), 5_000);
+    const append = async (rounds: number): Promise<void> => {
+      await Promise.all(
+        threads.map(async ({ writer }, nth) => {
+          for (let n = 0; n < rounds; n += 1) await writers[nth]?.appendItems({ writer, items: [message(`${n}`)] });
+        }),
+      );
+    };
+    /** Everybody's lines so far; what the late ones wrote stands for handles whose puts take long to commit. */
+    const expectTold = async (lines: number): Promise<void> => {
+      const all = Array.from({ length: lines }, (_, n) => n);
+      await vi.waitFor(() => {
+        for (const { threadId } of threads) expect(told.ordinals.get(threadId)).toEqual(all);
+      }, 5_000);
+    };
+    const lateId = "01900000-0000-7000-8000-000000000000";
+    await late.query("BEGIN");
+    await late.query(`INSERT INTO "${lab.schema}".event (thread_id, ordinal, append_id, body) VALUES ($1, 0, $1, $2)`, [
+      lateId,
+      Buffer.from(
+        '{"timestamp":"2026-01-01T00:00:00.000Z","type":"event_msg","payload":{"type":"user_message","message":"late"}}\n',
+      ),
+    ]);
+    await append(40);
+    await expectTold(41);
+    await writers[0]?.archiveThread(threads[0]?.threadId ?? "");
+    await vi.waitFor(() => expect(told.events).toContain(`archived ${threads[0]?.threadId}`), 5_000);
+    await writers[0]?.unarchiveThread(threads[0]?.threadId ?? "");
+    expect(told.ordinals.has(lateId)).toBe(false);
+    await late.query("COMMIT");
+    await vi.waitFor(() => expect(told.ordinals.get(lateId)).toEqual([0]), 5_000);
+    await open.query("COMMIT");
+    await seedThread(listener);
+    const { threadId } = await seedThread(writers[1] ?? listener, ["behind all"]);
+    await vi.waitFor(() => expect(told.ordinals.get(threadId)).toEqual([0, 1]), 5_000);
+    await expectTold(41);
+    expect(told.events.filter((event) => event.startsWith("archived"))).toHaveLength(1);
+  });
+
   it("waits for a record to be in this node's rows, whoever wrote it", async () => {
     const lab = postgresLab();
     const [one, two] = [await lab.open(), await lab.open()];
