@@ -92,7 +92,10 @@ export async function readSnapshot(source: Queryable, statements: Statements): P
 export async function readNews(source: Queryable, statements: Statements, wanted: NewsWanted): Promise<FeedPage> {
   const { since, until, behind } = wanted;
   const [, xmax = "1", underWay = ""] = since.split(":");
-  const values = [behind.xid, behind.position, PAGE_ROWS_MAX, PAGE_BYTES_MAX, `{${underWay}}`, xmax, until];
+  // None had a number from xmax on.
+  const unknown = BigInt(behind.xid) < BigInt(xmax) ? { xid: xmax, position: -1 } : behind;
+  const parts = [`{${underWay}}`, unknown.xid, unknown.position, until];
+  const values = [behind.xid, behind.position, PAGE_ROWS_MAX, PAGE_BYTES_MAX, ...parts];
   return pageOf(await readRows(source, [statements.newsTexts, statements.news], values));
 }
 

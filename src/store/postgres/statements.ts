@@ -24,18 +24,24 @@ const THREAD_COLUMNS = `t.thread_id, t.next_ordinal::float8 AS next_ordinal, t.e
 
 const THREAD_FROM = `{s}.thread t LEFT JOIN {s}.node n ON n.node_id = t.owner_node`;
 
+/** Behind the place where a page begins. */
+const BEHIND = "(a.xid, a.position) > ($1::text::xid8, $2::bigint)";
 const TEXT_OF_BODY = "convert_from(g.body, 'UTF8') AS text";
 
 /**
  * Of an entry `a`. A transaction gets its number when it begins to write, and commits whenever it likes: only what is
  * older than all that still run is told, or who goes by numbers would pass over it.
  */
-const FEED_CONDITIONS = ["a.xid < pg_snapshot_xmin(pg_current_snapshot())"];
+const FEED_CONDITIONS = [`${BEHIND} AND a.xid < pg_snapshot_xmin(pg_current_snapshot())`];
 
-/** The same: what is visible in the snapshot $7 and isn't in one before, which had $5 under way and knew none from $6 on. */
-const NEWS_CONDITIONS = ["a.xid = ANY($5::xid8[])", "a.xid >= $6::text::xid8"].map(
-  (isNew) => `${isNew} AND pg_visible_in_snapshot(a.xid, $7::text::pg_snapshot)`,
-);
+/**
+ * The same: what is visible in the snapshot $8 and isn't in one before, which had $5 under way and knew nothing behind
+ * ($6, $7). Each begins where its part of the index begins.
+ */
+const NEWS_CONDITIONS = [
+  `${BEHIND} AND a.xid = ANY($5::xid8[])`,
+  "(a.xid, a.position) > ($6::text::xid8, $7::bigint)",
+].map((isNew) => `${isNew} AND pg_visible_in_snapshot(a.xid, $8::text::pg_snapshot)`);
 
 const TEXTS = {
   thread: `SELECT ${THREAD_COLUMNS} FROM ${THREAD_FROM} WHERE t.thread_id = $1::uuid`,
@@ -166,8 +172,7 @@ function putText(hasNew: boolean): string {
  * of the conditions holds; no two hold for one entry.
  */
 function feedText(body: string, conditions: readonly string[]): string {
-  const page = (condition: string): string =>
-    `WHERE (a.xid, a.position) > ($1::text::xid8, $2::bigint) AND ${condition} ORDER BY a.xid, a.position LIMIT $3`;
+  const page = (condition: string): string => `WHERE ${condition} ORDER BY a.xid, a.position LIMIT $3`;
   const lines = (condition: string): string =>
     `(SELECT a.xid, a.position, a.thread_id, a.ordinal, a.append_id, octet_length(a.body) AS size, NULL::text AS kind,
           NULL::text AS name, a.body FROM {s}.event a ${page(condition)})`;
