@@ -41,7 +41,12 @@ const NEXT_STEPS: Readonly<Record<string, NextStep>> = {
   ordinal_conflict: "the thread moved on meanwhile; look at it with `skein show ID`, then try again",
   rollout_unreadable: "`skein verify` says what is wrong with it, `skein repair --dry-run` what could be done",
   disk_full: "free some space, then try again; what was acknowledged is safe",
-  permission_denied: "check who owns the home and whether it can be written",
+  permission_denied: ({ url, sqlState }) => {
+    if (typeof url === "string")
+      return "SKEIN_STORE_TOKEN holds the token: the SKEIN_TOKEN of the server at that place";
+    if (sqlState !== undefined) return "check the user, the password and the database in --store";
+    return "check who owns the home and whether it can be written";
+  },
   home_unusable: "check the path given by --home or SKEIN_HOME",
   agent_failed: "the turn is recorded as failed; say it again to try again",
   thread_owned_elsewhere: ({ threadId, host, pid }) =>

@@ -12,10 +12,10 @@ import type { ThreadStore } from "../store/index.ts";
 import type { CliContext } from "./cli-context.ts";
 import { interruptible } from "./interrupt.ts";
 import { openCommandStateDb, type StateDbUse } from "./open-state-db.ts";
-import { openNamedStore, refuseNamedStore, type StoreUse } from "./open-store.ts";
+import { openNamedStore, refuseNamedStore, type StoreNode, type StoreUse } from "./open-store.ts";
 
 /** How a command uses the home. */
-export interface HomeUse extends StateDbUse {
+export interface HomeUse extends StateDbUse, StoreUse {
   /** The command listens to Ctrl-C itself. Default false. */
   readonly handlesInterrupt?: boolean;
 }
@@ -26,7 +26,7 @@ export async function withHome<Result>(
   work: (store: ThreadStore) => Promise<Result>,
   use: HomeUse = {},
 ): Promise<Result> {
-  if (context.store !== undefined) return withNamedStore(context, {}, work);
+  if (context.store !== undefined) return withNamedStore(context, use, work);
   await requireHome(context);
   const stateDb = await openCommandStateDb(context, use);
   try {
@@ -83,8 +83,8 @@ async function readUntilInterrupt<Result>(
 export interface CommandRuntimeOptions extends Pick<RuntimeOptions, "agent"> {
   /** The command may be the first one on its home. */
   readonly mayMakeHome?: boolean;
-  /** Where other nodes reach this one, where the store has nodes. */
-  readonly nodeUrl?: string;
+  /** Which node it is, where the store has nodes. */
+  readonly node?: StoreNode;
 }
 
 /** Opens a runtime on the home, does the work, closes it. */
@@ -93,10 +93,10 @@ export async function withRuntime<Result>(
   options: CommandRuntimeOptions,
   work: (runtime: Runtime) => Promise<Result>,
 ): Promise<Result> {
-  const { mayMakeHome = false, nodeUrl, ...own } = options;
+  const { mayMakeHome = false, node, ...own } = options;
   if (context.store !== undefined) {
     const { openRuntime } = await import("../runtime/index.ts");
-    return withNamedStore(context, nodeUrl === undefined ? {} : { nodeUrl }, async (store) => {
+    return withNamedStore(context, node === undefined ? {} : { node }, async (store) => {
       const { clock, logger, cwd } = context;
       const runtime = await openRuntime({ store, clock, logger, cwd, ...own });
       try {

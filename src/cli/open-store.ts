@@ -13,15 +13,35 @@ import { type CliContext, note } from "./cli-context.ts";
 /** The rows that a node keeps of a database's threads, in the home. */
 const ROWS_FILE_NAME = "skein-postgres.sqlite";
 
+/** Longest that a command waits for this node's rows while another process has them: those of `serve` are kept for long. */
+const ROWS_WAIT_MS = 300;
+
 /** How a command uses the store. */
 export interface StoreUse {
-  /** Where other nodes reach this one (a database's node). */
-  readonly nodeUrl?: string;
+  /** It serves: which node of a database it is, and where others reach it. */
+  readonly node?: StoreNode;
+}
+
+/** A node of a database, as it was told to be one. */
+export interface StoreNode {
+  /** One that lasts, so that a node that is started again has its threads back at once. Default: a new one. */
+  readonly id?: string;
+  /** Where other nodes reach this one. */
+  readonly url?: string;
 }
 
 /** Whether `--store` names a database. */
 export function isDatabase(store: string | undefined): boolean {
   return store !== undefined && /^postgres(ql)?:\/\//.test(store);
+}
+
+/** Where a command looks for threads, in words for people: a database's password is not among them. */
+export function placeOf({ store, home }: CliContext): string {
+  if (store === undefined) return home;
+  const address = store.replace(/^remote:/, "");
+  if (!URL.canParse(address)) return "the store that --store names";
+  const { protocol, host, pathname } = new URL(address);
+  return `${protocol}//${host}${pathname === "/" ? "" : pathname}`;
 }
 
 /** Opens the store that `--store` names. `invalid_argument` for one that it can't name. */
@@ -53,19 +73,20 @@ export function refuseNamedStore({ store }: CliContext): void {
   );
 }
 
-async function openDatabase(context: CliContext, url: string, { nodeUrl }: StoreUse): Promise<ThreadStore> {
+async function openDatabase(context: CliContext, url: string, { node }: StoreUse): Promise<ThreadStore> {
   const { openPostgresThreadStore } = await import("../postgres/index.ts");
   const { home, clock, logger } = context;
-  const node = nodeUrl === undefined ? {} : { node: { url: nodeUrl } };
+  const own = node === undefined ? { stateDbWaitMs: ROWS_WAIT_MS } : { node };
   const open = (stateDb: string | null): Promise<ThreadStore> =>
-    openPostgresThreadStore({ url, clock, logger, stateDb, ...node });
+    openPostgresThreadStore({ url, clock, logger, stateDb, ...own });
   if (!(await isFolder(home))) return open(null);
   try {
     return await open(join(home, ROWS_FILE_NAME));
   } catch (error) {
     // Rows may be thrown away, and another process may be at them: in memory they are made anew.
     if (!isSkeinError(error, "state_db_busy") && !isSkeinError(error, "state_db_unusable")) throw error;
-    await note(context, `the rows in ${home} can't be used (${error.message}); they are made anew in memory`);
+    const why = error.code === "state_db_busy" ? "another process has them open" : error.message;
+    await note(context, `the rows in ${home} can't be used (${why}); they are made anew in memory, from every thread`);
     return open(null);
   }
 }

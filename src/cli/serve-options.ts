@@ -6,11 +6,13 @@ import { rejection } from "../base/index.ts";
 import { isWebSocketUrl, parseListenAddress } from "../server/transports/index.ts";
 import type { AgentChoice } from "./agent-choice.ts";
 import type { CliContext } from "./cli-context.ts";
+import type { StoreNode } from "./open-store.ts";
 
 export interface ServeOptions extends AgentChoice {
   readonly listen?: readonly string[];
   readonly allowOrigin?: readonly string[];
   readonly nodeUrl?: string;
+  readonly nodeId?: string;
 }
 
 /** Where a person is served who says nothing about it. */
@@ -32,8 +34,14 @@ export function addressesOf({ stdin, cwd }: CliContext, { listen = [] }: ServeOp
 /** Addresses that stand for all of a machine's: nobody else is reached by them. */
 const WILDCARDS: ReadonlySet<string> = new Set(["0.0.0.0", "::"]);
 
+/** Which node of a database it is. `invalid_argument` for a URL that isn't one. */
+export function nodeOf(options: ServeOptions, listening: readonly string[]): StoreNode {
+  const url = nodeUrlOf(options, listening);
+  return { ...(url === undefined ? {} : { url }), ...(options.nodeId === undefined ? {} : { id: options.nodeId }) };
+}
+
 /** Where other nodes reach this one: as it was told, else where it listens first; undefined where they can't. `invalid_argument`. */
-export function nodeUrlOf({ nodeUrl }: ServeOptions, listening: readonly string[]): string | undefined {
+function nodeUrlOf({ nodeUrl }: ServeOptions, listening: readonly string[]): string | undefined {
   if (nodeUrl !== undefined) {
     if (isWebSocketUrl(nodeUrl)) return nodeUrl;
     throw rejection("invalid_argument", "--node-url is where other nodes connect: ws://HOST:PORT or wss://HOST");

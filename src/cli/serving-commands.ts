@@ -2,7 +2,7 @@
  * The part of the command line that serves: threads to clients (`serve`), the store itself to programs on other
  * machines (`serve-store`), and the protocol's description (`schema`).
  */
-import type { Command } from "commander";
+import type { Command, Option } from "commander";
 
 import { fromEnv } from "./env-option.ts";
 import type { Register } from "./move-commands.ts";
@@ -51,6 +51,7 @@ export function addServingCommands(program: Command, register: Register): void {
           "where other nodes of one database reach this one (default: the first ws:// address)",
         ),
       )
+      .addOption(nodeIdOption())
       .addHelpText("after", SERVE_HELP),
     async () => (await import("./commands/serve-command.ts")).runServe,
   );
@@ -61,6 +62,7 @@ export function addServingCommands(program: Command, register: Register): void {
       .option("--listen <place>", "HOST:PORT (default 127.0.0.1:4600)")
       .option("--tls-cert <file>", "certificate, PEM; with --tls-key the connection is encrypted")
       .option("--tls-key <file>", "its key, PEM")
+      .addOption(nodeIdOption())
       .addHelpText("after", SERVE_STORE_HELP),
     async () => (await import("./commands/serve-store-command.ts")).runServeStore,
   );
@@ -68,6 +70,11 @@ export function addServingCommands(program: Command, register: Register): void {
     program.command("schema").description("print the protocol that serve speaks, as JSON Schema"),
     async () => (await import("./commands/schema-command.ts")).runSchema,
   );
+}
+
+function nodeIdOption(): Option {
+  const what = "this node's own name in a database: started again with it, it has its threads back at once";
+  return fromEnv("SKEIN_NODE_ID", "--node-id <name>", what);
 }
 
 /** A comma divides addresses only where another one begins: the path of a socket may have some. */

@@ -15,6 +15,8 @@ import {
 export interface PostgresThreadStoreOptions extends Omit<PostgresStoreOptions, "index"> {
   /** The SQLite file of this node's rows; its folder must be there. Default null: rows in memory, made anew at each start. */
   readonly stateDb?: string | null;
+  /** Longest wait for another process to let go of that file, milliseconds. Default 5,000. */
+  readonly stateDbWaitMs?: number;
 }
 
 /** The store on PostgreSQL, with lists and search. */
@@ -30,6 +32,7 @@ const OPTIONS: Readonly<Record<keyof PostgresThreadStoreOptions, true>> = {
   leaseTtlMs: true,
   allowUnsafe: true,
   stateDb: true,
+  stateDbWaitMs: true,
   clock: true,
   ids: true,
   logger: true,
@@ -43,12 +46,18 @@ const OPTIONS: Readonly<Record<keyof PostgresThreadStoreOptions, true>> = {
  */
 export async function openPostgresThreadStore(options: PostgresThreadStoreOptions): Promise<PostgresThreadStore> {
   checkOptions("openPostgresThreadStore", options, OPTIONS);
-  const { stateDb, ...rest } = options;
+  const { stateDb, stateDbWaitMs: waitMaxMs, ...rest } = options;
   const { logger } = rest;
   const path = stateDb ?? ":memory:";
   const store = await openStore({
     ...rest,
-    index: (source) => openLogRows({ source, path, ...(logger === undefined ? {} : { logger }) }),
+    index: (source) =>
+      openLogRows({
+        source,
+        path,
+        ...(logger === undefined ? {} : { logger }),
+        ...(waitMaxMs === undefined ? {} : { waitMaxMs }),
+      }),
   });
   if (hasRows(store)) return store;
   throw rejection("unsupported", "the store was opened without its rows");

@@ -55,6 +55,7 @@ describe("a served home", () => {
     expect((await skein(["tail", id, "--no-follow"])).stdout).toContain("needle");
     expect(rows(await skein(["--json", "list"]))).toHaveLength(2);
     expect(await readdir(cwd)).not.toContain(".skein");
+    expect((await skein(["search", "haystack"])).stderr).toBe(`nothing holds "haystack" here (${url})\n`);
     const home = await runSkein(["--home", "home", "--json", "list"], { cwd });
     expect(rows(home).map((row) => row.path !== null)).toEqual([true, true]);
   });
@@ -70,6 +71,7 @@ describe("a served home", () => {
   test("is refused to who has no token, and to commands that work on files", { timeout: 60_000 }, async () => {
     const stranger = await skein(["list"], { env: { SKEIN_STORE_TOKEN: "" } });
     expect(stranger).toMatchObject({ exitCode: 5, stderr: expect.stringContaining("permission_denied") as string });
+    expect(stranger.stderr).toContain("SKEIN_STORE_TOKEN holds the token");
     const doctor = await skein(["doctor"]);
     expect(doctor).toMatchObject({ exitCode: 2, stderr: expect.stringContaining("unsupported") as string });
     const odd = await skein(["list", "--store", "http://127.0.0.1:1"]);

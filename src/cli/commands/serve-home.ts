@@ -25,7 +25,7 @@ import { makeHome } from "../make-home.ts";
 import { withRuntime } from "../open-home.ts";
 import { isDatabase } from "../open-store.ts";
 import { toJsonLine } from "../output.ts";
-import { nodeUrlOf, PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
+import { nodeOf, PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
 import type { StopSignal } from "../stop-signal.ts";
 
 /** Milliseconds before each piece of an echo: as no model does, it would end its turn before some clients listen. */
@@ -62,8 +62,7 @@ export async function serveHome(context: CliContext, serving: Serving): Promise<
   try {
     // A node tells the others where it is as it opens its store: what connects meanwhile waits at the reception.
     if (isNode) await openListeners();
-    const nodeUrl = isNode ? nodeUrlOf(options, placesOf(listeners)) : undefined;
-    const node = nodeUrl === undefined ? {} : { nodeUrl };
+    const node = isNode ? { node: nodeOf(options, placesOf(listeners)) } : {};
     await withRuntime(opening, { agent, mayMakeHome: true, ...node }, async (runtime) => {
       const { home, cwd, clock, logger, env } = context;
       const { checkpoints, close: closeCheckpoints } = await openCheckpoints(context);

@@ -13,7 +13,7 @@ import { type CliContext, note } from "../cli-context.ts";
 import { commandName } from "../command-name.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { makeHome } from "../make-home.ts";
-import { withHomeToChange } from "../open-home.ts";
+import { withHome } from "../open-home.ts";
 import { toJsonLine } from "../output.ts";
 import { listenForStop } from "../stop-signal.ts";
 
@@ -21,6 +21,7 @@ interface ServeStoreOptions {
   readonly listen?: string;
   readonly tlsCert?: string;
   readonly tlsKey?: string;
+  readonly nodeId?: string;
 }
 
 const LISTEN = "127.0.0.1:4600";
@@ -33,7 +34,8 @@ export async function runServeStore(context: CliContext, options: ServeStoreOpti
   const stop = listenForStop(context);
   try {
     if (context.store === undefined) await makeHome(context.home);
-    return await withHomeToChange(context, async (store) => {
+    const node = options.nodeId === undefined ? {} : { id: options.nodeId };
+    const serve = async (store: ThreadStore): Promise<ExitCode> => {
       const server = await listen(context, store, { place: options.listen ?? LISTEN, tls });
       try {
         await introduce(context, store, server.url);
@@ -43,7 +45,8 @@ export async function runServeStore(context: CliContext, options: ServeStoreOpti
         await server.close();
       }
       return EXIT.ok;
-    });
+    };
+    return await withHome(context, serve, { changesThreads: true, node });
   } finally {
     stop.release();
     context.endWithin(LEAVE_MS);
