@@ -78,9 +78,10 @@ function writeTogether(
   const settled: (() => void)[] = [];
   file.write((tables) => {
     note();
-    file.notes.noting((index) => {
+    const counted = file.notes.noting((index) => {
       for (const write of writes) settled.push(writeOne(tables, write, { atMs, index }));
     });
+    settled.push(counted);
   });
   for (const settle of settled) settle();
 }

@@ -69,7 +69,9 @@ export class LogTextIndexer {
     if (this.#isClosed) throw rowsClosed(file.path);
     if (file.notes.waiting.texts === 0) return true;
     try {
-      return file.write(() => file.notes.index(upTo));
+      const stretch = file.write(() => file.notes.index(upTo));
+      file.notes.indexed(stretch);
+      return stretch.isLast;
     } catch (error) {
       throw file.faultOf(error);
     }

@@ -19,6 +19,18 @@ export function textNotesTable(n: number): string {
   return `CREATE TABLE unindexed_${n} (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, letters INTEGER NOT NULL) STRICT;`;
 }
 
+/** How much waits. */
+interface NotedSize {
+  readonly texts: number;
+  readonly letters: number;
+}
+
+/** What one transaction indexed. */
+interface IndexedStretch extends NotedSize {
+  /** Nothing more was noted up to the place that was asked for. */
+  readonly isLast: boolean;
+}
+
 /** The notes of the one handle that writes a file. */
 export class TextNotes {
   readonly #sql: SetStatements;
@@ -36,8 +48,8 @@ export class TextNotes {
     this.#letters = found?.letters ?? 0;
   }
 
-  /** Not less than there are: notes of a transaction that was undone count until all are indexed. */
-  get waiting(): { readonly texts: number; readonly letters: number } {
+  /** What waits, of the transactions that stand. */
+  get waiting(): NotedSize {
     return { texts: this.#texts, letters: this.#letters };
   }
 
@@ -46,24 +58,37 @@ export class TextNotes {
     return this.#lastSeq;
   }
 
-  /** Runs what changes rows; its texts are noted, and what goes of those that are indexed goes at the end. In a transaction. */
-  noting<Value>(work: (index: TextIndexChanges) => Value): Value {
+  /**
+   * Runs what changes rows; its texts are noted, and what goes of those that are indexed goes at the end. Inside a
+   * transaction; answers what to do once it stands.
+   */
+  noting(work: (index: TextIndexChanges) => void): () => void {
     const indexed: number[] = [];
-    const value = work({
-      add: (id, text) => this.#note(id, text),
+    let [texts, letters] = [0, 0];
+    work({
+      add: (id, text) => {
+        this.#note(id, text);
+        texts += 1;
+        letters += text.length;
+      },
       remove: (id) => {
-        if (!this.#forget(id)) indexed.push(id);
+        const note = this.#sql.get<{ letters: number }>("DELETE FROM unindexed_# WHERE id = ? RETURNING letters", id);
+        if (note === undefined) indexed.push(id);
+        else {
+          texts -= 1;
+          letters -= note.letters;
+        }
       },
     });
     writeTextIndex(
       this.#sql,
       indexed.map((id) => ({ id, text: null })),
     );
-    return value;
+    return () => this.#count({ texts, letters });
   }
 
-  /** Indexes some of what was noted up to a place; whether there is nothing more. A transaction of its own. */
-  index(upTo: number): boolean {
+  /** Indexes some of what was noted up to a place. A transaction of its own; `indexed` is told once it stands. */
+  index(upTo: number): IndexedStretch {
     const texts: { readonly id: number; readonly text: string }[] = [];
     let letters = 0;
     let hasMore = false;
@@ -80,27 +105,21 @@ export class TextNotes {
     writeTextIndex(this.#sql, texts);
     const last = texts.at(-1);
     if (last !== undefined) this.#sql.run("DELETE FROM unindexed_# WHERE seq <= ? AND id <= ?", upTo, last.id);
-    this.#count(-texts.length, -letters);
-    const isEmpty = !hasMore && this.#sql.get("SELECT 1 FROM unindexed_# LIMIT 1") === undefined;
-    if (isEmpty) this.#count(-this.#texts, -this.#letters);
-    return !hasMore;
+    return { texts: texts.length, letters, isLast: !hasMore };
+  }
+
+  /** Counts a stretch whose transaction stands. */
+  indexed({ texts, letters }: IndexedStretch): void {
+    this.#count({ texts: -texts, letters: -letters });
   }
 
   #note(id: number, text: string): void {
     this.#lastSeq += 1;
     this.#sql.run("INSERT OR REPLACE INTO unindexed_# VALUES (?, ?, ?)", id, this.#lastSeq, text.length);
-    this.#count(1, text.length);
   }
 
-  #forget(id: number): boolean {
-    if (this.#texts === 0) return false;
-    const note = this.#sql.get<{ letters: number }>("DELETE FROM unindexed_# WHERE id = ? RETURNING letters", id);
-    if (note !== undefined) this.#count(-1, -note.letters);
-    return note !== undefined;
-  }
-
-  #count(texts: number, letters: number): void {
-    this.#texts = Math.max(0, this.#texts + texts);
-    this.#letters = Math.max(0, this.#letters + letters);
+  #count({ texts, letters }: NotedSize): void {
+    this.#texts += texts;
+    this.#letters += letters;
   }
 }

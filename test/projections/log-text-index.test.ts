@@ -148,6 +148,26 @@ it.each([
   expect(dumpFile(path)).toEqual(wholeRows(source));
 });
 
+it("finds what is noted still where the transaction that was to take its note was undone", async () => {
+  const { source, path, rows } = await openWorld();
+  const before = { found: foundInWhole(source.logs(), QUERIES), texts: countTexts(path) };
+  for (const id of [FIRST, SECOND, THIRD]) {
+    source.append(id, linesOf([event("thread_rolled_back", { num_turns: 1 })], 20));
+  }
+  // A thread's row in the list is written last, when its texts are gone already.
+  const changes = ["INSERT", "UPDATE", "DELETE"];
+  for (const change of changes) {
+    plant(path, `CREATE TRIGGER no_${change} BEFORE ${change} ON threads_1 BEGIN SELECT RAISE(ABORT, 'no'); END`);
+  }
+  await expect(rows.refresh(LOOK)).rejects.toThrow("no");
+  expect(countTexts(path)).toEqual(before.texts);
+  expect(await foundIn(rows, QUERIES)).toEqual(before.found);
+
+  for (const change of changes) plant(path, `DROP TRIGGER no_${change}`);
+  await rows.refresh(LOOK);
+  expect(await foundIn(rows, QUERIES)).toEqual(foundInWhole(source.logs(), QUERIES));
+});
+
 it("finds the texts of a thread whose rows were made anew, once each", async () => {
   const { source, path, rows } = await openWorld();
   const { nextOrdinal: end } = await threadIn(source, FIRST);
