@@ -20,6 +20,9 @@ export interface SchemaFacts {
   readonly serverId: string;
 }
 
+/** No user that opened the schema so far was told the cluster's name. */
+const UNKNOWN_SERVER = "unknown";
+
 interface MetaRow {
   readonly k: string;
   readonly v: string;
@@ -58,8 +61,8 @@ async function migrateOwn(database: PostgresDatabase, { schema, clock }: SchemaP
         for (const text of statements) await tx.query({ text: inSchema(text, schema) });
       }
       const placeId = meta.get("place_id") ?? createIdSource(clock).next();
-      const serverId = await readServerId(tx);
-      const isMoved = meta.has("server_id") && meta.get("server_id") !== serverId;
+      const serverId = await readServerId(tx, meta);
+      const isMoved = ![undefined, UNKNOWN_SERVER, serverId].includes(meta.get("server_id"));
       if (isMoved) await renumber(tx, schema);
       const generation = numberOf(meta, "generation", schema) + (isMoved ? 1 : 0);
       const facts = { schema_version: `${SCHEMA_VERSION}`, place_id: placeId, server_id: serverId };
@@ -77,7 +80,7 @@ async function readReady(database: PostgresDatabase, schema: string): Promise<Sc
   ]);
   if (found?.there === null || found === undefined) return undefined;
   const meta = await readMeta(database, schema);
-  const serverId = await readServerId(database);
+  const serverId = await readServerId(database, meta);
   const isReady = versionOf(meta, schema) === SCHEMA_VERSION && meta.get("server_id") === serverId;
   const placeId = meta.get("place_id");
   return isReady && placeId !== undefined
@@ -141,16 +144,17 @@ function foreignTables(schema: string, cause: unknown): SkeinError {
   );
 }
 
-/** Names the cluster; "unknown" where this user isn't told. */
-async function readServerId(source: Queryable): Promise<string> {
+/** Names the cluster. Where this user isn't told: the one that the schema was in before, which says nothing of a move. */
+async function readServerId(source: Queryable, meta: ReadonlyMap<string, string>): Promise<string> {
+  const known = meta.get("server_id") ?? UNKNOWN_SERVER;
   const [may] = await source.query<{ may: boolean }>({
     text: "SELECT has_function_privilege('pg_control_system()', 'execute') AS may",
   });
-  if (may?.may !== true) return "unknown";
+  if (may?.may !== true) return known;
   const [row] = await source.query<{ id: string }>({
     text: "SELECT system_identifier::text AS id FROM pg_control_system()",
   });
-  return row?.id ?? "unknown";
+  return row?.id ?? known;
 }
 
 /** Everything is from before this cluster's first transaction, in the order it was in. */

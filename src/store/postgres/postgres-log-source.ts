@@ -16,17 +16,17 @@ import {
   writeFeedCursor,
 } from "./feed-reader.ts";
 import type { LogReader } from "./log-reader.ts";
-import { attempt, type PostgresDatabase } from "./postgres-database.ts";
+import { attempt, type Queryable } from "./postgres-database.ts";
 import type { Statements } from "./statements.ts";
 import { findRow, logThreadOf, type ThreadRow } from "./thread-rows.ts";
 import type { WakeUps } from "./wake-ups.ts";
 
 /** What the source reads with. */
 export interface LogSourceOptions {
-  readonly database: PostgresDatabase;
+  readonly database: Queryable;
   readonly statements: Statements;
   readonly reader: LogReader;
-  readonly wakeUps: WakeUps;
+  readonly wakeUps: Pick<WakeUps, "onWake">;
   /** Names the place. */
   readonly place: string;
   /** Names the history that cursors are of by now. */
@@ -81,6 +81,8 @@ async function readChanges(
 ): Promise<LogChanges> {
   const behind = cursor === null ? FEED_BEGIN : placeOf(cursor, history());
   if (behind === null) return { lines: [], threads: [], cursor: await now(), isEnd: false, isReset: true };
+  // Asked before: of what was there then and isn't held back, the page has everything, whatever ends meanwhile.
+  const wasHeldBack = await isHeldBack(database, statements, behind);
   const { entries, isEnd, deleted } = cutAtRebirth(await readFeed(database, statements, behind));
   const last = entries.at(-1) ?? behind;
   const ids = [...new Set(entries.map(({ threadId }) => threadId))];
@@ -93,7 +95,7 @@ async function readChanges(
     isEnd,
     isReset: false,
   };
-  return isEnd && (await isHeldBack(database, statements, last)) ? { ...changes, isHeldBack: true } : changes;
+  return isEnd && wasHeldBack ? { ...changes, isHeldBack: true } : changes;
 }
 
 function placeOf(cursor: string, history: string): ReturnType<typeof readFeedCursor> {

@@ -109,6 +109,7 @@ const TEXTS = {
   bury: `UPDATE {s}.thread SET state = 2, epoch = greatest(epoch + 1, $2::bigint), name = NULL, owner_node = NULL, owner_incarnation = NULL,
     owned_since = NULL, parent_id = NULL, reference_end = 0, depth = 0, changed_at = clock_timestamp() WHERE thread_id = $1::uuid`,
   removeLines: `DELETE FROM {s}.event WHERE thread_id = $1::uuid`,
+  removeCheckpoints: `DELETE FROM {s}.feed_checkpoint WHERE thread_id = $1::uuid`,
   removeChanges: `DELETE FROM {s}.change WHERE thread_id = $1::uuid`,
   snapshot: `SELECT pg_current_snapshot()::text AS snapshot`,
   xmin: `SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin`,

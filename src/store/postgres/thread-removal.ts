@@ -2,7 +2,7 @@
  * Archiving, unarchiving, deleting and naming: what changes a thread's row and adds no line. Each is told to followers
  * by a row of its own, in the same transaction. Called with the thread's lock held.
  *
- * A deleted thread's lines are gone at once; its row stays, so that no writer of before writes again. Forks that
+ * A deleted thread's lines are gone at once, and where consumers of it were; its row stays, so that no writer of before writes again. Forks that
  * refer to it get the lines they need in the same transaction.
  */
 import { rejection } from "../../base/index.ts";
@@ -86,6 +86,7 @@ async function bury(context: PostgresContext, tx: Queryable, threadId: string): 
   }
   await tx.query(statements.removeLines, [threadId]);
   await tx.query(statements.removeChanges, [threadId]);
+  await tx.query(statements.removeCheckpoints, [threadId]);
   await tx.query(statements.bury, [threadId, lease.epochMin]);
 }
 

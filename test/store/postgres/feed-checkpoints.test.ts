@@ -48,6 +48,17 @@ describe.skipIf(postgres.skipped !== null)("checkpoints in a database", () => {
     expect(await here.read(key)).toBe(60);
   });
 
+  test("are gone with a thread that is deleted, whoever deletes it", async () => {
+    const lab = postgresLab();
+    const store = await lab.open();
+    const checkpoints = await open(lab.schema);
+    const [{ threadId }, other] = [await seedThread(store), await seedThread(store)];
+    for (const id of [threadId, other.threadId]) await checkpoints.save({ name: "mailer", threadId: id }, 2);
+    await store.deleteThread(threadId);
+    expect(await checkpoints.read({ name: "mailer", threadId })).toBeNull();
+    expect(await checkpoints.read({ name: "mailer", threadId: other.threadId })).toBe(2);
+  });
+
   test("are forgotten one by one, and with their thread", async () => {
     const checkpoints = await open(ownSchema());
     const [threadId, other] = [newId(), newId()];

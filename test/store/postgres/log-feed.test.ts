@@ -4,10 +4,14 @@
  */
 import { setTimeout as delay } from "node:timers/promises";
 
-import { Client } from "pg";
+import { Client, type QueryResultRow } from "pg";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import type { ThreadLogSource, ThreadStore } from "../../../src/store/index.ts";
+import { LogReader } from "../../../src/store/postgres/log-reader.ts";
+import type { Queryable, Statement } from "../../../src/store/postgres/postgres-database.ts";
+import { createLogSource } from "../../../src/store/postgres/postgres-log-source.ts";
+import { statementsOf } from "../../../src/store/postgres/statements.ts";
 import { message, postgresLab, readLog, refusal, seedThread, textsOf } from "./postgres-lab.ts";
 import { postgres } from "./postgres-place.ts";
 
@@ -104,6 +108,39 @@ describe.skipIf(postgres.skipped !== null)("the feed of a schema on PostgreSQL",
     await client.query("COMMIT");
     const { lines, isHeldBack } = await store.source.changes(cursor);
     expect([lines.length, isHeldBack]).toEqual([2, undefined]);
+  });
+
+  it("tells what was there when it was asked, or says that it is held back, when the other transaction ends in the middle", async () => {
+    const lab = postgresLab();
+    const store = await lab.open();
+    const [open, reading] = [await openClient(), await openClient()];
+    let asked = 0;
+    const database: Queryable = {
+      async query<Row extends QueryResultRow>({ text }: Statement, values: readonly unknown[] = []) {
+        const { rows } = await reading.query<Row>(text, [...values]);
+        asked += 1;
+        if (asked === 1) await open.query("COMMIT");
+        return rows;
+      },
+    };
+    const statements = statementsOf(lab.schema);
+    const source = createLogSource({
+      database,
+      statements,
+      reader: new LogReader(database, statements),
+      wakeUps: { onWake: () => () => {} },
+      place: lab.schema,
+      history: () => "one",
+    });
+    await open.query("BEGIN");
+    await open.query("SELECT pg_current_xact_id()");
+    const { threadId } = await seedThread(store);
+    const first = await source.changes(null);
+    const isTold = first.isHeldBack === true || first.lines.length === 2;
+    expect([asked > 1, isTold]).toEqual([true, true]);
+    const second = await source.changes(first.cursor);
+    expect([...first.lines, ...second.lines].map((line) => line.threadId)).toEqual([threadId, threadId]);
+    expect(second.isHeldBack).toBeUndefined();
   });
 
   it("tells a thread that was deleted and made anew as gone, before the new one's lines", async () => {

@@ -112,6 +112,34 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
     expect((await restored.listThreads()).data.map(({ id }) => id)).toEqual([threadId]);
   });
 
+  it("takes a schema for one that was moved by the cluster's name alone, and not where a user isn't told that", async () => {
+    const lab = postgresLab();
+    const store = await lab.open();
+    await seedThread(store);
+    const cursor = await store.source.now();
+    const named = await runSql(`SELECT v FROM "${lab.schema}".meta WHERE k = 'server_id'`);
+    await runSql(`UPDATE "${lab.schema}".meta SET v = 'unknown' WHERE k = 'server_id'`);
+    const again = await lab.open();
+    expect((await again.source.changes(cursor)).isReset).toBe(false);
+    expect(await runSql(`SELECT v FROM "${lab.schema}".meta WHERE k = 'server_id'`)).toEqual(named);
+    const role = `weak_${lab.schema}`;
+    await runSql(`CREATE ROLE "${role}" LOGIN`);
+    await runSql(`GRANT ALL ON SCHEMA "${lab.schema}" TO "${role}"`);
+    for (const what of ["TABLES", "SEQUENCES"])
+      await runSql(`GRANT ALL ON ALL ${what} IN SCHEMA "${lab.schema}" TO "${role}"`);
+    await runSql("REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC");
+    try {
+      const weak = await lab.open({ url: postgres.url.replace("app@", `${role}@`) });
+      expect((await weak.source.changes(cursor)).isReset).toBe(false);
+      await weak.close();
+      expect(await runSql(`SELECT v FROM "${lab.schema}".meta WHERE k = 'server_id'`)).toEqual(named);
+    } finally {
+      await runSql("GRANT EXECUTE ON FUNCTION pg_control_system() TO PUBLIC");
+      await runSql(`DROP OWNED BY "${role}"`);
+      await runSql(`DROP ROLE "${role}"`);
+    }
+  });
+
   it.each([
     [{ url: "mysql://x" }, /url must be/],
     [{ schema: 'no"quotes' }, /schema must be/],
