@@ -7,18 +7,21 @@
  *   G1  A put whose answer was lost is made again with its own id until its fate is known, or RETRY_MS are over: then
  *       its appends are told `connection_lost`, and their writers look at the log before they write again.
  *   G2  What fails for one thread's sake harms no other: after an error that isn't a lost connection each part is put
- *       by itself.
+ *       by itself, with the same id: what was tried before may land.
  *   G3  A put holds LIMITS-like bounds of lines and bytes; one append alone may be larger.
+ *   G4  A thread whose row somebody else holds keeps the others waiting for LOCK_MS once: then its part waits by
+ *       itself (held-parts.ts), and is the only one of its thread until its fate is known.
  */
 import type { Client } from "pg";
 
 import { type Clock, isSkeinError, type SkeinError } from "../../base/index.ts";
 import type { AppendIds } from "./append-ids.ts";
 import type { DurabilityWatch } from "./durability-probe.ts";
-import { type PutOutcome, putGroup, type Putting, type ThreadPut } from "./group-put.ts";
+import { freeThreads, type PutOutcome, putGroup, type Putting, type ThreadPut } from "./group-put.ts";
+import { groupsOf, HeldParts, heldTooLong } from "./held-parts.ts";
 import type { NodeLease } from "./node-lease.ts";
-import type { PostgresDatabase } from "./postgres-database.ts";
-import { connectionLost, isConnectionLoss, postgresFault } from "./postgres-fault.ts";
+import type { PostgresDatabase, Queryable } from "./postgres-database.ts";
+import { connectionLost, isConnectionLoss, isLocked, postgresFault } from "./postgres-fault.ts";
 import type { Statements } from "./statements.ts";
 import type { WrittenLine } from "./told-marks.ts";
 
@@ -62,22 +65,32 @@ const PUT_BYTES_MAX = 8 * 1024 * 1024;
 const PUT_MS_MAX = 8_000;
 /** Long enough for a put that got no answer to be made again. */
 const RETRY_MS = 20_000;
+/** Longest that a put waits for a row. Short of what the server looks for deadlocks after. */
+const LOCK_MS = 250;
+/** Rows that are waited for in vain to find whom a group waits for; past it all that is left of the group is held. */
+const LOCKS_MAX = 12;
 
 export class GroupCommitter {
   readonly #options: GroupCommitterOptions;
+  readonly #held: HeldParts<Part>;
   #waiting = new Set<GroupMember>();
   #isRunning = false;
   #idle: (() => void)[] = [];
+  #wake: () => void = () => {};
   #client: Client | null = null;
 
   constructor(options: GroupCommitterOptions) {
     this.#options = options;
+    this.#held = new HeldParts(options.timers);
   }
 
   /** Sees to it that what the member has waiting is put. */
   schedule(member: GroupMember): void {
     this.#waiting.add(member);
-    if (this.#isRunning) return;
+    if (this.#isRunning) {
+      this.#wake();
+      return;
+    }
     this.#isRunning = true;
     afterThisTurn(() => void this.#run());
   }
@@ -94,9 +107,11 @@ export class GroupCommitter {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.size > 0) {
+    while (this.#waiting.size > 0 || this.#held.size > 0) {
+      if (this.#held.size > 0 && this.#held.restMs === 0) await this.#lookAtHeld();
       const group = this.#takeGroup();
       if (group.length > 0) await this.#commit(group);
+      else if (this.#waiting.size === 0 && this.#held.size > 0) await this.#nap(this.#held.restMs);
       // Callers that were just answered append again in this turn: they go into the next put together.
       await new Promise<void>((resolve) => afterThisTurn(resolve));
     }
@@ -108,13 +123,14 @@ export class GroupCommitter {
 
   #takeGroup(): readonly Part[] {
     const group: Part[] = [];
+    const appendId = this.#options.appendIds.next();
     let [lines, bytes] = [PUT_LINES_MAX, PUT_BYTES_MAX];
     for (const member of this.#waiting) {
       if (lines <= 0 || bytes <= 0) break;
       this.#waiting.delete(member);
       const put = member.take({ lines, bytes });
       if (put === null) continue;
-      group.push({ member, put });
+      group.push({ member, put, appendId });
       lines -= put.lines.length;
       for (const line of put.lines) bytes -= line.bytes.byteLength;
       // What it still has comes behind the others.
@@ -124,47 +140,107 @@ export class GroupCommitter {
     return group;
   }
 
-  async #commit(group: readonly Part[]): Promise<void> {
-    const outcomes = await this.#outcomes(group.map(({ put }) => put));
+  /** Puts parts of one id and settles them, or holds them. Never rejects. */
+  async #commit(group: readonly Part[], locks = { left: LOCKS_MAX }): Promise<void> {
+    let outcomes: readonly PutOutcome[];
+    try {
+      outcomes = await this.#put(group);
+    } catch (error) {
+      if (isLocked(error)) await this.#goAround(group, locks);
+      else if (group.length === 1 || isConnectionLoss(error)) this.#fail(group, error);
+      else for (const part of group) await this.#commit([part], locks);
+      return;
+    }
+    this.#settle(group, outcomes);
+  }
+
+  /** Somebody holds a row that the group needs: what doesn't need it is put, the rest waits by itself (G4). */
+  async #goAround(group: readonly Part[], locks: { left: number }): Promise<void> {
+    locks.left -= 1;
+    const free = group.length === 1 || locks.left <= 0 ? [] : await this.#freeOf(group);
+    if (free === null) return;
+    if (free.length < group.length) {
+      this.#hold(group.filter((part) => !free.includes(part)));
+      if (free.length > 0) await this.#commit(free, locks);
+      return;
+    }
+    // Either it was over meanwhile, or what is waited for is no row that is there, as an id that another node takes.
+    const half = Math.ceil(group.length / 2);
+    await this.#commit(group.slice(0, half), locks);
+    await this.#commit(group.slice(half), locks);
+  }
+
+  #hold(parts: readonly Part[]): void {
+    this.#held.hold(parts);
+    // What else they have is asked for when these are settled.
+    for (const { member } of parts) this.#waiting.delete(member);
+  }
+
+  /** Puts of the held parts those whose rows are free, and gives up those that waited too long. */
+  async #lookAtHeld(): Promise<void> {
+    const free = (await this.#freeOf(this.#held.all())) ?? [];
+    for (const group of groupsOf(free)) await this.#commit(group);
+    for (const part of this.#held.noteLook()) this.#settle([part], [heldTooLong(part)]);
+  }
+
+  /** The parts whose rows nobody holds; null where that can't be asked, and they are settled with why not. */
+  async #freeOf(parts: readonly Part[]): Promise<readonly Part[] | null> {
+    const ids = parts.map(({ put }) => put.threadId);
+    try {
+      const free = await this.#asking(0, (connection) => freeThreads(connection, ids, this.#options.statements));
+      return parts.filter(({ put }) => free.has(put.threadId));
+    } catch (error) {
+      if (isLocked(error)) return [];
+      this.#fail(parts, error);
+      return null;
+    }
+  }
+
+  #fail(parts: readonly Part[], error: unknown): void {
+    this.#settle(
+      parts,
+      parts.map(({ put }) => failure(error, put.threadId)),
+    );
+  }
+
+  #settle(parts: readonly Part[], outcomes: readonly PutOutcome[]): void {
     const written: WrittenPart[] = [];
-    for (const [index, { member, put }] of group.entries()) {
-      const { outcome = null, appendId } = outcomes[index] ?? {};
+    for (const [index, part] of parts.entries()) {
+      const { member, put, appendId } = part;
+      const outcome = outcomes[index] ?? null;
+      this.#held.drop(part);
       member.settle(outcome);
-      if (outcome !== null || appendId === undefined) continue;
+      if (outcome !== null) continue;
       written.push({ threadId: put.threadId, ordinal: put.expected + put.lines.length - 1, appendId });
     }
     if (written.length > 0) this.#options.onPut(written);
   }
 
-  /** What became of each part. Never rejects. */
-  async #outcomes(puts: readonly ThreadPut[]): Promise<readonly PartFate[]> {
-    const appendId = this.#options.appendIds.next();
-    try {
-      return (await this.#put(puts, appendId)).map((outcome) => ({ outcome, appendId }));
-    } catch (error) {
-      if (puts.length === 1 || isConnectionLoss(error)) {
-        return puts.map(({ threadId }) => ({ outcome: failure(error, threadId), appendId }));
-      }
-    }
-    const outcomes: PartFate[] = [];
-    for (const put of puts) outcomes.push(...(await this.#outcomes([put])));
-    return outcomes;
+  async #put(group: readonly Part[]): Promise<readonly PutOutcome[]> {
+    const puts = group.map(({ put }) => put);
+    const appendId = group[0]?.appendId ?? "";
+    return this.#asking(kibOf(puts), (connection, noteFsync) => {
+      const { statements, lease } = this.#options;
+      const { nodeId, incarnation } = lease;
+      return putGroup(connection, puts, { statements, appendId, nodeId, incarnation, noteFsync });
+    });
   }
 
-  /** Puts, again after a lost connection with the same id (G1). */
-  async #put(puts: readonly ThreadPut[], appendId: string): Promise<readonly PutOutcome[]> {
-    const { database, statements, lease } = this.#options;
+  /** Asks on the group's connection, again after it was lost (G1). */
+  async #asking<Value>(
+    kib: number,
+    ask: (connection: Queryable, noteFsync: Putting["noteFsync"]) => Promise<Value>,
+  ): Promise<Value> {
+    const { database } = this.#options;
     return database.retrying(async () => {
-      const { nodeId, incarnation } = lease;
       const client = this.#client ?? (await this.#connect());
       let goesOn = true;
       const noteFsync = (isOn: boolean): void => {
         goesOn = this.#options.durability.noteFsync(isOn);
       };
-      const putting: Putting = { statements, appendId, nodeId, incarnation, noteFsync };
-      const timer = this.#options.timers.setTimer(PUT_MS_MAX + kibOf(puts), () => this.#lose(client));
+      const timer = this.#options.timers.setTimer(PUT_MS_MAX + kib, () => this.#lose(client));
       try {
-        return await putGroup({ query: (what, values = []) => database.run(client, what, values) }, puts, putting);
+        return await ask({ query: (what, values = []) => database.run(client, what, values) }, noteFsync);
       } catch (error) {
         if (isConnectionLoss(error)) this.#lose(client);
         throw error;
@@ -180,8 +256,28 @@ export class GroupCommitter {
     const client = await this.#options.database.connect((lost) => {
       if (this.#client === lost) this.#client = null;
     });
+    try {
+      await this.#options.database.run(client, { text: "SELECT set_config('lock_timeout', $1, false)" }, [
+        `${LOCK_MS}`,
+      ]);
+    } catch (error) {
+      this.#options.database.drop(client);
+      throw error;
+    }
     this.#client = client;
     return client;
+  }
+
+  /** Waits, or until something is to be put. */
+  async #nap(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.timers.setTimer(ms, resolve);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+    this.#wake = () => {};
   }
 
   #lose(client: Client): void {
@@ -190,16 +286,11 @@ export class GroupCommitter {
   }
 }
 
-/** What became of a part, in which put. */
-interface PartFate {
-  readonly outcome: PutOutcome;
-  readonly appendId: string;
-}
-
 /** A member's part of a put. */
 interface Part {
   readonly member: GroupMember;
   readonly put: ThreadPut;
+  readonly appendId: string;
 }
 
 function kibOf(puts: readonly ThreadPut[]): number {

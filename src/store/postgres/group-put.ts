@@ -1,6 +1,7 @@
 /**
  * One put of a group: the lines of many threads in one statement, and what became of each thread's part. A put has an
  * id, so that it can be made again when its answer was lost: what had landed is found by the id and not written twice.
+ * What is done about errors is group-committer.ts.
  */
 import type { SkeinError } from "../../base/index.ts";
 import { writerClosed } from "../writer-faults.ts";
@@ -59,6 +60,16 @@ export async function putGroup(
   const losers = puts.filter(({ threadId }) => !done.has(threadId));
   const why = losers.length === 0 ? new Map<string, PutOutcome>() : await diagnose(connection, losers, putting);
   return puts.map(({ threadId }) => why.get(threadId) ?? null);
+}
+
+/** Which of the threads' rows nobody holds just now. */
+export async function freeThreads(
+  connection: Queryable,
+  threadIds: readonly string[],
+  statements: Statements,
+): Promise<ReadonlySet<string>> {
+  const rows = await connection.query<{ thread_id: string }>(statements.free, [arrayText(threadIds)]);
+  return new Set(rows.map((row) => row.thread_id));
 }
 
 function valuesOf(puts: readonly ThreadPut[], appendId: string): readonly unknown[] {

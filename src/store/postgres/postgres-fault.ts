@@ -71,6 +71,11 @@ export function isCollision(error: unknown): boolean {
   return sqlStateOf(error)?.startsWith("40") === true;
 }
 
+/** Whether a lock was waited for in vain: nothing of the statement was done. */
+export function isLocked(error: unknown): boolean {
+  return sqlStateOf(error) === "55P03";
+}
+
 /** Whether the server takes no more connections just now. */
 export function isFull(error: unknown): boolean {
   return sqlStateOf(error) === "53300";
