@@ -3,7 +3,7 @@
  * Each example has a server and connections of its own.
  *
  * Two clients of one server have one writer of a thread among them. How long one may sleep is told by its signs of
- * life, by two clocks that don't stop together: remote-sessions.test.ts.
+ * life, by two clocks that don't stop together: remote-connection.test.ts.
  */
 import { createMemoryThreadStore } from "../../../src/store/memory/index.ts";
 import { storeLaws } from "../../../src/testing/store-laws.ts";

@@ -12,6 +12,9 @@ import { join } from "node:path";
 import { systemCode } from "../../../src/base/index.ts";
 import type { PostgresUser } from "./postgres-programs.ts";
 
+/** The file of a run's folder that says why there is no server, where there is none. */
+export const SKIPPED_FILE = "skipped";
+
 /** A folder under guard. */
 export interface GuardedFolder {
   readonly path: string;

@@ -9,6 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import { inject } from "vitest";
 
+import { SKIPPED_FILE } from "./postgres-folder.ts";
 import { findPostgres } from "./postgres-programs.ts";
 import { dataTemplate, startPostgres } from "./postgres-server.ts";
 
@@ -38,7 +39,7 @@ export async function workerPostgres(): Promise<WorkerPostgres> {
   const running = await findRunning(folder);
   if (running !== null) return running;
   // Why there is none is found out once a run: an installation that fails takes its time to do so.
-  const whyNone = join(inject("postgresFolder"), "skipped");
+  const whyNone = join(inject("postgresFolder"), SKIPPED_FILE);
   const known = await readFile(whyNone, "utf8").catch(() => null);
   const { programs, skipped } =
     known === null
