@@ -3,7 +3,8 @@
  * back at another node goes on where it was. An app-server takes them as its checkpoints. Positions only grow, whoever
  * saves them; which of two nodes has a consumer is theirs to know.
  *
- * It has a connection of its own, opened when it is needed: it stands beside a store, and is not part of its handle.
+ * It has connections of its own, opened when they are needed, eight at most: it stands beside a store, and is not part
+ * of its handle.
  */
 import { type Clock, type Logger, rejection, silentLogger } from "../../base/index.ts";
 import { requireThreadId } from "../call-check.ts";

@@ -1,6 +1,7 @@
 /**
  * Opens the place of a store on PostgreSQL: looks whether the server keeps what it acknowledges, brings the schema up
- * to date, registers the node, and joins the parts of the handle.
+ * to date, registers the node, and joins the parts of the handle. Each connection of the handle is looked at again: a
+ * server that isn't what it was is refused, or its leases are dropped.
  */
 import { fault, isSkeinError, type SkeinError } from "../../base/index.ts";
 import { createKeyedLock } from "../keyed-lock.ts";
@@ -99,6 +100,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
   database.onServer = async (state) => {
     // A connection to a standby outlives its promotion, and would never say that the timeline is another one.
     if (state.isStandby) throw connectionLost("reach the primary", new Error("the server is a standby"));
+    refuseOtherCluster(state, found.server);
     watch.noteServer(state);
     timeline = state.timeline ?? timeline;
     lease.noteServer(state);
@@ -134,6 +136,16 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
     index = (await settings.index?.(source)) ?? null;
   };
   return { opened: { context, durabilityReport: () => watch.report, source, teller, rows }, lease, openRows };
+}
+
+/** Transactions have other numbers there: what is followed would pass over everything new. */
+function refuseOtherCluster({ clusterId }: ServerState, { clusterId: known }: ServerState): void {
+  if (clusterId === null || known === null || clusterId === known) return;
+  throw fault(
+    "store_unusable",
+    "the store's url leads to another PostgreSQL cluster by now, a restored or replicated one: open the store anew, which takes its threads as they are there",
+    { data: { clusterId, clusterIdBefore: known } },
+  );
 }
 
 function notReached(error: unknown): SkeinError {

@@ -31,6 +31,8 @@ export interface ServerState {
   readonly isStandby: boolean;
   /** What answers is not what was connected to: a pooler stands between. */
   readonly isPooled: boolean;
+  /** Names the cluster; null where this user isn't told. */
+  readonly clusterId: string | null;
   readonly settings: ServerSettings;
 }
 
@@ -59,7 +61,8 @@ const HELLO = `SELECT set_config('statement_timeout', $1, false), set_config('lo
   set_config('idle_in_transaction_session_timeout', $3, false), set_config('TimeZone', 'UTC', false),
   ${holdCommit("$4")}, pg_backend_pid() AS pid, pg_is_in_recovery() AS standby`;
 const SETTINGS = `SELECT ${SETTINGS_COLUMNS}`;
-const TIMELINE = `SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int AS timeline`;
+const TIMELINE = `SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int AS told`;
+const CLUSTER = "SELECT system_identifier::text AS told FROM pg_control_system()";
 
 export class PostgresDatabase implements Queryable {
   readonly #config: ClientConfig;
@@ -296,20 +299,22 @@ export class PostgresDatabase implements Queryable {
     const hello = await client.query<{ pid: number; standby: boolean }>(HELLO, [...timeouts, this.#commitLeast]);
     const [row] = hello.rows;
     const isStandby = row?.standby ?? false;
-    const timeline = isStandby ? null : await this.#timelineOf(client);
+    const timeline = isStandby ? null : await this.#ask<number>(client, TIMELINE);
+    const clusterId = await this.#ask<string>(client, CLUSTER);
     const { processID } = client as { processID?: unknown };
     const isPooled = typeof processID === "number" && row !== undefined && processID !== row.pid;
     this.#isPooled ||= isPooled;
     const settings = await settingsOf(client);
-    return { timeline, isStandby, isPooled, settings };
+    return { timeline, isStandby, isPooled, clusterId, settings };
   }
 
-  async #timelineOf(client: ClientBase): Promise<number | null> {
+  /** What a user may not be told. */
+  async #ask<Told>(client: ClientBase, text: string): Promise<Told | null> {
     try {
-      return (await client.query<{ timeline: number }>(TIMELINE)).rows[0]?.timeline ?? null;
+      return (await client.query<{ told: Told }>(text)).rows[0]?.told ?? null;
     } catch (error) {
       if (isConnectionLoss(error)) throw error;
-      this.#logger.debug({ error }, "the server doesn't tell its timeline");
+      this.#logger.debug({ error, text }, "the server doesn't tell this user");
       return null;
     }
   }

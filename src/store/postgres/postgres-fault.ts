@@ -63,6 +63,8 @@ export function isConnectionLoss(error: unknown): boolean {
   if (state !== undefined) return LOST_STATES.has(state) || LOST_STATES.has(state.slice(0, 2));
   const errno = codeOf(error);
   if (errno !== undefined && LOST_ERRNOS.has(errno)) return true;
+  // A socket's file is there while its server runs.
+  if (errno === "ENOENT" && error instanceof Error && "syscall" in error && error.syscall === "connect") return true;
   return error instanceof Error && LOST_TEXT.test(error.message);
 }
 

@@ -15,7 +15,7 @@ const OPTIONS = { allowUnsafe: true, logger: silentLogger };
 
 function serverWith(commit: string, standbys: string): ServerState {
   const settings = { num: 150_000, version: "15.0", fsync: "on", commit, pages: "on", standbys, encoding: "UTF8" };
-  return { timeline: 1, isStandby: false, isPooled: false, settings };
+  return { timeline: 1, isStandby: false, isPooled: false, clusterId: "1", settings };
 }
 
 describe("what a server promises", () => {

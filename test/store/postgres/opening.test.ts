@@ -11,7 +11,9 @@ import {
   openPostgresLogTransfer,
   openPostgresThreadStore,
 } from "../../../src/postgres/index.ts";
-import { message, postgresLab, refusal, seedThread } from "./postgres-lab.ts";
+import { TcpProxy } from "../../crash/tcp-proxy.ts";
+import { startPostgres } from "../../support/postgres/postgres-server.ts";
+import { message, postgresLab, readLog, refusal, seedThread, textsOf } from "./postgres-lab.ts";
 import { postgres, runSql } from "./postgres-place.ts";
 
 describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () => {
@@ -195,6 +197,33 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
     url.pathname = "/nowhere";
     expect((await refusal(openPostgresThreadStore({ url: url.href }))).code).toBe("connection_failed");
   });
+
+  it("says of a socket whose server isn't there that no server answers", async () => {
+    const error = await refusal(openPostgresThreadStore({ url: "postgres://app@%2Fnowhere%2Fsocket/postgres" }));
+    expect(error).toMatchObject({ code: "connection_failed", retryable: true });
+  });
+
+  it("refuses another cluster behind the same address, and goes on where the first one is back", async () => {
+    const { port } = new URL(postgres.url);
+    const proxy = await TcpProxy.open(Number(port));
+    onTestFinished(() => proxy.close());
+    const other = await startPostgres();
+    onTestFinished(() => other.stop());
+    const lab = postgresLab(postgres.url.replace(port, `${proxy.port}`));
+    const store = await lab.open();
+    const { threadId, writer } = await seedThread(store);
+    proxy.targetPort = other.port;
+    proxy.cut();
+    const append = (): Promise<unknown> => store.appendItems({ writer, items: [message("elsewhere")] });
+    for (const call of [() => store.readThread({ threadId }), append]) {
+      const error = await refusal(call());
+      expect(error).toMatchObject({ code: "store_unusable" });
+      expect(error.message).toMatch(/another PostgreSQL cluster.*open the store anew/);
+    }
+    proxy.targetPort = Number(port);
+    await store.appendItems({ writer, items: [message("back")] });
+    expect(textsOf(await readLog(store, threadId))).toEqual(["first", "back"]);
+  }, 60_000);
 
   it("outlives connections that the server ends while nothing is asked of them", async () => {
     const lab = postgresLab();
