@@ -7,7 +7,7 @@ import type { CallOptions } from "@connectrpc/connect";
 
 import { isSkeinError } from "../../base/index.ts";
 import type { CallsUnderWay } from "./calls-under-way.ts";
-import { closed, isSessionOver, type RemoteLink } from "./remote-link.ts";
+import { BRIEF_PATIENCE_MS, closed, isSessionOver, type RemoteLink } from "./remote-link.ts";
 import type { RemoteListening } from "./remote-listening.ts";
 import type { RemoteSession, WirePlace } from "./remote-session.ts";
 
@@ -16,6 +16,8 @@ export interface RemoteChange<Answer> {
   /** The thread it is about, to which later calls may have to look back. */
   readonly threadId: string | undefined;
   readonly isRepeatable: boolean;
+  /** Nothing is lost when it does not come: a server that is away is not waited for. */
+  readonly isBrief?: boolean;
   /** Answered after all that was called before it on the thread. */
   readonly isBarrier?: boolean;
   readonly make: (place: WirePlace, options: CallOptions) => Promise<Answer>;
@@ -68,13 +70,14 @@ export class RemoteChanges {
     return answer;
   }
 
-  async #made<Answer>({ isRepeatable, make }: RemoteChange<Answer>, first: WirePlace): Promise<Answer> {
+  async #made<Answer>({ isRepeatable, isBrief, make }: RemoteChange<Answer>, first: WirePlace): Promise<Answer> {
     const { link, session } = this.#options;
+    const kind = { isRepeatable, ...(isBrief === true ? { patienceMs: BRIEF_PATIENCE_MS } : {}) };
     // A call that is made again is a new one to the server: its first number may have had its turn.
     let place: WirePlace | undefined = first;
     for (let reopenings = 0; ; reopenings += 1) {
       try {
-        return await link.call({ isRepeatable }, async (options) => {
+        return await link.call(kind, async (options) => {
           const at = place ?? session.nextPlace();
           place = undefined;
           return make(at, options);

@@ -8,8 +8,8 @@ import { historyRange } from "../history-range.ts";
 import type { RemoteLink } from "./remote-link.ts";
 import { createRecordJoiner } from "./wire-parts.ts";
 
-/** Times in a row that a feed is begun anew before its reader is told: some ten seconds. */
-const FAILURES_MAX = 10;
+/** Times in a row that a feed is begun anew before its reader is told: some fourteen seconds. */
+const FAILURES_MAX = 13;
 
 /** From where on a thread is followed, and until when. */
 export interface FollowOptions {

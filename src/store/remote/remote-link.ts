@@ -11,9 +11,13 @@ import { ThreadStoreService } from "./gen/skein/thread_store/v1/thread_store_pb.
 import type { CheckedRemoteOptions } from "./remote-options.ts";
 import { fromConnectError } from "./wire-errors.ts";
 
-/** Times a call is made again, and the first pause before that; each further one is twice as long. */
-const RETRIES_MAX = 5;
+/** Longest that a call is made again for, from its first loss on: a server is started again in less. */
+const PATIENCE_MS = 15_000;
+/** The same for a call whose caller does better to hear soon that nobody is there. */
+export const BRIEF_PATIENCE_MS = 1_500;
+/** The first pause before that; each further one is twice as long, but for those behind the last of these doublings. */
 const RETRY_PAUSE_MS = 50;
+const DOUBLINGS_MAX = 5;
 /** A connection that answers no ping for this long is given up. */
 const PING_MS = 10_000;
 const SESSION_MEMORY_MB = 256;
@@ -25,6 +29,8 @@ const UNSENT: ReadonlySet<string> = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_A
 export interface CallKind {
   /** Making it twice does no more than making it once. */
   readonly isRepeatable: boolean;
+  /** Longest that it is made again for, milliseconds. Default 15,000, and never longer than an answer may take. */
+  readonly patienceMs?: number;
 }
 
 /** See the file's head. */
@@ -70,13 +76,20 @@ export class RemoteLink {
 
   /** Makes a call; again where that is safe. */
   async call<Answer>(kind: CallKind, make: (options: CallOptions) => Promise<Answer>): Promise<Answer> {
+    const { clock, callTimeoutMs } = this.#options;
+    const deadlineMs = clock.monotonicMs() + callTimeoutMs;
+    let endMs = deadlineMs;
     for (let retries = 0; ; retries += 1) {
       try {
-        return await make({ timeoutMs: this.#options.callTimeoutMs, signal: this.closing });
+        const timeoutMs = Math.max(1, Math.ceil(deadlineMs - clock.monotonicMs()));
+        return await make({ timeoutMs, signal: this.closing });
       } catch (error) {
         const told = this.told(error);
         const isSafe = kind.isRepeatable || isUnsent(told);
-        if (told.code !== "connection_lost" || !isSafe || isSessionOver(told) || retries >= RETRIES_MAX) throw told;
+        if (told.code !== "connection_lost" || !isSafe || isSessionOver(told)) throw told;
+        const nowMs = clock.monotonicMs();
+        if (retries === 0) endMs = Math.min(deadlineMs, nowMs + (kind.patienceMs ?? PATIENCE_MS));
+        if (nowMs + pauseMs(retries) >= endMs) throw told;
         await this.pause(retries);
       }
     }
@@ -89,7 +102,7 @@ export class RemoteLink {
   async pause(retries: number, signal: AbortSignal = this.closing): Promise<void> {
     const ends = AbortSignal.any([signal, this.closing]);
     try {
-      await sleep(this.#options.clock, RETRY_PAUSE_MS * 2 ** Math.min(retries, RETRIES_MAX), ends);
+      await sleep(this.#options.clock, pauseMs(retries), ends);
     } catch (cause) {
       if (this.closing.aborted) throw closed(cause);
     }
@@ -106,6 +119,10 @@ export class RemoteLink {
     this.#closing.abort();
     this.#connection.abort();
   }
+}
+
+function pauseMs(retries: number): number {
+  return RETRY_PAUSE_MS * 2 ** Math.min(retries, DOUBLINGS_MAX);
 }
 
 /** Whether the server doesn't know the session any more. Nothing of the call was begun then. */

@@ -5,7 +5,7 @@
  */
 import { type Clock, type Logger, SKEIN_VERSION, type Timer } from "../../base/index.ts";
 import type { CallPlace, OpenSessionResponse } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
-import { isSessionOver, type RemoteLink } from "./remote-link.ts";
+import { BRIEF_PATIENCE_MS, isSessionOver, type RemoteLink } from "./remote-link.ts";
 
 /** Where a call stands, as the server is told. */
 export type WirePlace = Pick<CallPlace, "sessionId" | "number" | "after">;
@@ -72,7 +72,9 @@ export class RemoteSession {
   async #openAnew(): Promise<OpenSessionResponse> {
     const { link, clientName, logger } = this.#options;
     const request = { sessionId: this.#id, clientName, clientVersion: SKEIN_VERSION };
-    const opened = await link.call({ isRepeatable: true }, (options) => link.client.openSession(request, options));
+    // Who opens a store hears soon that nobody is there.
+    const kind = { isRepeatable: true, ...(this.#id === "" ? { patienceMs: BRIEF_PATIENCE_MS } : {}) };
+    const opened = await link.call(kind, (options) => link.client.openSession(request, options));
     if (!opened.isSame) {
       if (this.#id !== "") logger.warn({ url: link.url }, "the server let go of the session; its writers are closed");
       this.#id = opened.sessionId;

@@ -223,6 +223,7 @@ class RemoteClient implements RemoteThreadStore {
       await this.#changes.make({
         threadId: writer.threadId,
         isRepeatable: true,
+        isBrief: true,
         isBarrier: true,
         make: (place, options) => this.#link.client.discardThread({ ...request, place }, options),
       });

@@ -257,3 +257,50 @@ test("a closed client refuses calls; the served store goes on", async () => {
   await expect(client.listThreads()).rejects.toMatchObject({ code: "runtime_closed" });
   expect((await store.listThreads()).data).toEqual([]);
 });
+
+describe("a read while the server is away", () => {
+  /** Moves the client's clock on until something is so, and lets its tries meet the network in between. */
+  async function pass(clock: ReturnType<typeof createManualClock>, isSo: () => boolean): Promise<void> {
+    while (!isSo()) {
+      await clock.run(250);
+      await new Promise<void>((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  test("is answered when the server is there again within fifteen seconds", async () => {
+    const clock = createManualClock();
+    const link = await linkTo((await serve(createMemoryThreadStore())).port);
+    const client = await open(link.url, { clock });
+    const { writer } = await client.createThread({ metadata: { cwd: "/work" } });
+    await client.persistThread(writer);
+    await link.cut();
+    let isRead = false;
+    const reading = client.readThread({ threadId: writer.threadId }).finally(() => {
+      isRead = true;
+    });
+    const beganMs = clock.monotonicMs();
+    await pass(clock, () => clock.monotonicMs() - beganMs > 8_000);
+    link.mend();
+    await pass(clock, () => isRead);
+    expect(await reading).toMatchObject({ id: writer.threadId });
+  });
+
+  test("is told connection_lost after that, and sooner where an answer may not take as long", async () => {
+    const clock = createManualClock();
+    const link = await linkTo((await serve(createMemoryThreadStore())).port);
+    const [patient, hasty] = [await open(link.url, { clock }), await open(link.url, { clock, callTimeoutMs: 4_000 })];
+    await link.cut();
+    const ends: number[] = [];
+    const beganMs = clock.monotonicMs();
+    const read = async (store: ThreadStore): Promise<void> => {
+      await expect(store.listThreads()).rejects.toMatchObject({ code: "connection_lost", retryable: true });
+      ends.push((clock.monotonicMs() - beganMs) / 1_000);
+    };
+    const reads = [read(patient), read(hasty)];
+    await pass(clock, () => ends.length === 2);
+    await Promise.all(reads);
+    expect(ends[0]).toBeLessThan(8);
+    expect(ends[1]).toBeGreaterThan(10);
+    expect(ends[1]).toBeLessThan(20);
+  });
+});
