@@ -81,7 +81,7 @@ const TEXTS = {
     SELECT c.thread_id, c.next_ordinal::float8 AS next_ordinal, c.state, c.reference_end::float8 AS reference_end,
       n.ordinal::float8 AS newest_ordinal, n.append_id AS newest_append_id
     FROM chain c LEFT JOIN LATERAL (SELECT e.ordinal, e.append_id FROM {s}.event e
-      WHERE c.step = 0 AND e.thread_id = c.thread_id ORDER BY e.ordinal DESC LIMIT 1) n ON true ORDER BY c.step`,
+      WHERE c.step = 0 AND e.thread_id = c.thread_id AND (e.ordinal = 0 OR e.ordinal > c.reference_end) ORDER BY e.ordinal DESC LIMIT 1) n ON true ORDER BY c.step`,
   lines: `SELECT ordinal, body FROM (
       SELECT e.ordinal::float8 AS ordinal, e.body, sum(octet_length(e.body)) OVER (ORDER BY e.ordinal) - octet_length(e.body) AS before
       FROM (SELECT * FROM {s}.event WHERE thread_id = $1::uuid AND ordinal >= $2 AND ordinal < $3 ORDER BY ordinal LIMIT $4) e
@@ -102,9 +102,31 @@ const TEXTS = {
     LEFT JOIN {s}.thread t ON t.thread_id = w.thread_id LEFT JOIN {s}.node n ON n.node_id = t.owner_node`,
   children: `SELECT thread_id, reference_end::float8 AS reference_end FROM {s}.thread
     WHERE parent_id = $1::uuid ORDER BY thread_id FOR UPDATE`,
+  forks: `SELECT thread_id, reference_end::float8 AS reference_end FROM {s}.thread
+    WHERE parent_id = $1::uuid AND state < 2 ORDER BY thread_id`,
+  lockFork: `SELECT thread_id, reference_end::float8 AS reference_end FROM {s}.thread
+    WHERE thread_id = $1::uuid AND parent_id = $2::uuid AND reference_end = $3::bigint AND state < 2 FOR UPDATE`,
+  copied: `SELECT count(*)::float8 AS lines FROM {s}.event WHERE thread_id = $1::uuid AND ordinal >= 1 AND ordinal <= $2::bigint`,
+  // Some lines of $2 to its fork $1, while that is one of $6 with $7 of its lines. Held so that it isn't deleted meanwhile, and can be written.
+  copyStep: `WITH fork AS MATERIALIZED (
+      SELECT thread_id FROM {s}.thread
+      WHERE thread_id = $1::uuid AND parent_id = $6::uuid AND reference_end = $7::bigint AND state < 2 FOR KEY SHARE
+    ), step AS MATERIALIZED (
+      SELECT ordinal, append_id, body FROM (
+        SELECT e.ordinal, e.append_id, e.body, sum(octet_length(e.body)) OVER (ORDER BY e.ordinal) - octet_length(e.body) AS before
+        FROM (SELECT * FROM {s}.event WHERE thread_id = $2::uuid AND ordinal >= $3::bigint AND ordinal < $4::bigint
+          AND EXISTS (SELECT FROM fork) ORDER BY ordinal LIMIT $8) e
+      ) f WHERE before < $9
+    ), kept AS (
+      INSERT INTO {s}.event (xid, thread_id, ordinal, append_id, body)
+      SELECT '0'::xid8, $1::uuid, s.ordinal + $5::bigint, s.append_id, s.body FROM step s ORDER BY s.ordinal
+      ON CONFLICT (thread_id, ordinal) DO NOTHING
+    )
+    SELECT (max(ordinal) + 1)::float8 AS next FROM step`,
   copyLines: `INSERT INTO {s}.event (xid, thread_id, ordinal, append_id, body)
     SELECT $6::text::xid8, $1::uuid, e.ordinal + $5::bigint, e.append_id, e.body FROM {s}.event e
-    WHERE e.thread_id = $2::uuid AND e.ordinal >= $3::bigint AND e.ordinal < $4::bigint ORDER BY e.ordinal`,
+    WHERE e.thread_id = $2::uuid AND e.ordinal >= $3::bigint AND e.ordinal < $4::bigint ORDER BY e.ordinal
+    ON CONFLICT (thread_id, ordinal) DO NOTHING`,
   standAlone: `UPDATE {s}.thread SET parent_id = NULL, reference_end = 0, depth = 0 WHERE thread_id = $1::uuid`,
   bury: `UPDATE {s}.thread SET state = 2, epoch = greatest(epoch + 1, $2::bigint), name = NULL, owner_node = NULL, owner_incarnation = NULL,
     owned_since = NULL, parent_id = NULL, reference_end = 0, depth = 0, changed_at = clock_timestamp() WHERE thread_id = $1::uuid`,

@@ -3,11 +3,12 @@
  * by a row of its own, in the same transaction. Called with the thread's lock held.
  *
  * A deleted thread's lines are gone at once, and where consumers of it were; its row stays, so that no writer of before writes again. Forks that
- * refer to it get the lines they need in the same transaction.
+ * refer to it get the lines they need before (fork-settler.ts), or in the same transaction where they are made meanwhile.
  */
 import { rejection } from "../../base/index.ts";
 import { writerClosed } from "../writer-faults.ts";
 import type { ChangeKind } from "./feed-reader.ts";
+import { settleForks } from "./fork-settler.ts";
 import { copyLines } from "./line-copier.ts";
 import { LogReader } from "./log-reader.ts";
 import { ownedElsewhere } from "./owner-faults.ts";
@@ -56,7 +57,9 @@ export async function renameThread(context: PostgresContext, threadId: string, n
 
 /** Deletes a thread. `thread_not_found`, `thread_owned_elsewhere`. */
 export async function removeThread(context: PostgresContext, threadId: string): Promise<void> {
-  const { writers, events, wakeUps } = context;
+  const { database, statements, writers, events, wakeUps } = context;
+  refuseOthers(context, await requireRow(database, threadId, { statements }));
+  await settleForks(context, threadId);
   await change(context, { threadId, kind: "deleted" }, (tx) => bury(context, tx, threadId));
   const writer = writers.get(threadId);
   if (writer !== undefined) {
@@ -70,8 +73,7 @@ export async function removeThread(context: PostgresContext, threadId: string): 
 async function bury(context: PostgresContext, tx: Queryable, threadId: string): Promise<void> {
   const { statements, lease } = context;
   const row = await requireRow(tx, threadId, { statements, reading: "lockThread" });
-  const isOwn = row.owner_node === lease.nodeId && row.owner_incarnation === lease.incarnation;
-  if (row.is_alive && !isOwn) throw ownedElsewhere(threadId, row);
+  refuseOthers(context, row);
   await tx.query({ text: `SET LOCAL statement_timeout = ${DELETE_MS_MAX}` });
   interface Child {
     readonly [column: string]: unknown;
@@ -88,6 +90,11 @@ async function bury(context: PostgresContext, tx: Queryable, threadId: string): 
   await tx.query(statements.removeChanges, [threadId]);
   await tx.query(statements.removeCheckpoints, [threadId]);
   await tx.query(statements.bury, [threadId, lease.epochMin]);
+}
+
+function refuseOthers({ lease }: PostgresContext, row: ThreadRow): void {
+  const isOwn = row.owner_node === lease.nodeId && row.owner_incarnation === lease.incarnation;
+  if (row.is_alive && !isOwn) throw ownedElsewhere(row.thread_id, row);
 }
 
 interface Change {
