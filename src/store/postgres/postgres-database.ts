@@ -9,6 +9,7 @@
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, type QueryResultRow } from "pg";
 
 import { type Clock, fault, type Logger, sleep, withinTime } from "../../base/index.ts";
+import { AnswerWatch, cutOff } from "./answer-watch.ts";
 import { isCollision, isConnectionLoss, isFull, postgresFault } from "./postgres-fault.ts";
 import type { PostgresSettings } from "./postgres-options.ts";
 import { COMMIT_LEAST, holdCommit, type ServerSettings, SETTINGS_COLUMNS } from "./server-settings.ts";
@@ -43,10 +44,8 @@ const CONNECTIONS_MAX = 8;
 const CONNECT_MS_MAX = 5_000;
 const IDLE_MS = 10_000;
 const STATEMENT_MS_MAX = 60_000;
-/** Longest wait for the answer to a single statement, which is a short one, milliseconds: past it the connection counts as lost. */
+/** When nothing came for so long, milliseconds, the server is asked whether it is still at it (answer-watch.ts). */
 const ANSWER_MS_MAX = 8_000;
-/** The same in a transaction, where whole threads are copied and removed: the server gives up before. */
-const LONG_ANSWER_MS_MAX = STATEMENT_MS_MAX + 5_000;
 /** Longest wait for connections to end in order, milliseconds. */
 const END_MS_MAX = 2_000;
 const LOCK_MS_MAX = 15_000;
@@ -71,6 +70,7 @@ export class PostgresDatabase implements Queryable {
   readonly #timers: Clock;
   readonly #singles = new Set<Client>();
   readonly #pooled = new Set<ClientBase>();
+  readonly #watch: AnswerWatch;
   readonly #closing = new AbortController();
   #onServer: (state: ServerState) => Promise<void> = async () => {};
   #commitLeast = COMMIT_LEAST;
@@ -87,6 +87,7 @@ export class PostgresDatabase implements Queryable {
       application_name: "skein",
       ...(openSocket === undefined ? {} : { stream: openSocket }),
     };
+    this.#watch = new AnswerWatch({ config: this.#config, timers, logger });
     this.#pool = new Pool({
       ...this.#config,
       max: CONNECTIONS_MAX,
@@ -131,7 +132,7 @@ export class PostgresDatabase implements Queryable {
     const client = await this.#pool.connect();
     let isLost = true;
     try {
-      const rows = await this.#inTime(client, answerMs, () => this.run<Row>(client, statement, values));
+      const rows = await this.#watch.inTime(client, answerMs, () => this.run<Row>(client, statement, values));
       isLost = false;
       return rows;
     } catch (error) {
@@ -167,7 +168,7 @@ export class PostgresDatabase implements Queryable {
           isLost = isConnectionLoss(error);
           if (!isCollision(error) || tries >= COLLISIONS_MAX) throw error;
         }
-        await this.#inTime(client, ANSWER_MS_MAX, () => client.query("BEGIN"));
+        await this.#watch.inTime(client, ANSWER_MS_MAX, () => client.query("BEGIN"));
       }
     } finally {
       client.release(isLost);
@@ -178,7 +179,7 @@ export class PostgresDatabase implements Queryable {
   async #begin(): Promise<PoolClient> {
     const client = await this.#pool.connect();
     try {
-      await this.#inTime(client, ANSWER_MS_MAX, () => client.query("BEGIN"));
+      await this.#watch.inTime(client, ANSWER_MS_MAX, () => client.query("BEGIN"));
       return client;
     } catch (error) {
       client.release(true);
@@ -187,25 +188,16 @@ export class PostgresDatabase implements Queryable {
   }
 
   async #transact<Value>(client: PoolClient, work: (tx: Queryable) => Promise<Value>): Promise<Value> {
-    const long = <Answer>(ask: () => Promise<Answer>): Promise<Answer> => this.#inTime(client, LONG_ANSWER_MS_MAX, ask);
-    const tx: Queryable = { query: (statement, values = []) => long(() => this.run(client, statement, values)) };
+    const inTime = <Answer>(ask: () => Promise<Answer>): Promise<Answer> =>
+      this.#watch.inTime(client, ANSWER_MS_MAX, ask);
+    const tx: Queryable = { query: (statement, values = []) => inTime(() => this.run(client, statement, values)) };
     try {
       const value = await work(tx);
-      await long(() => client.query("COMMIT"));
+      await inTime(() => client.query("COMMIT"));
       return value;
     } catch (error) {
-      if (!isConnectionLoss(error)) await long(() => client.query("ROLLBACK"));
+      if (!isConnectionLoss(error)) await inTime(() => client.query("ROLLBACK"));
       throw error;
-    }
-  }
-
-  /** Waits for an answer; past the time the connection is cut off, and with it what waits there ends as lost. */
-  async #inTime<Answer>(client: ClientBase, ms: number, ask: () => Promise<Answer>): Promise<Answer> {
-    const timer = this.#timers.setTimer(ms, () => cutOff(client));
-    try {
-      return await ask();
-    } finally {
-      timer.cancel();
     }
   }
 
@@ -291,13 +283,14 @@ export class PostgresDatabase implements Queryable {
 
   /** Sets the connection's bounds, and says which server it reaches. */
   async #greet(client: ClientBase): Promise<void> {
-    await this.#onServer(await this.#inTime(client, CONNECT_MS_MAX, () => this.#meet(client)));
+    await this.#onServer(await this.#watch.inTime(client, CONNECT_MS_MAX, () => this.#meet(client)));
   }
 
   async #meet(client: ClientBase): Promise<ServerState> {
     const timeouts = [STATEMENT_MS_MAX, LOCK_MS_MAX, IDLE_IN_TRANSACTION_MS_MAX].map((ms) => `${ms}ms`);
     const hello = await client.query<{ pid: number; standby: boolean }>(HELLO, [...timeouts, this.#commitLeast]);
     const [row] = hello.rows;
+    if (row !== undefined) this.#watch.notePid(client, row.pid);
     const isStandby = row?.standby ?? false;
     const timeline = isStandby ? null : await this.#ask<number>(client, TIMELINE);
     const clusterId = await this.#ask<string>(client, CLUSTER);
@@ -330,11 +323,6 @@ async function settingsOf(client: ClientBase): Promise<ServerSettings> {
   const [settings] = (await client.query<ServerSettings & QueryResultRow>(SETTINGS)).rows;
   if (settings !== undefined) return settings;
   throw fault("store_unusable", "the server doesn't tell its settings: is it PostgreSQL?");
-}
-
-function cutOff(client: ClientBase): void {
-  const { connection } = client as { connection?: { stream?: { destroy?: () => void } } };
-  connection?.stream?.destroy?.();
 }
 
 /** What may be over in a moment. */
