@@ -43,7 +43,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     title: "a sync that fails and isn't heard",
     options: { wrapDisk: (files) => ({ ...files, syncData: (fd) => files.syncData(fd).catch(() => undefined) }) },
     faults: { syncError: 0.2 },
-    invariants: ["sim.acknowledged"],
+    invariants: ["sim.acknowledged", "sim.files-valid"],
   },
   {
     title: "a short write that is taken for a whole one",
