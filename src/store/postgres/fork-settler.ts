@@ -31,7 +31,8 @@ export async function settleForks({ database, statements }: PostgresContext, thr
     if (forks.length === 0) return;
     for (const fork of forks) {
       await copyTo(database, { statements, threadId, fork });
-      await database.transaction((tx) => standAlone(tx, { statements, threadId, fork }));
+      // Done twice it is as good as once.
+      await database.retrying(() => database.transaction((tx) => standAlone(tx, { statements, threadId, fork })));
     }
   }
 }

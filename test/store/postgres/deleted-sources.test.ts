@@ -6,7 +6,16 @@ import { describe, expect, it } from "vitest";
 
 import type { PostgresThreadStore } from "../../../src/postgres/index.ts";
 import type { ThreadWriter } from "../../../src/store/index.ts";
-import { message, postgresLab, type PostgresLab, readLog, refusal, seedThread, textsOf } from "./postgres-lab.ts";
+import {
+  message,
+  postgresLab,
+  type PostgresLab,
+  readLog,
+  refusal,
+  seedThread,
+  textsOf,
+  transaction,
+} from "./postgres-lab.ts";
 import { postgres, runSql } from "./postgres-place.ts";
 
 const LINES = 4_000;
@@ -71,6 +80,25 @@ describe.skipIf(postgres.skipped !== null)("deleting a thread that forks refer t
     expect(slowest).toBeLessThan(2_000);
     expect(textsOf(await readLog(store, last.threadId))).toEqual([...TEXTS, ...own]);
     expect((await refusal(store.readThread({ threadId: sourceId }))).code).toBe("thread_not_found");
+  });
+
+  it("holds no row of a fork while it copies: what the copying waits for keeps no append waiting", async () => {
+    const { lab, store, sourceId, forks } = await family(1);
+    const [fork] = forks;
+    if (fork === undefined) throw new Error("there is one");
+    const { schema } = lab;
+    const end = await transaction(
+      `INSERT INTO "${schema}".event (xid, thread_id, ordinal, append_id, body) SELECT '0', '${fork.threadId}', 2500, append_id, body
+       FROM "${schema}".event WHERE thread_id = '${sourceId}' AND ordinal = 2499`,
+    );
+    const deleting = store.deleteThread(sourceId);
+    const waiting = "SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE $1";
+    await expect.poll(() => runSql(waiting, [`%"${schema}".event%`]), { timeout: 8_000 }).not.toHaveLength(0);
+    await store.appendItems({ writer: fork, items: [message("own")] });
+    expect((await store.readThread({ threadId: sourceId })).id).toBe(sourceId);
+    await end();
+    await deleting;
+    expect(textsOf(await readLog(store, fork.threadId))).toEqual([...TEXTS, "own"]);
   });
 
   it("that ends in the middle leaves every log as it was, and goes on where it was when it is asked again", async () => {

@@ -2,28 +2,11 @@
  * Rows that somebody else holds: an operator's transaction, another node's deletion. Who needs such a row waits for it,
  * for a bounded time, and nobody else waits with him.
  */
-import { Client } from "pg";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import type { ThreadStore, ThreadWriter } from "../../../src/store/index.ts";
-import { message, postgresLab, readLog, refusal, seedThread, textsOf } from "./postgres-lab.ts";
+import { message, postgresLab, readLog, refusal, seedThread, textsOf, transaction } from "./postgres-lab.ts";
 import { postgres } from "./postgres-place.ts";
-
-/** A transaction that is open until it is ended. */
-async function transaction(...statements: readonly string[]): Promise<() => Promise<void>> {
-  const client = new Client({ connectionString: postgres.url });
-  await client.connect();
-  let ended: Promise<void> | undefined;
-  const rollback = async (): Promise<void> => {
-    await client.query("ROLLBACK");
-    await client.end();
-  };
-  const end = (): Promise<void> => (ended ??= rollback());
-  onTestFinished(end);
-  await client.query("BEGIN");
-  for (const text of statements) await client.query(text);
-  return end;
-}
 
 /** Appends one after the other, as its user would; gives how long the slowest took, milliseconds. */
 async function slowestOf(store: ThreadStore, writer: ThreadWriter, texts: readonly string[]): Promise<number> {

@@ -2,6 +2,7 @@
  * A schema for one test and the handles it opens there; all is closed and dropped when the test is done. Skips where
  * there is no server.
  */
+import { Client } from "pg";
 import { onTestFinished } from "vitest";
 
 import {
@@ -71,6 +72,22 @@ export function textsOf(records: readonly RolloutRecord[]): readonly string[] {
   return records.flatMap(({ item }) =>
     item.type === "event_msg" && typeof item.payload["message"] === "string" ? [item.payload["message"]] : [],
   );
+}
+
+/** A transaction that is open until it is ended. */
+export async function transaction(...statements: readonly string[]): Promise<() => Promise<void>> {
+  const client = new Client({ connectionString: postgres.url });
+  await client.connect();
+  let ended: Promise<void> | undefined;
+  const rollback = async (): Promise<void> => {
+    await client.query("ROLLBACK");
+    await client.end();
+  };
+  const end = (): Promise<void> => (ended ??= rollback());
+  onTestFinished(end);
+  await client.query("BEGIN");
+  for (const text of statements) await client.query(text);
+  return end;
 }
 
 /** The error of a call that is refused. */
