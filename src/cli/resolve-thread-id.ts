@@ -36,13 +36,19 @@ export async function resolveThreadId(context: CliContext, store: ThreadStore, t
   if (!/^[0-9a-f][0-9a-f-]*$/.test(prefix)) {
     throw rejection("invalid_thread_id", `"${text}" is no thread id and no beginning of one`, { id: text });
   }
-  const { namedThreadIds } = await import("../store/local/index.ts");
-  const named = (await namedThreadIds(context.home)).filter((id) => id.startsWith(prefix)).toSorted(newestFirst);
+  const named = (await idsOfFiles(context)).filter((id) => id.startsWith(prefix)).toSorted(newestFirst);
   const found = named.length > 0 ? named : await listedThreadIds(store, prefix);
   const [only] = found;
   if (only === undefined) throw rejection("thread_not_found", `no thread begins with ${prefix}`, { id: prefix });
   if (found.length > 1) throw ambiguous(prefix, await withTitles(store, found.slice(0, NAMED_MAX)), found.length);
   return only;
+}
+
+/** The ids in the names of the home's files; none where another store takes the home's place. */
+async function idsOfFiles({ home, store }: CliContext): Promise<readonly string[]> {
+  if (store !== undefined) return [];
+  const { namedThreadIds } = await import("../store/local/index.ts");
+  return await namedThreadIds(home);
 }
 
 /** As the lists say: also threads whose file has another name than their id. */

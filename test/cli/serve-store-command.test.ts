@@ -48,6 +48,9 @@ describe("a served home", () => {
     const [thread] = rows(await skein(["--json", "list"]));
     expect(thread).toMatchObject({ path: null, preview: "a needle" });
     const id = thread?.id ?? "";
+    // The beginning of an id is one of the store's, whatever a home beside it holds.
+    await runSkein(["--home", "other", "chat"], { cwd, input: "hay\n" });
+    expect((await skein(["show", "01"], { env: { SKEIN_HOME: "other" } })).stdout).toContain("Echo: a needle");
     expect((await skein(["--json", "search", "needle"])).stdout).toContain(id);
     expect((await skein(["fork", id])).exitCode).toBe(0);
     expect((await skein(["name", id, "first"])).exitCode).toBe(0);
