@@ -18,7 +18,7 @@ const memoryFixture: StoreFixture = async () => ({
 });
 
 /** Each law's own store runs many more examples of it; here it is the way there and back that is tried. */
-const runs = 4;
+const runs = 2;
 
 threadStoreSuite({ name: "remote over memory", fixture: remoteFixture(memoryFixture), runs });
 threadStoreSuite({ name: "remote over a local store", fixture: remoteFixture(indexedFixture()), runs });
