@@ -178,7 +178,7 @@ export const DAMAGED_LOG_ROWS: readonly FaultRow[] = [
   {
     id: "fault.bit-flip.log",
     what: "a flipped bit in a log",
-    how: "one in each of 400 bytes of its 1,700",
+    how: "one in each of 400 of its bytes",
     holds: "all other records are read. A flip that makes other words of a text is named by its line's checksum",
     needs: [],
     run: flipBits,
