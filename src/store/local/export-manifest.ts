@@ -10,7 +10,7 @@ import type { LogDigest } from "../log-digest.ts";
 import { readText } from "./block-reader.ts";
 import { diskFault } from "./disk-fault.ts";
 import { type FileSystem, isMissing, nodeFileSystem } from "./file-system.ts";
-import { createKeyedLock } from "./keyed-lock.ts";
+import { createKeyedLock } from "../keyed-lock.ts";
 import { writeAll } from "./write-all.ts";
 
 /** A thread as it was exported. */

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 
-import { mapBounded } from "./bounded-map.ts";
+import { mapBounded } from "../bounded-map.ts";
 import { type FileSystem, isMissing } from "./file-system.ts";
 import type { HomePaths } from "./rollout-path.ts";
 

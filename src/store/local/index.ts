@@ -4,7 +4,7 @@
  */
 export { readExactly } from "./backward-lines.ts";
 export { readBlocks } from "./block-reader.ts";
-export { mapBounded } from "./bounded-map.ts";
+export { mapBounded } from "../bounded-map.ts";
 export { type FileStat, type DirectoryEntry, type FileSystem, nodeFileSystem, type OpenMode } from "./file-system.ts";
 export { type RolloutEntry, walkHome } from "./home-walk.ts";
 export { type LocalLogTransferOptions, openLocalLogTransfer } from "./local-log-transfer.ts";

@@ -13,7 +13,7 @@ import type {
   SearchThreadsResult,
   StoredThread,
 } from "../thread-store.ts";
-import { mapBounded } from "./bounded-map.ts";
+import { mapBounded } from "../bounded-map.ts";
 import type { RolloutEntry } from "./home-walk.ts";
 import type { RolloutFactsReader } from "./rollout-facts.ts";
 import type { RolloutLookup } from "./rollout-lookup.ts";

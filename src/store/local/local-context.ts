@@ -7,7 +7,7 @@ import { diskFault } from "./disk-fault.ts";
 import { withDescriptorRelief } from "./descriptor-relief.ts";
 import { createDirectoryMaker, type DirectoryMaker } from "./directory-maker.ts";
 import type { FileSystem } from "./file-system.ts";
-import { createKeyedLock, type KeyedLock } from "./keyed-lock.ts";
+import { createKeyedLock, type KeyedLock } from "../keyed-lock.ts";
 import { createLineClock, type LineClock } from "../line-clock.ts";
 import type { ThreadIndex } from "../thread-index.ts";
 import type { ThreadWindow } from "../thread-window.ts";

@@ -6,7 +6,7 @@
  * one in the folder of the id's own day before others, then the greatest, then the first by path.
  * `skein verify` reports the others.
  */
-import { mapBounded } from "./bounded-map.ts";
+import { mapBounded } from "../bounded-map.ts";
 import type { FileSystem } from "./file-system.ts";
 import type { ThreadIndex } from "../thread-index.ts";
 import { listFolder, type RolloutEntry, walkHome } from "./home-walk.ts";

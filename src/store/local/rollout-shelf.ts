@@ -2,7 +2,7 @@
  * The threads of a home in the order of their ids, as one look at it found them. Who moves thousands of threads asks
  * for each of them; to look through the home each time would cost the square of that. What comes in is put here too.
  */
-import { mapBounded } from "./bounded-map.ts";
+import { mapBounded } from "../bounded-map.ts";
 import { type RolloutEntry, walkHome } from "./home-walk.ts";
 import type { LocalContext } from "./local-context.ts";
 import { comparePlaces } from "./rollout-lookup.ts";

@@ -11,7 +11,7 @@ import { readExactly } from "./backward-lines.ts";
 import { readBlocks } from "./block-reader.ts";
 import { createDirectoryMaker } from "./directory-maker.ts";
 import { type FileSystem, isMissing } from "./file-system.ts";
-import { createKeyedLock } from "./keyed-lock.ts";
+import { createKeyedLock } from "../keyed-lock.ts";
 import type { HomePaths } from "./rollout-path.ts";
 import { writeAll } from "./write-all.ts";
 

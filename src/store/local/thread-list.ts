@@ -10,7 +10,7 @@ import { isListed, listAsOfMs, pageThreads, type ThreadRow } from "../list-page.
 import { storedThreadFrom } from "../stored-thread.ts";
 import { descendantsOf } from "../thread-lineage.ts";
 import type { ListThreadsParams, ListThreadsResult, SortKey, StoredThread } from "../thread-store.ts";
-import { mapBounded } from "./bounded-map.ts";
+import { mapBounded } from "../bounded-map.ts";
 import type { FileSystem } from "./file-system.ts";
 import { walkHome } from "./home-walk.ts";
 import type { RolloutFacts, RolloutFactsReader, UnreadFiles } from "./rollout-facts.ts";
