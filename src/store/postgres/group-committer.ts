@@ -8,7 +8,7 @@
  *       its appends are told `connection_lost`, and their writers look at the log before they write again.
  *   G2  What fails for one thread's sake harms no other: after an error that isn't a lost connection each part is put
  *       by itself, with the same id: what was tried before may land.
- *   G3  A put holds LIMITS-like bounds of lines and bytes; one append alone may be larger.
+ *   G3  A put has PUT_LINES_MAX lines and PUT_BYTES_MAX bytes at most; one append alone may be larger.
  *   G4  A thread whose row somebody else holds keeps the others waiting for LOCK_MS once: then its part waits by
  *       itself (held-parts.ts), and is the only one of its thread until its fate is known.
  */

@@ -77,6 +77,11 @@ export class PostgresWriter implements GroupMember {
     return this.#newMeta;
   }
 
+  /** Something was put, and whether it landed isn't known. */
+  get isUnsure(): boolean {
+    return this.#isUnsure;
+  }
+
   /** Why nothing can be appended any more, or null. */
   get refusal(): SkeinError | null {
     return this.#refusal;

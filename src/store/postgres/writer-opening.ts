@@ -127,6 +127,7 @@ function logOf({ database, statements, reader }: PostgresContext): WriterLog {
 /** Gives the thread back, so that any node may take it. */
 export async function releaseThread(context: PostgresContext, writer: PostgresWriter): Promise<void> {
   const { database, statements, lease } = context;
-  if (writer.newMeta !== null) return;
+  // What was to make the thread may have landed, though nothing was heard of it.
+  if (writer.newMeta !== null && !writer.isUnsure) return;
   await database.query(statements.release, [writer.threadId, writer.epoch, lease.nodeId, lease.incarnation]);
 }
