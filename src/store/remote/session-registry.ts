@@ -74,10 +74,11 @@ export class SessionRegistry {
   requireFree(threadId: string, session: ServedSession): void {
     const owner = this.#owners.get(threadId);
     if (owner === undefined || owner === session || !owner.isAwake(SILENT_MAX_MS)) return;
-    const { clientName, id } = owner;
+    const { clientName } = owner;
     throw fault("thread_owned_elsewhere", `thread ${threadId} is being written to by ${clientName}`, {
       retryable: true,
-      data: { threadId, ownerId: clientName, sessionId: id },
+      // Not its session's id: who knows that can call as it.
+      data: { threadId, ownerId: clientName },
     });
   }
 

@@ -123,18 +123,18 @@ test("of appends that go in one message each is answered by itself, and one that
 });
 
 test("a reader that is slow holds the server back, and gets everything all the same", async () => {
-  const { records, made } = madeLate(2_000, 32 * 1024);
+  const { records, made } = madeLate(8_000, 32 * 1024);
   const memory = createMemoryThreadStore();
   const url = await serve(
-    withMember(memory, "loadHistory", async () => ({ records, nextOrdinal: 2_000, isEnd: true })),
+    withMember(memory, "loadHistory", async () => ({ records, nextOrdinal: 8_000, isEnd: true })),
   );
   let heard = 0;
   for await (const message of rawClient(url).loadHistory({ threadId: THREAD_ID })) {
-    // Sockets take some of it: of 64 MiB a few.
-    if (heard === 0) expect((await standsStill(made)) * 32).toBeLessThan(24 * 1024);
+    // Sockets and windows take some of it: of 256 MiB 2 to 9, now and then some 40.
+    if (heard === 0) expect((await standsStill(made)) * 32).toBeLessThan(128 * 1024);
     heard += message.records.filter(({ continued }) => !continued).length;
   }
-  expect(heard).toBe(2_000);
+  expect(heard).toBe(8_000);
 });
 
 test("a reader that leaves ends the server's work for it", async () => {
