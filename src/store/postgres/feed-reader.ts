@@ -71,7 +71,7 @@ function pageOf(rows: readonly FeedRow[]): FeedPage {
 
 /** What is seen between two looks. */
 export interface NewsWanted {
-  /** As `readSnapshot` gave it: what was seen then isn't told. */
+  /** As `readSnapshot` gave it (`settledSnapshot`): what was seen then isn't told. */
   readonly since: string;
   /** What wasn't seen then isn't told yet. */
   readonly until: string;
@@ -82,10 +82,30 @@ export interface NewsWanted {
 /** Behind it is everything. */
 export const FEED_BEFORE_ALL: FeedPlace = Object.freeze({ xid: "0", position: 0 });
 
+/** What one look at the server shows, as SNAPSHOT_COLUMNS ask for it. */
+export interface SeenSnapshot {
+  readonly [column: string]: unknown;
+  readonly snapshot: string;
+  readonly newest_xid: string | null;
+}
+
+/**
+ * A snapshot that goes no farther than the newest transaction that told something. The numbers behind that one may be
+ * given again: a NOTIFY or a transaction that is rolled back takes one, and a server that dies forgets it unless
+ * something behind it has reached the disk. Who took such a number for over would pass over what is written with it next.
+ */
+export function settledSnapshot({ snapshot, newest_xid: newest }: SeenSnapshot): string {
+  const [xmin = "1", xmax = "1", underWay = ""] = snapshot.split(":");
+  const end = BigInt(newest ?? "0") + 1n;
+  if (BigInt(xmax) <= end) return snapshot;
+  const rest = underWay.split(",").filter((xid) => xid !== "" && BigInt(xid) < end);
+  return `${BigInt(xmin) < end ? xmin : end}:${end}:${rest.join(",")}`;
+}
+
 /** What the server shows at this moment: which transactions are over. */
 export async function readSnapshot(source: Queryable, statements: Statements): Promise<string> {
-  const [row] = await source.query<{ snapshot: string }>(statements.snapshot);
-  return row?.snapshot ?? "1:1:";
+  const [row] = await source.query<SeenSnapshot>(statements.snapshot);
+  return row === undefined ? "1:1:" : settledSnapshot(row);
 }
 
 /** A page of what was committed between two looks, whatever else is under way. */
@@ -101,8 +121,8 @@ export async function readNews(source: Queryable, statements: Statements, wanted
 
 /** The place behind everything that is committed and told by now; what commits later is behind it. */
 export async function readFeedEnd(source: Queryable, statements: Statements): Promise<FeedPlace> {
-  const [row] = await source.query<{ xmin: string }>(statements.xmin);
-  return { xid: row?.xmin ?? "0", position: 0 };
+  const [xmin = "0"] = (await readSnapshot(source, statements)).split(":");
+  return { xid: xmin, position: 0 };
 }
 
 /** Whether something behind the place is committed and waits for an older transaction. */

@@ -43,6 +43,10 @@ const NEWS_CONDITIONS = [
   "(a.xid, a.position) > ($6::text::xid8, $7::bigint)",
 ].map((isNew) => `${isNew} AND pg_visible_in_snapshot(a.xid, $8::text::pg_snapshot)`);
 
+/** What one look sees: which transactions are over, and the newest of those that told something (`settledSnapshot`). */
+export const SNAPSHOT_COLUMNS = `pg_current_snapshot()::text AS snapshot,
+  greatest(${newestXid("event")}, ${newestXid("change")})::text AS newest_xid`;
+
 const TEXTS = {
   thread: `SELECT ${THREAD_COLUMNS} FROM ${THREAD_FROM} WHERE t.thread_id = $1::uuid`,
   threads: `SELECT ${THREAD_COLUMNS} FROM ${THREAD_FROM} WHERE t.thread_id = ANY($1::uuid[])`,
@@ -133,8 +137,7 @@ const TEXTS = {
   removeLines: `DELETE FROM {s}.event WHERE thread_id = $1::uuid`,
   removeCheckpoints: `DELETE FROM {s}.feed_checkpoint WHERE thread_id = $1::uuid`,
   removeChanges: `DELETE FROM {s}.change WHERE thread_id = $1::uuid`,
-  snapshot: `SELECT pg_current_snapshot()::text AS snapshot`,
-  xmin: `SELECT pg_snapshot_xmin(pg_current_snapshot())::text AS xmin`,
+  snapshot: `SELECT ${SNAPSHOT_COLUMNS}`,
   // The newest of both, one step backward in an index: asked whether there is any such, the server would look at all.
   isHeldBack: `SELECT ${newestIsHeldBack("event")} OR ${newestIsHeldBack("change")} AS is_held_back`,
   feedTexts: feedText(TEXT_OF_BODY, FEED_CONDITIONS),
@@ -149,6 +152,11 @@ const TEXTS = {
   put: putText(false),
   putNew: putText(true),
 } as const;
+
+/** The number of the newest transaction that a table has something of, one step backward in an index; null where it is empty. */
+function newestXid(table: "event" | "change"): string {
+  return `(SELECT x.xid FROM {s}.${table} x ORDER BY x.xid DESC, x.position DESC LIMIT 1)`;
+}
 
 /** Whether the newest entry of a table waits for an older transaction, and lies behind ($1 xid, $2 position). */
 function newestIsHeldBack(table: "event" | "change"): string {
