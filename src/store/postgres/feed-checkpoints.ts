@@ -1,18 +1,26 @@
 /**
  * Where consumers of threads' events keep their place, in the database that the threads are in: a consumer that comes
- * back at another node goes on where it was. An app-server takes them as its checkpoints. Positions only grow, whoever
- * saves them; which of two nodes has a consumer is theirs to know.
+ * back at another node goes on where it was. An app-server takes them as its checkpoints. A place is an ordinal with
+ * the id of the put that wrote the record before it, so that a log that lost that record is known.
+ *
+ * Invariants
+ *   C1  Positions only grow, whoever saves them; which of two nodes has a consumer is theirs to know. One whose record
+ *       isn't in the log any more counts for nothing, and the next one that is saved replaces it.
+ *   C2  No position is kept that the log does not reach.
+ *   C3  A position is read only while the record before it is the one that was done.
  *
  * It has connections of its own, opened when they are needed, eight at most: it stands beside a store, and is not part
  * of its handle.
  */
-import { type Clock, type Logger, rejection, silentLogger } from "../../base/index.ts";
+import { type Clock, fault, type Logger, rejection, silentLogger, type SkeinError } from "../../base/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import { createKeyedLock } from "../keyed-lock.ts";
+import { type CheckpointStatements, checkpointStatements } from "./feed-checkpoint-statements.ts";
 import { migrate } from "./migrations.ts";
-import { attempt, PostgresDatabase } from "./postgres-database.ts";
+import { attempt, PostgresDatabase, type Queryable } from "./postgres-database.ts";
 import { postgresSettings } from "./postgres-options.ts";
-import { inSchema } from "./schema.ts";
+import { STATE } from "./schema.ts";
+import { threadNotFound } from "./thread-faults.ts";
 
 /** Where the checkpoints are. */
 export interface PostgresCheckpointsOptions {
@@ -35,9 +43,15 @@ export interface FeedCheckpointKey {
 
 /** Checkpoints in a database. Every method rejects with a SkeinError. */
 export interface PostgresCheckpoints {
-  /** The first ordinal that is not done yet; null where there is no such checkpoint. */
+  /**
+   * The first ordinal that is not done yet; null where there is no such checkpoint. `history_truncated` where the log
+   * has another record before it than was done, or none: begin anew and save that place, or delete the checkpoint.
+   */
   read(key: FeedCheckpointKey): Promise<number | null>;
-  /** Resolves when this position, or a later one, is committed. */
+  /**
+   * Resolves when this position, or a later one, is committed. It replaces one that `read` would refuse. Nothing is
+   * kept of a thread that was deleted. `thread_not_found`; `history_truncated` where the log doesn't reach so far.
+   */
   save(key: FeedCheckpointKey, nextOrdinal: number): Promise<void>;
   /** Forgets a checkpoint; fine when there is none. */
   delete(key: FeedCheckpointKey): Promise<void>;
@@ -62,51 +76,116 @@ export async function openPostgresCheckpoints(options: PostgresCheckpointsOption
     await database.close();
     throw error;
   }
-  return checkpointsOf(database, schema);
+  return checkpointsOf(database, checkpointStatements(schema));
 }
 
-function checkpointsOf(database: PostgresDatabase, schema: string): PostgresCheckpoints {
+function checkpointsOf(database: PostgresDatabase, statements: CheckpointStatements): PostgresCheckpoints {
   // Calls about one thread take effect in the order in which they were made.
   const lock = createKeyedLock();
-  const ask = <Row extends Readonly<Record<string, unknown>>>(
-    what: string,
-    text: string,
-    [id, ...values]: readonly [string, ...unknown[]],
-  ): Promise<readonly Row[]> => {
+  const inTurn = <Value>(verb: string, id: string, work: (threadId: string) => Promise<Value>): Promise<Value> => {
     const threadId = requireThreadId(id);
-    const statement = { text: inSchema(text, schema), name: `skein_checkpoint_${what}` };
-    return lock.run(threadId, () =>
-      attempt(`${what} a checkpoint of thread ${threadId}`, () =>
-        database.query<Row>(statement, [threadId, ...values]),
-      ),
-    );
+    return lock.run(threadId, () => attempt(`${verb} a checkpoint of thread ${threadId}`, () => work(threadId)));
   };
   return {
-    async read({ name, threadId }) {
-      const text = "SELECT next_ordinal::float8 AS ordinal FROM {s}.feed_checkpoint WHERE thread_id = $1 AND name = $2";
-      const [row] = await ask<{ ordinal: number }>("read", text, [threadId, requireName(name)]);
-      return row?.ordinal ?? null;
+    async read({ name, threadId: id }) {
+      requireName(name);
+      return await inTurn("read", id, async (threadId) => {
+        const kept = await readKept(database, statements, { name, threadId });
+        if (kept !== undefined && isStale(kept)) throw lostBefore({ name, threadId }, kept);
+        return kept?.ordinal ?? null;
+      });
     },
-    async save({ name, threadId }, nextOrdinal) {
+    async save({ name, threadId: id }, nextOrdinal) {
+      requireName(name);
       requireOrdinal(nextOrdinal);
-      const text = `INSERT INTO {s}.feed_checkpoint AS c (thread_id, name, next_ordinal) VALUES ($1, $2, $3)
-        ON CONFLICT (thread_id, name) DO UPDATE SET
-          next_ordinal = greatest(c.next_ordinal, excluded.next_ordinal), changed_at = clock_timestamp()`;
-      await ask("save", text, [threadId, requireName(name), nextOrdinal]);
+      await inTurn("save", id, (threadId) => keep({ database, statements, key: { name, threadId } }, nextOrdinal));
     },
-    async delete({ name, threadId }) {
-      const text = "DELETE FROM {s}.feed_checkpoint WHERE thread_id = $1 AND name = $2";
-      await ask("delete", text, [threadId, requireName(name)]);
+    async delete({ name, threadId: id }) {
+      requireName(name);
+      await inTurn("delete", id, (threadId) => database.query(statements.remove, [threadId, name]));
     },
-    async deleteThread(threadId) {
-      await ask("forget", "DELETE FROM {s}.feed_checkpoint WHERE thread_id = $1", [threadId]);
+    async deleteThread(id) {
+      await inTurn("forget", id, (threadId) => database.query(statements.removeThread, [threadId]));
     },
     close: () => database.close(),
   };
 }
 
-function requireName(name: string): string {
-  if (typeof name === "string" && name !== "" && name.length <= NAME_CHARS_MAX && !name.includes("\0")) return name;
+/** A checkpoint, and what the log has before its position. */
+interface KeptRow {
+  readonly [column: string]: unknown;
+  readonly ordinal: number;
+  /** Null: not noted. */
+  readonly kept_id: string | null;
+  /** Null: the log has no such record. */
+  readonly found_id: string | null;
+  readonly log_end: number;
+}
+
+async function readKept(
+  source: Queryable,
+  statements: CheckpointStatements,
+  { name, threadId }: FeedCheckpointKey,
+): Promise<KeptRow | undefined> {
+  const [row] = await source.query<KeptRow>(statements.read, [threadId, name]);
+  return row;
+}
+
+function isStale({ ordinal, kept_id: keptId, found_id: foundId }: KeptRow): boolean {
+  if (ordinal === 0) return false;
+  return foundId === null || (keptId !== null && keptId !== foundId);
+}
+
+interface Keeping {
+  readonly database: PostgresDatabase;
+  readonly statements: CheckpointStatements;
+  readonly key: FeedCheckpointKey;
+}
+
+async function keep(keeping: Keeping, nextOrdinal: number): Promise<void> {
+  const { database, statements, key } = keeping;
+  const values = [key.threadId, key.name, nextOrdinal];
+  const [kept] = await database.query<{ ordinal: number }>(statements.save, values);
+  if (kept === undefined) return await refuse(keeping, nextOrdinal);
+  if (kept.ordinal === nextOrdinal) return;
+  // A later one is kept. Asked behind that: the record of a save that was just made is seen.
+  const later = await readKept(database, statements, key);
+  if (later === undefined || !isStale(later)) return;
+  await database.retrying(() =>
+    database.transaction(async (tx) => {
+      await tx.query(statements.lock, [key.threadId, key.name]);
+      const found = await readKept(tx, statements, key);
+      if (found !== undefined && isStale(found)) await tx.query(statements.remove, [key.threadId, key.name]);
+      await tx.query(statements.save, values);
+    }),
+  );
+}
+
+/** Nothing was kept: the thread has no record before this position. */
+async function refuse({ database, statements, key }: Keeping, nextOrdinal: number): Promise<void> {
+  const { threadId } = key;
+  const [thread] = await database.query<{ state: number; log_end: number }>(statements.thread, [threadId]);
+  if (thread === undefined) throw threadNotFound(threadId);
+  // Its checkpoints went with it.
+  if (thread.state === STATE.deleted) return;
+  throw lostBefore(key, { ordinal: nextOrdinal, log_end: thread.log_end });
+}
+
+function lostBefore(
+  { name, threadId }: FeedCheckpointKey,
+  { ordinal: position, log_end: nextOrdinal }: Pick<KeptRow, "ordinal" | "log_end">,
+): SkeinError {
+  const ordinal = position - 1;
+  const remedy = `read the thread anew from 0, or from where its log ends now (${nextOrdinal}), and save that place; or delete the checkpoint`;
+  return fault(
+    "history_truncated",
+    `the checkpoint ${name} is behind record ${ordinal} of thread ${threadId}, and the log has another record there, or none: the server lost history; ${remedy}`,
+    { data: { threadId, checkpoint: name, ordinal, nextOrdinal } },
+  );
+}
+
+function requireName(name: string): void {
+  if (typeof name === "string" && name !== "" && name.length <= NAME_CHARS_MAX && !name.includes("\0")) return;
   throw rejection("invalid_argument", `a checkpoint's name is 1 to ${NAME_CHARS_MAX} characters`);
 }
 

@@ -12,7 +12,7 @@
  */
 
 /** Version of what DDL makes. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** Of `thread.state`. */
 export const STATE = Object.freeze({ live: 0, archived: 1, deleted: 2 });
@@ -79,6 +79,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       PRIMARY KEY (thread_id, name)
     )`,
   ],
+  // Which put wrote the record before `next_ordinal`; a program of before moves `next_ordinal` alone.
+  [`ALTER TABLE {s}.feed_checkpoint ADD COLUMN append_id uuid, ADD COLUMN append_before bigint`],
 ];
 
 /** A statement's text with the schema in it. */
