@@ -1,8 +1,8 @@
 /**
  * Talks to a server in a process of its own: starts a thread, runs a turn, and follows its records, also across a
- * lost connection. Run it with `node examples/remote-client.ts`; it leaves nothing but a folder in the temporary one.
+ * lost connection. Run it with `node examples/remote-client.ts`; it leaves nothing.
  */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connectClient } from "skein/client";
@@ -27,3 +27,4 @@ for await (const event of client.threadEvents(thread.id, { checkpoint: "example"
   if (event.record.item.payload.type === "task_complete") break;
 }
 await client.close();
+rmSync(home, { recursive: true, force: true });

@@ -1,8 +1,8 @@
 /**
  * Serves an agent of your own: any client of Codex's app-server protocol can start threads with it, and watch. Run it
- * with `node examples/serve-agent.ts`; it leaves nothing but a folder in the temporary one.
+ * with `node examples/serve-agent.ts`; it leaves nothing.
  */
-import { mkdtempSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Agent, openRuntime } from "skein";
@@ -40,3 +40,4 @@ console.log(await ended);
 await client.close();
 await served.close();
 await runtime.close();
+rmSync(home, { recursive: true, force: true });

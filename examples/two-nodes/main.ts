@@ -1,7 +1,7 @@
 /**
  * Two nodes serve the same threads from one PostgreSQL, and one of them is killed in the middle of a turn: the client
  * goes on at the other. Run it with `npm run two-nodes`. It takes the database that DATABASE_URL names,
- * else it starts the machine's own PostgreSQL in the temporary folder, and leaves nothing of that.
+ * else it starts a PostgreSQL in the temporary folder (the machine's own, or one that it fetches) and leaves nothing of it.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -12,8 +12,8 @@ import { connectClient } from "skein/client";
 import { startOwnPostgres } from "./own-postgres.ts";
 
 const given = process.env["DATABASE_URL"];
-const database = given === undefined ? await startOwnPostgres() : { url: given, stop: async () => {} };
-const nodes = [await startNode(), await startNode()];
+const database = given === undefined ? await startOwnPostgres().catch(giveUp) : { url: given, stop: async () => {} };
+const nodes = [await startNode().catch(giveUp), await startNode().catch(giveUp)];
 const [first, second] = nodes;
 if (first === undefined || second === undefined) throw new Error("two nodes were started");
 console.log("nodes at", first.address, "and", second.address);
@@ -59,6 +59,12 @@ for (const { child } of nodes) child.kill("SIGTERM");
 if (second.child.exitCode === null) await once(second.child, "exit");
 await database.stop();
 
+/** Says what is missing, in one line. */
+function giveUp(error: unknown): never {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}
+
 async function startTurn(text: string): Promise<string> {
   const { turn } = await client.request("turn/start", { threadId: thread.id, input: [{ type: "text", text }] });
   return turn.id;
@@ -79,7 +85,7 @@ async function startNode(): Promise<{ readonly address: string; readonly child: 
   process.once("exit", () => child.kill("SIGKILL"));
   await Promise.race([
     once(child.stdout, "data"),
-    once(child, "exit").then(() => Promise.reject(new Error("a node did not start"))),
+    once(child, "exit").then(() => Promise.reject(new Error("a node did not start: what it said is above"))),
   ]);
   return { address, child };
 }

@@ -8,7 +8,7 @@ import { serveRuntime } from "skein/server";
 
 const [, , url = "", address = ""] = process.argv;
 const agent = echoAgent({ delayMs: 200 });
-const store = await openPostgresThreadStore({ url, leaseTtlMs: 3_000, node: { url: address } });
+const store = await openPostgresThreadStore({ url, leaseTtlMs: 3_000, node: { url: address } }).catch(giveUp);
 const runtime = await openRuntime({ store, agent });
 // Where consumers of events keep their place: whichever node they come back to, it is there.
 const checkpoints = await openPostgresCheckpoints({ url });
@@ -24,3 +24,9 @@ process.once("SIGTERM", () => {
     await checkpoints.close();
   })();
 });
+
+/** What an error of Skein's says is for people: what is wrong, and what to do. */
+function giveUp(error: unknown): never {
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}
