@@ -164,6 +164,7 @@ export type {
   SearchThreadsResult,
   SortDirection,
   SortKey,
+  StoreDurability,
   StoredThread,
   StoreEvent,
   ThreadMetadataPatch,

@@ -7,7 +7,7 @@ export {
   type PostgresThreadStore,
   type PostgresThreadStoreOptions,
 } from "./postgres-thread-store.ts";
-export type { DurabilityReport, LogCheckpoint, NodeOptions } from "../store/postgres/index.ts";
+export type { PostgresDurability, LogCheckpoint, NodeOptions } from "../store/postgres/index.ts";
 export {
   type FeedCheckpointKey,
   openPostgresCheckpoints,

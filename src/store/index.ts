@@ -17,6 +17,7 @@ export {
   copyThreads,
   type CopyThreadsOptions,
 } from "./copy-threads.ts";
+export { type Durability, durabilityOfStore, type StoreDurability } from "./durability.ts";
 export type { LogDigest } from "./log-digest.ts";
 export type * from "./log-index.ts";
 export type * from "./log-source.ts";

@@ -32,10 +32,8 @@ import type {
   Turn,
 } from "../events/index.ts";
 import type { AnswerScope } from "./answer-scope.ts";
+import type { Durability, StoreDurability } from "./durability.ts";
 import type { ThreadWindow } from "./thread-window.ts";
-
-/** What "acknowledged" means. `fsync`: survives a power cut. `os`: survives a killed process. `memory`: neither. */
-export type Durability = "fsync" | "os" | "memory";
 
 /** What an adapter can do beyond the laws every store keeps. */
 export interface ThreadStoreCapabilities {
@@ -349,6 +347,8 @@ export interface ThreadStore {
   /** Adapter name for messages: "memory", "local". */
   readonly kind: string;
   readonly capabilities: ThreadStoreCapabilities;
+  /** As it was seen last, where that can change under an open handle. Absent: as `capabilities` say, on one machine. */
+  readonly durability?: StoreDurability;
 
   /** Opens a writer for a new thread. Nothing is stored until the first append or persistThread (lazy). `thread_exists`, `thread_not_found` (fork source). */
   createThread(params: CreateThreadParams): Promise<OpenedThread>;

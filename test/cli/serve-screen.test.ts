@@ -4,6 +4,7 @@
  */
 import { expect, test } from "vitest";
 
+import { toDurabilityText } from "../../src/cli/format/durability-text.ts";
 import { type ServeScreen, toServeScreen } from "../../src/cli/format/serve-screen.ts";
 import { listenForStop } from "../../src/cli/stop-signal.ts";
 import { createManualClock } from "../../src/testing/index.ts";
@@ -39,6 +40,20 @@ test("says where it listens, the home, how to connect, how to use a real model a
   threads   node bin/skein.mjs list
   stop      Ctrl-C: turns that run are interrupted and recorded; twice: at once
 `);
+});
+
+test("names the store that stands in place of the home, and whether one machine or more keep what it acknowledges", () => {
+  const durability = toDurabilityText({ acknowledged: "fsync", scope: "quorum", standbys: 1 });
+  expect(screen({ store: { place: "postgres://db/agents", durability } })).toContain(
+    `  home      /home/me/.skein
+  store     postgres://db/agents
+  durable   quorum: on the disks of 2 machines when it is acknowledged
+`,
+  );
+  expect(toDurabilityText({ acknowledged: "fsync", scope: "local", standbys: 0 })).toBe(
+    "local: on one machine's disk when it is acknowledged",
+  );
+  expect(toDurabilityText({ acknowledged: "os", scope: "local", standbys: 0 })).toMatch(/^local, os: a power cut/);
 });
 
 test("names the model that answers instead of how to get one", () => {

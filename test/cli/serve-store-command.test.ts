@@ -16,6 +16,7 @@ const TOKEN = "a-token-for-this-test";
 describe("a served home", () => {
   let cwd: string;
   let server: ReturnType<typeof startSkein>;
+  let introduction: { readonly listening: string; readonly kind: string; readonly durability: unknown };
   let url: string;
 
   beforeAll(async () => {
@@ -27,7 +28,8 @@ describe("a served home", () => {
     const { stdout } = server;
     if (stdout === null) throw new Error("the command has no output");
     const [line] = (await once(stdout, "data")) as [Buffer];
-    url = (JSON.parse(line.toString("utf8")) as { readonly listening: string }).listening;
+    introduction = JSON.parse(line.toString("utf8")) as typeof introduction;
+    url = introduction.listening;
   }, 60_000);
 
   afterAll(async () => {
@@ -61,6 +63,14 @@ describe("a served home", () => {
     expect((await skein(["search", "haystack"])).stderr).toBe(`nothing holds "haystack" here (${url})\n`);
     const home = await runSkein(["--home", "home", "--json", "list"], { cwd });
     expect(rows(home).map((row) => row.path !== null)).toEqual([true, true]);
+  });
+
+  test("says when it listens what it serves, and that one machine has what it acknowledges", () => {
+    const { kind, durability } = introduction;
+    expect({ kind, durability }).toEqual({
+      kind: "local",
+      durability: { acknowledged: "fsync", scope: "local", standbys: 0 },
+    });
   });
 
   test("is told to stop, and ends with 0", { timeout: 60_000 }, async () => {

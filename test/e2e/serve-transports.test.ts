@@ -84,7 +84,7 @@ describe.each(["stdio", "unix", "ws"])("over %s", (kind) => {
     expect(read.thread.turns).toHaveLength(2);
     expect(await leave(kind, second)).toBe(0);
     const told = kind === "stdio" ? second.server.said.stderr : second.server.said.stdout;
-    expect(Object.keys(JSON.parse(told) as object)).toEqual(["listening", "home", "agent", "model"]);
+    expect(Object.keys(JSON.parse(told) as object)).toEqual(["listening", "home", "agent", "model", "durability"]);
   });
 });
 

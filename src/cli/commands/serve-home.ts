@@ -19,11 +19,13 @@ import { makeAgent } from "../agent-choice.ts";
 import type { CliContext } from "../cli-context.ts";
 import { commandName, serveCommandName } from "../command-name.ts";
 import type { Entrance } from "../entrance.ts";
+import { toDurabilityText } from "../format/durability-text.ts";
 import { toServeScreen } from "../format/serve-screen.ts";
 import { explainListenError } from "../listen-error.ts";
 import { makeHome } from "../make-home.ts";
 import { withRuntime } from "../open-home.ts";
-import { isDatabase } from "../open-store.ts";
+import { durabilityOfStore, type StoreDurability } from "../../store/index.ts";
+import { isDatabase, placeOf } from "../open-store.ts";
 import { toJsonLine } from "../output.ts";
 import { nodeOf, PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
 import type { StopSignal } from "../stop-signal.ts";
@@ -71,7 +73,8 @@ export async function serveHome(context: CliContext, serving: Serving): Promise<
       try {
         if (!isNode) await openListeners();
         reception.open(server);
-        await introduce(context, { addresses: placesOf(listeners), agent, options });
+        const durability = durabilityOfStore(runtime.store);
+        await introduce(context, { addresses: placesOf(listeners), agent, options, durability });
         const inputEnded = listeners.map((listener) => listener.ended.then(() => "input ended" as const));
         const why = await Promise.race([stop.asked.then(() => "asked" as const), ...inputEnded]);
         sayStopping(context, { addresses, why, wasUsed: entrance.wasUsed });
@@ -137,18 +140,23 @@ interface Introduction {
   readonly addresses: readonly string[];
   readonly agent: Agent;
   readonly options: ServeOptions;
+  readonly durability: StoreDurability;
 }
 
 /** Says where it listens, on standard error where standard output is a client's. */
-async function introduce(context: CliContext, { addresses, agent, options }: Introduction): Promise<void> {
+async function introduce(context: CliContext, introduction: Introduction): Promise<void> {
+  const { addresses, agent, options, durability } = introduction;
   const { home, out, err, json, env } = context;
   const isStdio = addresses.includes(STDIO_ADDRESS);
   const choice = { home, agent: options.agent, model: options.model ?? agent.defaultModel };
-  if (json) await (isStdio ? err : out).write(`${toJsonLine({ listening: addresses, ...choice })}\n`);
+  if (json) await (isStdio ? err : out).write(`${toJsonLine({ listening: addresses, ...choice, durability })}\n`);
   if (json || isStdio) return;
   const screen = {
     ...choice,
     addresses,
+    ...(context.store === undefined
+      ? {}
+      : { store: { place: placeOf(context), durability: toDurabilityText(durability) } }),
     hasToken: (env["SKEIN_TOKEN"] ?? "") !== "",
     command: context.isHomeGiven ? `${commandName(context)} --home ${home}` : commandName(context),
     serveCommand: serveCommandName(context),

@@ -7,11 +7,12 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 
 import { faultFromSystem, isSkeinError, rejection, SkeinError } from "../../base/index.ts";
-import type { ThreadStore } from "../../store/index.ts";
+import { durabilityOfStore, type ThreadStore } from "../../store/index.ts";
 import { type ServedThreadStore, serveThreadStore } from "../../store/remote/index.ts";
 import { type CliContext, note } from "../cli-context.ts";
 import { commandName } from "../command-name.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { toDurabilityText } from "../format/durability-text.ts";
 import { makeHome } from "../make-home.ts";
 import { withHome } from "../open-home.ts";
 import { toJsonLine } from "../output.ts";
@@ -114,11 +115,13 @@ function explained(error: unknown, place: string, command: string): unknown {
 
 async function introduce(context: CliContext, store: ThreadStore, url: string): Promise<void> {
   const { out, json, home } = context;
+  const durability = durabilityOfStore(store);
   if (json) {
-    await out.write(`${toJsonLine({ listening: url, kind: store.kind, durability: store.capabilities.durability })}\n`);
+    await out.write(`${toJsonLine({ listening: url, kind: store.kind, durability })}\n`);
     return;
   }
   const what = context.store === undefined ? home : `the ${store.kind} store`;
   await out.write(`${what} is served at ${url}\n`);
+  await out.write(`durability: ${toDurabilityText(durability)}\n`);
   await out.write(`elsewhere: ${commandName(context)} list --store remote:${url}\n`);
 }

@@ -8,6 +8,8 @@ import type { Output } from "../output.ts";
 export interface ServeScreen {
   readonly addresses: readonly string[];
   readonly home: string;
+  /** Where the threads are in place of the home, and what is acknowledged there. */
+  readonly store?: { readonly place: string; readonly durability: string };
   readonly agent: string;
   readonly model: string;
   readonly hasToken: boolean;
@@ -19,10 +21,16 @@ export interface ServeScreen {
 
 /** The screen, lines ended. */
 export function toServeScreen(screen: ServeScreen, output: Pick<Output, "paint">): string {
-  const { addresses, home, agent, model, hasToken, command, serveCommand } = screen;
+  const { addresses, home, store, agent, model, hasToken, command, serveCommand } = screen;
   const rows: (readonly [string, string])[] = [
     ...addresses.map((address, index) => [index === 0 ? "listens" : "", address] as const),
     ["home", home],
+    ...(store === undefined
+      ? []
+      : ([
+          ["store", store.place],
+          ["durable", store.durability],
+        ] as const)),
     ["agent", agent === "echo" ? "echo: answers offline with what was said" : `${agent}, model ${model}`],
     ...connectRows(addresses, hasToken),
   ];

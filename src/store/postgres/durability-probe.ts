@@ -4,14 +4,12 @@
  * are durable on one machine; what an operator has switched off is said here, and not after the power went.
  */
 import { fault, type Logger } from "../../base/index.ts";
-import type { Durability } from "../thread-store.ts";
+import { type Durability, type StoreDurability, toStoreDurability } from "../durability.ts";
 import type { ServerState } from "./postgres-database.ts";
 import type { ServerSettings } from "./server-settings.ts";
 
-/** What the server promises for what it acknowledges. */
-export interface DurabilityReport {
-  /** `quorum`: standbys have it on their disks too. `local`: the one server has. */
-  readonly level: "local" | "quorum";
+/** What the server promises for what it acknowledges, and the settings that say so. */
+export interface PostgresDurability extends StoreDurability {
   readonly fsync: boolean;
   /** As it is for this handle, which holds it to what it was when the store was opened, or more. */
   readonly synchronousCommit: string;
@@ -44,7 +42,7 @@ const STANDBY_KEEPS: ReadonlySet<string> = new Set(["on", "remote_apply"]);
 export class DurabilityWatch {
   readonly #options: ProbeOptions;
   #server: ServerState;
-  #report: DurabilityReport;
+  #report: PostgresDurability;
 
   /** `store_not_durable` unless `allowUnsafe`, `store_unusable`. */
   constructor(server: ServerState, options: ProbeOptions) {
@@ -54,13 +52,13 @@ export class DurabilityWatch {
   }
 
   /** As it was seen last. */
-  get report(): DurabilityReport {
+  get report(): PostgresDurability {
     return this.#report;
   }
 
   /** What an append is acknowledged with. */
   get durability(): Durability {
-    return durabilityOf(this.#report);
+    return this.#report.acknowledged;
   }
 
   /** A new connection. `store_not_durable`, and it is not to be used, unless `allowUnsafe`. */
@@ -96,7 +94,7 @@ export class DurabilityWatch {
 }
 
 /** Looks at the server. `store_not_durable` unless `allowUnsafe`, `store_unusable`. */
-export function probeDurability(server: ServerState, { allowUnsafe, logger }: ProbeOptions): DurabilityReport {
+export function probeDurability(server: ServerState, { allowUnsafe, logger }: ProbeOptions): PostgresDurability {
   const { version: serverVersion, num } = server.settings;
   if (num < VERSION_MIN) {
     throw fault("store_unusable", `PostgreSQL 13 or later is needed, and this server is ${serverVersion}`, {
@@ -123,10 +121,13 @@ export function probeDurability(server: ServerState, { allowUnsafe, logger }: Pr
   return report;
 }
 
-function reportOf(server: ServerState): DurabilityReport {
+function reportOf(server: ServerState): PostgresDurability {
   const { version, fsync, commit, pages, standbys } = server.settings;
   return {
-    level: hasStandbys(server) && STANDBY_KEEPS.has(commit) ? "quorum" : "local",
+    ...toStoreDurability(
+      acknowledgedWith(server.settings),
+      STANDBY_KEEPS.has(commit) ? standbysWaitedFor(standbys) : 0,
+    ),
     fsync: fsync === "on",
     synchronousCommit: commit,
     fullPageWrites: pages === "on",
@@ -139,20 +140,26 @@ function reportOf(server: ServerState): DurabilityReport {
 }
 
 function hasStandbys({ settings }: ServerState): boolean {
-  return settings.standbys.trim() !== "";
+  return standbysWaitedFor(settings.standbys) > 0;
 }
 
-function tell(logger: Logger, { serverVersion }: DurabilityReport, warnings: readonly string[]): void {
+/** How many a commit waits for: `ANY 2 (a, b, c)`, `FIRST 2 (…)`, `2 (…)`, or a list of names, of which it is the first. */
+function standbysWaitedFor(names: string): number {
+  if (names.trim() === "") return 0;
+  return Number(/^\s*(?:(?:ANY|FIRST)\s+)?(\d+)\s*\(/i.exec(names)?.[1] ?? 1);
+}
+
+function tell(logger: Logger, { serverVersion }: PostgresDurability, warnings: readonly string[]): void {
   for (const warning of warnings) logger.warn({ serverVersion }, warning);
 }
 
-/** What an append is acknowledged with. Without fsync the machine keeps it; a commit that isn't waited for may be gone with the server. */
-function durabilityOf({ fsync, synchronousCommit }: DurabilityReport): Durability {
-  if (synchronousCommit === "off") return "memory";
-  return fsync ? "fsync" : "os";
+/** Without fsync the machine keeps it; a commit that isn't waited for may be gone with the server. */
+function acknowledgedWith({ fsync, commit }: ServerSettings): Durability {
+  if (commit === "off") return "memory";
+  return fsync === "on" ? "fsync" : "os";
 }
 
-function refuseUnsafe({ fsync, synchronousCommit }: DurabilityReport): void {
+function refuseUnsafe({ fsync, synchronousCommit }: PostgresDurability): void {
   const off = [...(fsync ? [] : ["fsync"]), ...(synchronousCommit === "off" ? ["synchronous_commit"] : [])];
   if (off.length === 0) return;
   const names = off.join(" and ");

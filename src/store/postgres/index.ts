@@ -2,7 +2,7 @@
  * store/postgres: threads on a PostgreSQL that several nodes share. Rows for lists and search are handed in; the door
  * `skein/postgres` (src/postgres) joins them.
  */
-export type { DurabilityReport } from "./durability-probe.ts";
+export type { PostgresDurability } from "./durability-probe.ts";
 export {
   type FeedCheckpointKey,
   openPostgresCheckpoints,

@@ -136,7 +136,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
   const openRows = async (): Promise<void> => {
     index = (await settings.index?.(source)) ?? null;
   };
-  return { opened: { context, durabilityReport: () => watch.report, source, teller, rows }, lease, openRows };
+  return { opened: { context, durability: () => watch.report, source, teller, rows }, lease, openRows };
 }
 
 /** Transactions have other numbers there: what is followed would pass over everything new. */

@@ -7,9 +7,9 @@ import type { LineClock } from "../line-clock.ts";
 import type { LogIndex } from "../log-index.ts";
 import type { ThreadLogSource } from "../log-source.ts";
 import type { StoreEvents } from "../store-events.ts";
-import type { Durability } from "../thread-store.ts";
+import type { Durability } from "../durability.ts";
 import type { AppendIds } from "./append-ids.ts";
-import type { DurabilityReport } from "./durability-probe.ts";
+import type { PostgresDurability } from "./durability-probe.ts";
 import type { EventTeller } from "./event-teller.ts";
 import type { GroupCommitter } from "./group-committer.ts";
 import type { LogReader } from "./log-reader.ts";
@@ -50,7 +50,7 @@ export interface PostgresContext {
 export interface OpenedDatabase {
   readonly context: PostgresContext;
   /** As it was seen last. */
-  readonly durabilityReport: () => DurabilityReport;
+  readonly durability: () => PostgresDurability;
   readonly source: ThreadLogSource;
   readonly teller: EventTeller;
   readonly rows: () => LogIndex | null;

@@ -24,7 +24,7 @@ import type * as port from "../thread-store.ts";
 import type { ThreadWindow } from "../thread-window.ts";
 import { writerClosed } from "../writer-faults.ts";
 import { placeOf } from "./database-url.ts";
-import type { DurabilityReport } from "./durability-probe.ts";
+import type { PostgresDurability } from "./durability-probe.ts";
 import { openFork } from "./fork-maker.ts";
 import { checkCheckpoint, type LogCheckpoint, readCheckpoint } from "./log-checkpoint.ts";
 import { listByRows, searchByRows } from "./indexed-list.ts";
@@ -44,7 +44,7 @@ export interface PostgresStore extends port.ThreadStore {
   /** This node's id. */
   readonly nodeId: string;
   /** What the server promises for what it acknowledges, as it was seen last: at the newest connection, or the renewal of the lease. */
-  readonly durabilityReport: DurabilityReport;
+  readonly durability: PostgresDurability;
   /** The logs, to be followed. */
   readonly source: ThreadLogSource;
   /** How whole threads leave the store and come into it. */
@@ -87,8 +87,8 @@ export class PostgresThreadStore implements PostgresStore {
     return this.#context.lease.nodeId;
   }
 
-  get durabilityReport(): DurabilityReport {
-    return this.#opened.durabilityReport();
+  get durability(): PostgresDurability {
+    return this.#opened.durability();
   }
 
   get rows(): LogIndex | null {

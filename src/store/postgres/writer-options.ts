@@ -6,7 +6,7 @@ import type { RolloutRecord, SessionMeta, AppendableItem } from "../../events/in
 import type { AppliedKeys } from "../applied-keys.ts";
 import type { LineClock } from "../line-clock.ts";
 import type { StoreEvents } from "../store-events.ts";
-import type { Durability } from "../thread-store.ts";
+import type { Durability } from "../durability.ts";
 import type { GroupCommitter } from "./group-committer.ts";
 
 /** The log as it is, for a writer that has to look. */

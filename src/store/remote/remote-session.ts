@@ -4,8 +4,14 @@
  * it meanwhile, a new one begins; what was opened in the old one is closed then.
  */
 import { type Clock, type Logger, SKEIN_VERSION, type Timer } from "../../base/index.ts";
-import type { CallPlace, OpenSessionResponse } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
+import { type StoreDurability, toStoreDurability } from "../durability.ts";
+import type {
+  CallPlace,
+  OpenSessionResponse,
+  StoreDurability as WireDurability,
+} from "./gen/skein/thread_store/v1/thread_store_pb.ts";
 import { BRIEF_PATIENCE_MS, isSessionOver, type RemoteLink } from "./remote-link.ts";
+import { durabilityOf } from "./wire-writers.ts";
 
 /** Where a call stands, as the server is told. */
 export type WirePlace = Pick<CallPlace, "sessionId" | "number" | "after">;
@@ -27,6 +33,7 @@ export class RemoteSession {
   #last = 0n;
   #opening: Promise<OpenSessionResponse> | null = null;
   #beat: Timer | null = null;
+  #durability: StoreDurability | undefined;
 
   constructor(options: RemoteSessionOptions) {
     this.#options = options;
@@ -40,6 +47,11 @@ export class RemoteSession {
     });
     this.#scheduleBeat(opened.keepAliveMs);
     return opened;
+  }
+
+  /** The served store's, as it was told last; undefined where the server doesn't tell. */
+  get durability(): StoreDurability | undefined {
+    return this.#durability;
   }
 
   /** The next call's place: behind all that were made before. */
@@ -75,6 +87,7 @@ export class RemoteSession {
     // Who opens a store hears soon that nobody is there.
     const kind = { isRepeatable: true, ...(this.#id === "" ? { patienceMs: BRIEF_PATIENCE_MS } : {}) };
     const opened = await link.call(kind, (options) => link.client.openSession(request, options));
+    this.#noteDurability(opened.durability);
     if (!opened.isSame) {
       if (this.#id !== "") logger.warn({ url: link.url }, "the server let go of the session; its writers are closed");
       this.#id = opened.sessionId;
@@ -108,8 +121,14 @@ export class RemoteSession {
     const { link, clock, logger } = this.#options;
     this.#beat = clock.setTimer(everyMs, () => {
       const beat = link.client.keepAlive({ sessionId: this.#id }, { signal: link.closing, timeoutMs: everyMs });
-      beat.catch((error: unknown) => logger.debug({ error }, "a sign of life was not heard"));
+      beat
+        .then(({ durability }) => this.#noteDurability(durability))
+        .catch((error: unknown) => logger.debug({ error }, "a sign of life was not heard"));
       if (!link.closing.aborted) this.#scheduleBeat(everyMs);
     });
+  }
+
+  #noteDurability(told: WireDurability | undefined): void {
+    if (told !== undefined) this.#durability = toStoreDurability(durabilityOf(told.acknowledged), told.standbys);
   }
 }

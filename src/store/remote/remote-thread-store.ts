@@ -9,6 +9,7 @@
 import { fault, isSkeinError, rejection, withinTime } from "../../base/index.ts";
 import { checkAppend } from "../append-check.ts";
 import { checkCall, checkCreate, checkListener, checkWriter, isWriter, requireThreadId } from "../call-check.ts";
+import { type StoreDurability, toStoreDurability } from "../durability.ts";
 import { validateMetadataPatch } from "../metadata-patch.ts";
 import { newSessionMeta } from "../new-session-meta.ts";
 import type {
@@ -61,6 +62,8 @@ const NO_ID = "00000000-0000-7000-8000-000000000000";
 
 /** A store on another machine. Beside the port it has what only a wire needs: the feed of one thread. */
 export interface RemoteThreadStore extends ThreadStore {
+  /** The served store's, as the server told it with its last sign of life. */
+  readonly durability: StoreDurability;
   /**
    * The records of a thread from an ordinal on: those that are there, then those that come, by whatever client. Each
    * iteration is a feed of its own, asks for no more than it is read, and goes on at its place after a lost connection.
@@ -121,6 +124,10 @@ class RemoteClient implements RemoteThreadStore {
     this.#appendBytesMax = Number(opened.messageBytesMax) - APPEND_ROOM_BYTES;
     const { durability = "memory", search = false, reopen = false } = opened.capabilities ?? {};
     this.capabilities = Object.freeze({ durability: durabilityOf(durability), paths: false, search, reopen });
+  }
+
+  get durability(): StoreDurability {
+    return this.#session.durability ?? toStoreDurability(this.capabilities.durability, 0);
   }
 
   async createThread(params: CreateThreadParams): Promise<OpenedThread> {

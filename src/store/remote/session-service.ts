@@ -7,6 +7,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 
 import { LIMITS, SKEIN_VERSION } from "../../base/index.ts";
+import { durabilityOfStore } from "../durability.ts";
 import type { ThreadStore } from "../thread-store.ts";
 import type { EventRing } from "./event-ring.ts";
 import type { SubscribeResponseSchema, ThreadStoreService } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
@@ -43,6 +44,7 @@ export function createSessionService({ store, sessions, ring }: SessionServiceOp
         serverVersion: SKEIN_VERSION,
         keepAliveMs: KEEP_ALIVE_MS,
         messageBytesMax: BigInt(LIMITS.messageBytesMax),
+        durability: durabilityOfStore(store),
       };
     },
     async *holdSession({ sessionId }, { signal }) {
@@ -57,7 +59,7 @@ export function createSessionService({ store, sessions, ring }: SessionServiceOp
     },
     async keepAlive({ sessionId }) {
       sessions.require(sessionId).touch();
-      return {};
+      return { durability: durabilityOfStore(store) };
     },
     async closeSession(request, { signal }) {
       const { session, place } = sessions.requireFor(request.place);

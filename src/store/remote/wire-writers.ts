@@ -6,7 +6,8 @@ import { create } from "@bufbuild/protobuf";
 
 import { fault, rejection } from "../../base/index.ts";
 import type { MemoryMode } from "../../events/index.ts";
-import type { Durability, NewThreadMetadata, OpenedThread, ThreadWriter } from "../thread-store.ts";
+import type { Durability } from "../durability.ts";
+import type { NewThreadMetadata, OpenedThread, ThreadWriter } from "../thread-store.ts";
 import {
   type NewThread,
   NewThreadSchema,

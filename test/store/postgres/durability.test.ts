@@ -20,21 +20,30 @@ function serverWith(commit: string, standbys: string): ServerState {
 
 describe("what a server promises", () => {
   it.each([
-    ["on", "ANY 1 (a, b)", "quorum", "fsync", /^$/],
-    ["remote_apply", "ANY 1 (a, b)", "quorum", "fsync", /^$/],
-    ["remote_write", "ANY 1 (a, b)", "local", "fsync", /not have it on its disk/],
-    ["local", "ANY 1 (a, b)", "local", "fsync", /not waited for/],
-    ["off", "ANY 1 (a, b)", "local", "memory", /synchronous_commit is off/],
-    ["on", "", "local", "fsync", /^$/],
-    ["remote_write", " ", "local", "fsync", /^$/],
-  ])("with synchronous_commit=%s and standbys %j is %s", (commit, standbys, level, durability, warning) => {
-    const watch = new DurabilityWatch(serverWith(commit, standbys), OPTIONS);
-    expect([watch.report.level, watch.durability]).toEqual([level, durability]);
-    expect(watch.report.warnings.join("; ")).toMatch(warning);
-    const { settings } = serverWith("on", "");
-    watch.noteSettings(settings);
-    expect([watch.report.level, watch.durability]).toEqual(["local", "fsync"]);
-  });
+    ["on", "ANY 1 (a, b)", "fsync", 1, /^$/],
+    ["on", "any 2 (a, b, c)", "fsync", 2, /^$/],
+    ["on", "FIRST 2 (a, b, c)", "fsync", 2, /^$/],
+    ["on", " 3(a, b, c)", "fsync", 3, /^$/],
+    ["on", "a, b", "fsync", 1, /^$/],
+    ["on", "*", "fsync", 1, /^$/],
+    ["on", "any, first", "fsync", 1, /^$/],
+    ["remote_apply", "ANY 1 (a, b)", "fsync", 1, /^$/],
+    ["remote_write", "ANY 1 (a, b)", "fsync", 0, /not have it on its disk/],
+    ["local", "ANY 1 (a, b)", "fsync", 0, /not waited for/],
+    ["off", "ANY 1 (a, b)", "memory", 0, /synchronous_commit is off/],
+    ["on", "", "fsync", 0, /^$/],
+    ["remote_write", " ", "fsync", 0, /^$/],
+  ])(
+    "with synchronous_commit=%s and standbys %j is %s, on %i standbys",
+    (commit, names, acknowledged, standbys, warning) => {
+      const watch = new DurabilityWatch(serverWith(commit, names), OPTIONS);
+      expect(watch.report).toMatchObject({ acknowledged, scope: standbys > 0 ? "quorum" : "local", standbys });
+      expect(watch.report.warnings.join("; ")).toMatch(warning);
+      const { settings } = serverWith("on", "");
+      watch.noteSettings(settings);
+      expect(watch.report).toMatchObject({ acknowledged: "fsync", scope: "local", standbys: 0 });
+    },
+  );
 });
 
 describe.skipIf(postgres.skipped !== null)("a server whose settings are changed under an open store", () => {
@@ -68,7 +77,7 @@ describe.skipIf(postgres.skipped !== null)("a server whose settings are changed 
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'skein'",
     );
     const { durability } = await store.appendItems({ writer, items: [message("new connection")] });
-    expect([durability, store.durabilityReport.synchronousCommit]).toEqual(["fsync", "on"]);
+    expect([durability, store.durability.synchronousCommit]).toEqual(["fsync", "on"]);
     expect(await runSqlAt(server.url, `SELECT DISTINCT value FROM ${table}`)).toEqual([{ value: "on" }]);
     expect(textsOf(await readLog(store, threadId))).toEqual(["first", "old connection", "new connection"]);
   }, 60_000);
@@ -87,13 +96,13 @@ describe.skipIf(postgres.skipped !== null)("a server whose settings are changed 
       expect(durability).toMatch(/^(fsync|os)$/);
     }
     expect(texts.length).toBeLessThan(1_000);
-    expect(store.durabilityReport).toMatchObject({ fsync: false, synchronousCommit: "on" });
+    expect(store.durability).toMatchObject({ fsync: false, synchronousCommit: "on" });
     const refused = await refusal(store.appendItems({ writer, items: [message("refused")] }));
     expect(refused).toMatchObject({ code: "store_not_durable", data: { fsync: false } });
     await server.configure({ fsync: "on" });
     await settled(server, "fsync", "on");
     const { durability } = await store.appendItems({ writer, items: [message("after")] });
-    expect([durability, store.durabilityReport.fsync]).toEqual(["fsync", true]);
+    expect([durability, store.durability.fsync]).toEqual(["fsync", true]);
     expect(textsOf(await readLog(store, threadId))).toEqual([...texts, "after"]);
   }, 60_000);
 
@@ -105,7 +114,7 @@ describe.skipIf(postgres.skipped !== null)("a server whose settings are changed 
     await server.restart();
     const refused = await refusal(strict.appendItems({ writer: one.writer, items: [message("refused")] }));
     expect(refused).toMatchObject({ code: "store_not_durable", data: { fsync: false } });
-    expect(strict.durabilityReport.fsync).toBe(false);
+    expect(strict.durability.fsync).toBe(false);
     expect(await lax.appendItems({ writer: two.writer, items: [message("taken")] })).toMatchObject({
       durability: "os",
     });
@@ -113,7 +122,7 @@ describe.skipIf(postgres.skipped !== null)("a server whose settings are changed 
     await server.restart();
     await strict.appendItems({ writer: one.writer, items: [message("after")] });
     expect(textsOf(await readLog(strict, one.threadId))).toEqual(["first", "after"]);
-    expect(strict.durabilityReport).toMatchObject({ fsync: true, level: "local" });
+    expect(strict.durability).toMatchObject({ fsync: true, scope: "local" });
   }, 60_000);
 });
 

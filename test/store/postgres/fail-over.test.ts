@@ -30,7 +30,7 @@ describe.skipIf(postgres.skipped !== null)("a store whose PostgreSQL failed over
     onTestFinished(() => server.stop());
     const lab = postgresLab(server.url);
     const store = await lab.open({ allowUnsafe: false });
-    expect([store.capabilities.durability, store.durabilityReport.timeline]).toEqual(["fsync", 1]);
+    expect([store.capabilities.durability, store.durability.timeline]).toEqual(["fsync", 1]);
     const { threadId, writer } = await seedThread(store, ["before"]);
     const other = await seedThread(store);
     const cursor = await store.source.now();

@@ -24,8 +24,8 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
     expect(error.message).toMatch(/fsync off.*turn it on.*allowUnsafe/);
     const store = await lab.open();
     expect(store.capabilities.durability).toBe("os");
-    expect(store.durabilityReport).toMatchObject({ level: "local", fsync: false, isPooled: false, timeline: 1 });
-    expect(store.durabilityReport.warnings).toHaveLength(1);
+    expect(store.durability).toMatchObject({ scope: "local", fsync: false, isPooled: false, timeline: 1 });
+    expect(store.durability.warnings).toHaveLength(1);
   });
 
   it("says of a server whose commits aren't waited for that it keeps nothing", async () => {
