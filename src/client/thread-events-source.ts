@@ -8,6 +8,8 @@
  *   T2  Of what a subscription sends, a record below the expected ordinal is passed over, and one above it fails the feed.
  *   T3  Records held are `window` at most. Signals held are bounded; the oldest goes first.
  *   T4  Only records that the consumer is done with are acknowledged, one acknowledgement at a time.
+ *   T5  A new subscription says which record stands before `#position`: a server that has another one there, or none,
+ *       refuses it with `history_truncated`, and the feed fails with that.
  */
 import { type Clock, fault, type SkeinError, type Timer } from "../base/index.ts";
 import type { Json, RolloutRecord } from "../events/index.ts";
@@ -22,7 +24,7 @@ import {
 } from "../streams/index.ts";
 import { CLIENT_LIMITS } from "./client-limits.ts";
 import type { Conversation } from "./conversation.ts";
-import { recordOfWire } from "./wire-record.ts";
+import { placeOf, recordOfWire, type WirePlace } from "./wire-record.ts";
 
 /** A live signal as the wire shows it. */
 export type WireSignal = NotificationParams<"thread/events/signal">["signal"];
@@ -76,6 +78,8 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
   #conversation: Conversation | undefined;
   #subscription: Subscription | undefined;
   #position: number | undefined;
+  /** The record before `#position`; null where there is none, or the server didn't say. */
+  #before: WirePlace | null = null;
   #expected = 0;
   /** The most that `#expected` ever was. */
   #furthest = 0;
@@ -113,6 +117,7 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
     this.#records.shift();
     this.#inHand = record.value.ordinal;
     this.#position = record.value.ordinal + 1;
+    this.#before = placeOf(record.value);
     return { type: "record", threadId, record: record.value };
   }
 
@@ -226,12 +231,13 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
       ...(from === undefined ? {} : { from }),
       ...(from === undefined && fromNow ? { fromNow } : {}),
       ...(checkpoint === undefined ? {} : { checkpoint }),
+      ...(this.#before === null ? {} : { after: this.#before }),
       ...(signals ? { signals } : {}),
     };
   }
 
   /** Called in the answer's own turn: the first records may be behind it in the same read. */
-  #subscribed(conversation: Conversation, { subscriptionId: id, from }: SubscribeResult): void {
+  #subscribed(conversation: Conversation, { subscriptionId: id, from, after }: SubscribeResult): void {
     this.#host.route(id, this);
     if (this.#isOver) {
       void this.#takeLeave({ conversation, id });
@@ -240,7 +246,10 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
     this.#subscription = { conversation, id };
     this.#retries = 0;
     // Later ones don't change what was acknowledged: the answer to the last acknowledgement may be what was lost.
-    if (this.#position === undefined) this.#acknowledged = from;
+    if (this.#position === undefined) {
+      this.#acknowledged = from;
+      this.#before = after ?? null;
+    }
     this.#position ??= from;
     this.#expected = from;
     this.#acknowledge({ isDue: true });

@@ -4,10 +4,18 @@
  * loads none of what reads logs.
  */
 import type { RolloutItem, RolloutRecord } from "../events/index.ts";
-import type { NotificationParams } from "../server/protocol/index.ts";
+import type { NotificationParams, RequestParams } from "../server/protocol/index.ts";
 
 /** One record of a `thread/events/records`. */
 export type WireRecord = NotificationParams<"thread/events/records">["records"][number];
+
+/** Says which record stands at an ordinal. */
+export type WirePlace = RequestParams<"thread/events/subscribe">["after"] & {};
+
+/** A record's place, in the words in which it was told. */
+export function placeOf({ timestamp, item }: RolloutRecord): WirePlace {
+  return { timestamp: timestamp ?? "", type: item.type === "unknown" ? item.recordType : item.type };
+}
 
 /** The record. The server has looked at the payload's shape when it read the line. */
 export function recordOfWire({ ordinal, timestamp, type, payload }: WireRecord): RolloutRecord {

@@ -41,6 +41,7 @@ import type {
 import { createFeedHub, type FeedHub, type RuntimeFeedOptions } from "../streams/index.ts";
 import type { StateDb } from "../projections/index.ts";
 import { lifecycleEventOf } from "./lifecycle-events.ts";
+import { requireReached } from "./log-end.ts";
 import type { Runtime, RuntimeFeed } from "./runtime.ts";
 import { openStateDb } from "./state-db.ts";
 import { RuntimeObservers } from "./runtime-observers.ts";
@@ -221,7 +222,9 @@ class StoreRuntime implements Runtime {
 
   async threadEvents(threadId: string, options?: ThreadFeedOptions): Promise<ThreadFeed> {
     const feed = openThreadFeed(this.#hub, threadId, options);
-    await this.manager.read(threadId);
+    const { id } = await this.manager.read(threadId);
+    const { from = 0 } = options ?? {};
+    if (from !== "end" && from > 0) await requireReached(this, id, from);
     return feed;
   }
 

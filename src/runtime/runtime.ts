@@ -86,7 +86,8 @@ export interface Runtime extends AsyncDisposable {
   /**
    * What happens in a thread, as `RuntimeThread.events`, without loading it: its log from `from` on, then
    * what is recorded in it, by this runtime or (with `pollIntervalMs`) by other processes. A followed
-   * thread that is loaded later stays loaded. `thread_not_found`.
+   * thread that is loaded later stays loaded. `thread_not_found`, `ordinal_conflict` (`expectedOrdinal`,
+   * `actualOrdinal`) for a place past the end of the log.
    */
   threadEvents(threadId: string, options?: ThreadFeedOptions): Promise<ThreadFeed>;
   /** What starts, ends and moves, over all threads, from now on: an Observable and an AsyncIterable. */

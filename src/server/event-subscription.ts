@@ -176,7 +176,9 @@ export class EventSubscription {
   #endingFor(error: unknown): string {
     if (this.#isThreadGone || isSkeinError(error, "thread_not_found")) return FEED_ENDINGS.deleted;
     if (isSkeinError(error, "runtime_closed")) return FEED_ENDINGS.stopping;
-    if (isSkeinError(error, "history_truncated")) return FEED_ENDINGS.truncated;
+    // A log that doesn't reach any more what was sent of it is one that lost it.
+    const isTruncated = isSkeinError(error, "history_truncated") || isSkeinError(error, "ordinal_conflict");
+    if (isTruncated) return FEED_ENDINGS.truncated;
     this.#options.logger.error({ error, threadId: this.threadId }, "a thread's feed failed");
     return `the feed failed: ${error instanceof Error ? error.message : String(error)}`;
   }

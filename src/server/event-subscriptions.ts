@@ -7,9 +7,12 @@
  *       newer one reads its position. Positions that were answered as stored are never behind.
  *   B2  An acknowledgement of a subscription with a checkpoint is answered when its position is kept.
  *   B3  A client that is gone, and a thread that is deleted, leave no subscription behind; the thread no checkpoint.
+ *   B4  Who says which record it was told last goes on only where that is the log's record. A subscription ends when
+ *       the store says that records of its thread which were told are lost, also one whose feed is let go.
  */
-import { type Clock, type IdSource, type Logger } from "../base/index.ts";
-import type { Runtime } from "../runtime/index.ts";
+import { type Clock, fault, type IdSource, isSkeinError, type Logger } from "../base/index.ts";
+import { toTypedPayload } from "../events/index.ts";
+import { findLogEnd, recordBefore, requireThread, type Runtime } from "../runtime/index.ts";
 import type { StoreEvent } from "../store/index.ts";
 import {
   type CheckpointKey,
@@ -20,7 +23,6 @@ import {
 import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
 import { EventSubscription, FEED_ENDINGS, type FeedClient } from "./event-subscription.ts";
 import { ClientBytes } from "./event-window.ts";
-import { findLogEnd, requireThread } from "./log-end.ts";
 import type { RequestParams, RequestResult } from "./protocol/index.ts";
 import { invalidRequest } from "./rpc-error.ts";
 
@@ -86,24 +88,27 @@ export class EventSubscriptions {
     return size;
   }
 
-  /** Makes a subscription. `thread_not_found`, `checkpoint_unreadable`, and refusals of what can't be granted. */
+  /** Makes a subscription. `thread_not_found`, `checkpoint_unreadable`, `history_truncated`, and refusals of what can't be granted. */
   async subscribe(call: SubscribeCall): Promise<PreparedSubscription> {
     const { runtime, threadId, params } = call;
-    const { from: wished, fromNow, checkpoint } = params;
+    const { from: wished, fromNow, checkpoint, after } = params;
     if (isGiven(wished) && fromNow === true) throw invalidRequest("give either `from` or `fromNow`, not both");
     const key = isGiven(checkpoint) ? { name: requireCheckpointName(checkpoint), threadId } : null;
     const subscription = this.#add(call, key);
     try {
       await requireThread(runtime, threadId);
       if (key !== null) this.#takeOver(key, subscription);
-      const stored = key === null ? null : await this.#checkpoints.read(key);
+      const stored = key === null ? null : await this.#storedPlace(key, isGiven(wished));
       const begin = wished ?? stored ?? (fromNow === true ? null : 0);
       const nextOrdinal = await findLogEnd(runtime, threadId, begin ?? nearEnd(runtime, threadId));
       const from = begin ?? nextOrdinal;
+      const before = await placeBefore(runtime, threadId, from);
+      if (isGiven(after) && !isSamePlace(before, after)) throw otherRecord({ threadId, from, nextOrdinal });
       if (from > nextOrdinal) throw aheadOfLog(from, nextOrdinal, isGiven(wished) ? null : key);
       // A place of one's own that is not the first record must be found again also before anything is acknowledged.
-      if (key !== null && stored === null && from > 0) await this.#checkpoints.save(key, from);
-      const answer = { subscriptionId: subscription.id, from, nextOrdinal };
+      const isUnsaved = stored === undefined || (stored === null && from > 0);
+      if (key !== null && isUnsaved) await this.#checkpoints.save(key, from);
+      const answer = { subscriptionId: subscription.id, from, nextOrdinal, after: before };
       return { answer, start: () => subscription.start(from) };
     } catch (error) {
       subscription.stop();
@@ -154,6 +159,16 @@ export class EventSubscriptions {
     this.#unsubscribeStore();
     for (const client of this.#clients.keys()) {
       for (const { subscription } of this.#entriesOf(client)) subscription.end(FEED_ENDINGS.stopping);
+    }
+  }
+
+  /** Null: there is none. Undefined: its record was lost, which stops nobody who says where to begin. */
+  async #storedPlace(key: CheckpointKey, isAnew: boolean): Promise<number | null | undefined> {
+    try {
+      return await this.#checkpoints.read(key);
+    } catch (error) {
+      if (isAnew && isSkeinError(error, "history_truncated")) return undefined;
+      throw error;
     }
   }
 
@@ -210,8 +225,11 @@ export class EventSubscriptions {
   }
 
   #onStoreEvent(event: StoreEvent): void {
-    if (event.type !== "deleted") return;
-    const { threadId } = event;
+    const { threadId, type } = event;
+    if (type === "truncated") {
+      for (const subscription of this.#threads.get(threadId) ?? []) subscription.end(FEED_ENDINGS.truncated);
+    }
+    if (type !== "deleted") return;
     for (const subscription of this.#threads.get(threadId) ?? []) subscription.threadDeleted();
     this.#checkpoints.deleteThread(threadId).catch((error: unknown) => {
       this.#options.logger.error({ error, threadId }, "the checkpoints of a deleted thread could not be deleted");
@@ -230,6 +248,35 @@ function isGiven<T>(value: T | null | undefined): value is T {
 /** A place at or before the end of the log, as near as is known without reading it. */
 function nearEnd(runtime: Runtime, threadId: string): number {
   return runtime.thread(threadId)?.snapshot().nextOrdinal ?? 0;
+}
+
+type Place = RequestParams<"thread/events/subscribe">["after"] & {};
+
+/** What is said of the record before an ordinal; null where there is none. */
+async function placeBefore(runtime: Runtime, threadId: string, from: number): Promise<Place | null> {
+  const record = from === 0 ? undefined : await recordBefore(runtime, threadId, from);
+  if (record === undefined) return null;
+  return { timestamp: record.timestamp ?? "", type: toTypedPayload(record.item).type };
+}
+
+function isSamePlace(one: Place | null, { timestamp, type }: Place): boolean {
+  return one !== null && one.timestamp === timestamp && one.type === type;
+}
+
+interface LostPlace {
+  readonly threadId: string;
+  readonly from: number;
+  readonly nextOrdinal: number;
+}
+
+function otherRecord({ threadId, from, nextOrdinal }: LostPlace): Error {
+  const ordinal = from - 1;
+  const remedy = "read the thread anew: subscribe with `from` 0, or with `fromNow`";
+  return fault(
+    "history_truncated",
+    `record ${ordinal} of thread ${threadId} is another one than was told, or gone: its log lost history, and ends at ${nextOrdinal} now; ${remedy}`,
+    { data: { threadId, ordinal, nextOrdinal } },
+  );
 }
 
 function aheadOfLog(from: number, nextOrdinal: number, key: CheckpointKey | null): Error {

@@ -35,7 +35,7 @@ export interface FeedHubOptions {
 /** What a feed of one thread is opened with. */
 export interface FeedOptions {
   readonly threadId: string;
-  /** First ordinal told, or "end": only what is published from the subscription on. Default 0. */
+  /** First ordinal told, or "end": only what is published from the subscription on. One that isn't reached is waited for. Default 0. */
   readonly from?: number | "end";
   /** Whether live signals are told too. Default false. */
   readonly signals?: boolean;

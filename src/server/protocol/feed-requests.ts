@@ -15,6 +15,11 @@ const ofSubscription = (): { subscriptionId: z.ZodString; threadId: z.ZodString 
   subscriptionId: z.string(),
   threadId: z.string(),
 });
+/** Ordinals alone would not tell that a server which lost records has others there by now. */
+const place = struct("ThreadEventsPlace", "Says which record stands at an ordinal, in the words it was told in.", {
+  timestamp: z.string(),
+  type: z.string(),
+});
 const checkpointKey = (id: string) =>
   struct(id, "Which checkpoint.", { threadId: z.string(), checkpoint: checkpointName() });
 
@@ -24,7 +29,8 @@ export const FEED_REQUESTS = {
     doc:
       "Opens a feed of a thread's records: those stored, then those that happen. Where it begins: `from`, else " +
       "the checkpoint's position, else (`fromNow`) the end, else the first record. The thread need not be loaded. " +
-      "A place past the end of the log is refused, with both numbers.",
+      "A place past the end of the log is refused, with both numbers. Where the server lost the record before it " +
+      "(`after` is another one, or the checkpoint's record is), it is refused with `history_truncated`: begin anew with `from`.",
     queue: "thread",
     since: "skein",
     params: () =>
@@ -35,6 +41,9 @@ export const FEED_REQUESTS = {
         checkpoint: checkpointName()
           .nullish()
           .describe("A name under which acknowledgements are stored; the newest subscription with it has it."),
+        after: place
+          .nullish()
+          .describe("The record before the first that is wanted: who comes back says what it was told last."),
         signals: z.boolean().nullish().describe("True: live signals too (deltas, progress); they are never stored."),
         window: z
           .int()
@@ -48,6 +57,7 @@ export const FEED_REQUESTS = {
         subscriptionId: z.string(),
         from: ordinal("The ordinal of the first record that will come."),
         nextOrdinal: ordinal("The ordinal that the next record written to the thread gets."),
+        after: place.nullish().describe("The record before `from`; null where `from` is 0."),
       }),
   }),
   "thread/events/ack": request({
@@ -69,7 +79,9 @@ export const FEED_REQUESTS = {
     result: () => nothing("ThreadEventsUnsubscribeResponse"),
   }),
   "thread/events/checkpoint/read": request({
-    doc: "The position of a checkpoint, or null when there is none of that name.",
+    doc:
+      "The position of a checkpoint, or null when there is none of that name. `history_truncated` where the record " +
+      "before it was lost.",
     queue: "thread",
     since: "skein",
     params: () => checkpointKey("ThreadEventsCheckpointReadParams"),
