@@ -33,11 +33,15 @@ export interface LogFollowerContext {
   readonly logger: Logger;
   /** Shortest time between two sweeps that nothing asks for, milliseconds. */
   readonly sweepEveryMs: number;
+  /** Whether somebody waits for a record to be in the rows. */
+  readonly isAwaited: () => boolean;
   readonly onProgress: (progress: LogRowsProgress) => void;
 }
 
-/** How long a wake waits for company, milliseconds: what happens meanwhile goes into one transaction. */
-const BATCH_MS = 25;
+/** How long a wake waits for company, milliseconds: a look costs each thread that it finds about as much as ten lines. */
+const BATCH_MS = 250;
+/** The same while somebody waits for a record. Who asks for a look waits for neither. */
+const AWAITED_MS = 25;
 const DELAY_MIN_MS = 100;
 const DELAY_MAX_MS = 10_000;
 const PROGRESS_EVERY_MS = 1_000;
@@ -65,7 +69,7 @@ export class LogFollower {
   #nextLook: Promise<void> | null = null;
   /** Somebody waits for the next look, and it is not to leave out what is held back. */
   #isAsked = false;
-  #timer: Timer | null = null;
+  #timer: { readonly timer: Timer; readonly dueMs: number } | null = null;
   #delayMs = 0;
   #unsubscribe: () => void = () => {};
 
@@ -76,7 +80,8 @@ export class LogFollower {
 
   /** Begins to follow: looks at once, and at each wake. */
   start(): void {
-    this.#unsubscribe = this.#context.source.onWake(() => this.#soon(BATCH_MS));
+    const { source, isAwaited } = this.#context;
+    this.#unsubscribe = source.onWake(() => this.#soon(isAwaited() ? AWAITED_MS : BATCH_MS));
     this.#soon(0);
   }
 
@@ -94,7 +99,7 @@ export class LogFollower {
   /** Ends the look that is under way, and all later ones. */
   async close(): Promise<void> {
     this.#unsubscribe();
-    this.#timer?.cancel();
+    this.#timer?.timer.cancel();
     this.#ending.abort(rowsClosed(this.#context.file.path));
     const looking = this.#looking?.catch((error: unknown) =>
       this.#context.logger.debug({ error }, "a look at the feed was ended by closing"),
@@ -103,11 +108,16 @@ export class LogFollower {
   }
 
   #soon(delayMs: number): void {
-    if (this.#timer !== null || this.#ending.signal.aborted) return;
-    this.#timer = this.#context.clock.setTimer(delayMs, () => {
+    if (this.#ending.signal.aborted) return;
+    const { clock } = this.#context;
+    const dueMs = clock.monotonicMs() + delayMs;
+    if (this.#timer !== null && this.#timer.dueMs <= dueMs) return;
+    this.#timer?.timer.cancel();
+    const timer = clock.setTimer(delayMs, () => {
       this.#timer = null;
       void this.#lookUnasked();
     });
+    this.#timer = { timer, dueMs };
   }
 
   async #lookUnasked(): Promise<void> {
@@ -215,10 +225,13 @@ export class LogFollower {
       await applier.apply(pieces, () => file.noteFeedPlace({ cursor, asOfMs: Math.max(before, asOfMs) }));
     }
     this.#cursor = cursor;
+    const tells = new Set(page.lines.filter(({ ordinal }) => ordinal > 0).map(({ threadId }) => threadId));
     for (const { threadId, thread } of pieces) {
       if (thread === undefined) continue;
       this.#behind.delete(threadId);
-      if (!thread.deleted && applier.rowsEndOf(threadId) < thread.nextOrdinal) this.#behind.set(threadId, thread);
+      // What came behind such a line meanwhile is on the next page.
+      if (thread.deleted || tells.has(threadId)) continue;
+      if (applier.rowsEndOf(threadId) < thread.nextOrdinal) this.#behind.set(threadId, thread);
     }
     if (this.#behind.size > BEHIND_MAX) {
       this.#behind.clear();

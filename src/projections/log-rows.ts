@@ -68,7 +68,8 @@ export async function openLogRows(options: LogRowsOptions): Promise<LogIndex> {
   const indexer = new LogTextIndexer({ file, clock, logger });
   const onApplied = (threadId: string, nextOrdinal: number | null): void => waiters.applied(threadId, nextOrdinal);
   const applier = new LogApplier({ file, source, clock, logger, indexer, onApplied });
-  const follower = new LogFollower({ file, source, applier, clock, logger, sweepEveryMs, onProgress });
+  const isAwaited = (): boolean => waiters.isAwaited;
+  const follower = new LogFollower({ file, source, applier, clock, logger, sweepEveryMs, isAwaited, onProgress });
   follower.start();
   return new SqliteLogRows({ file, source, applier, follower, indexer, waiters, logger });
 }

@@ -30,6 +30,11 @@ export class LogWaiters {
     this.#clock = clock;
   }
 
+  /** Whether anybody waits. */
+  get isAwaited(): boolean {
+    return this.#count > 0;
+  }
+
   /**
    * Waits for a thread's rows. `bring` is begun when a write can't be missed any more, and its error ends the wait;
    * `rowsEnd` is asked what to say where the time is over before. `timed_out`.

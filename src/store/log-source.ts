@@ -30,7 +30,10 @@ export interface LogLine {
 
 /** What happened behind a cursor. */
 export interface LogChanges {
-  /** Each thread's in the order of their ordinals. What lies before them may be missing (a fork's first lines are its source's): read it. */
+  /**
+   * Each thread's in the order of their ordinals. What lies before them may be missing (a fork's first lines are its source's): read
+   * it. What lies behind them comes with a later page, but behind a thread's first line alone that may be what is missing.
+   */
   readonly lines: readonly LogLine[];
   /** Threads that were made, moved, named, deleted or written to, as they are now. */
   readonly threads: readonly LogThread[];

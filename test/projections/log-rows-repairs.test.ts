@@ -125,7 +125,7 @@ it("finds what the feed missed by a sweep, now and then", async () => {
   expect((await rows.search({ query: "missed numbat" })).data).toEqual([]);
   await clock.run(60_000);
   source.wake();
-  await clock.run(100);
+  await clock.run(300);
   expect((await rows.search({ query: "missed numbat" })).data.map(({ thread }) => thread.id)).toEqual([FIRST]);
   expect(await listedIds(rows)).toEqual([FIRST]);
 });

@@ -105,9 +105,28 @@ it("follows by itself when it is woken, and is idle when it is not", async () =>
   expect(source.pages).toBe(pages);
   source.append(SECOND, firstLines(SECOND));
   for (let wake = 0; wake < 10; wake += 1) source.wake();
-  await clock.run(100);
+  await clock.run(300);
   expect((await rows.list({}, null)).rows.map(({ id }) => id)).toEqual([SECOND, FIRST]);
   expect(source.pages).toBe(pages + 1);
+});
+
+it("leaves lines that were written while a page was read to the next one", async () => {
+  const source = new ScriptedLogSource();
+  source.append(FIRST, firstLines(FIRST));
+  const rows = await openRows(source);
+  await rows.refresh({ isDbOnly: false });
+  source.append(FIRST, linesOf(saidTurn("turn-2", "in the page"), 10));
+  const { changes } = source;
+  source.changes = async (cursor) => {
+    const page = await changes.call(source, cursor);
+    source.changes = changes;
+    source.append(FIRST, linesOf(saidTurn("turn-3", "behind the page"), 20));
+    return { ...page, threads: [await threadIn(source, FIRST)] };
+  };
+  await rows.refresh({ isDbOnly: false });
+  await rows.refresh({ isDbOnly: false });
+  expect((await rows.search({ query: "behind the page" })).data.map(({ thread }) => thread.id)).toEqual([FIRST]);
+  expect(source.linesRead).toBe(0);
 });
 
 it("goes on after a source that failed, and the lag shows how long it did", async () => {
@@ -119,7 +138,7 @@ it("goes on after a source that failed, and the lag shows how long it did", asyn
   source.append(SECOND, firstLines(SECOND));
   source.failures = 3;
   source.wake();
-  await clock.run(50);
+  await clock.run(300);
   expect(rows.lag().isCaughtUp).toBe(false);
   await expect(rows.refresh({ isDbOnly: false })).rejects.toMatchObject({ code: "connection_lost", retryable: true });
   await clock.run(2_000);
