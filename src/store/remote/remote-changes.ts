@@ -5,9 +5,9 @@
  */
 import type { CallOptions } from "@connectrpc/connect";
 
-import { isSkeinError } from "../../base/index.ts";
+import { isSkeinError, type SkeinError } from "../../base/index.ts";
 import type { CallsUnderWay } from "./calls-under-way.ts";
-import { BRIEF_PATIENCE_MS, closed, isSessionOver, type RemoteLink } from "./remote-link.ts";
+import { BRIEF_PATIENCE_MS, closed, isSessionOver, isUnsent, type RemoteLink } from "./remote-link.ts";
 import type { RemoteListening } from "./remote-listening.ts";
 import type { RemoteSession, WirePlace } from "./remote-session.ts";
 
@@ -16,6 +16,8 @@ export interface RemoteChange<Answer> {
   /** The thread it is about, to which later calls may have to look back. */
   readonly threadId: string | undefined;
   readonly isRepeatable: boolean;
+  /** Repeatable while its session stands: the next one does not know what a try that was lost has done. */
+  readonly isOfItsSession?: boolean;
   /** Nothing is lost when it does not come: a server that is away is not waited for. */
   readonly isBrief?: boolean;
   /** Answered after all that was called before it on the thread. */
@@ -70,23 +72,32 @@ export class RemoteChanges {
     return answer;
   }
 
-  async #made<Answer>({ isRepeatable, isBrief, make }: RemoteChange<Answer>, first: WirePlace): Promise<Answer> {
+  async #made<Answer>(change: RemoteChange<Answer>, first: WirePlace): Promise<Answer> {
     const { link, session } = this.#options;
+    const { isRepeatable, isOfItsSession, isBrief, make } = change;
     const kind = { isRepeatable, ...(isBrief === true ? { patienceMs: BRIEF_PATIENCE_MS } : {}) };
     // A call that is made again is a new one to the server: its first number may have had its turn.
     let place: WirePlace | undefined = first;
+    let lost: SkeinError | undefined;
     for (let reopenings = 0; ; reopenings += 1) {
       try {
         return await link.call(kind, async (options) => {
           const at = place ?? session.nextPlace();
           place = undefined;
-          return make(at, options);
+          try {
+            return await make(at, options);
+          } catch (error) {
+            const told = link.told(error);
+            if (told.code === "connection_lost" && !isSessionOver(told) && !isUnsent(told)) lost = told;
+            throw told;
+          }
         });
       } catch (error) {
         const isLost = isSkeinError(error, "connection_lost");
         if (isLost || isSkeinError(error, "timed_out")) session.breakOrder();
         if (this.#isClosed && isLost) throw closed(error);
         if (!isSessionOver(error) || reopenings > 0) throw error;
+        if (isOfItsSession === true && lost !== undefined) throw lost;
         await session.reopen();
       }
     }

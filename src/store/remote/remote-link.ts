@@ -135,7 +135,8 @@ export function closed(cause?: unknown): SkeinError {
   return fault("runtime_closed", "the store is closed", cause === undefined ? {} : { cause });
 }
 
-function isUnsent(error: SkeinError): boolean {
+/** Whether no connection came to be. Nothing of the call was begun then either. */
+export function isUnsent(error: SkeinError): boolean {
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
     if (UNSENT.has(systemCode(cause) ?? "")) return true;
   }

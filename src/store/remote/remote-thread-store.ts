@@ -3,20 +3,18 @@
  * here, and a listener is told what happens in the served store, by whatever client. Its writers are its own: they are
  * let go when it is closed, and free for others when its connection is lost or it shows no sign of life.
  *
- * A call that was sent when the connection was lost is made again only where that is safe: reads, an append with an
- * idempotency key, what lets go. Else `connection_lost` says that it may or may not have been done.
+ * A call that was sent when the connection was lost is made again only where that is safe: reads, what opens a writer,
+ * an append with an idempotency key, what lets go. Else `connection_lost` says that it may or may not have been done.
  */
-import { fault, isSkeinError, rejection, withinTime } from "../../base/index.ts";
+import { createIdSource, fault, isSkeinError, rejection, withinTime } from "../../base/index.ts";
 import { checkAppend } from "../append-check.ts";
-import { checkCall, checkCreate, checkListener, checkWriter, isWriter, requireThreadId } from "../call-check.ts";
+import { checkCall, checkListener, checkWriter, isWriter, requireThreadId } from "../call-check.ts";
 import { type StoreDurability, toStoreDurability } from "../durability.ts";
 import { validateMetadataPatch } from "../metadata-patch.ts";
-import { newSessionMeta } from "../new-session-meta.ts";
 import type {
   AppendItemsParams,
   AppendResult,
   CreateThreadParams,
-  ForkPoint,
   HistoryPage,
   ListItemsParams,
   ListItemsResult,
@@ -42,6 +40,7 @@ import type { OpenSessionResponse } from "./gen/skein/thread_store/v1/thread_sto
 import { AppendBatcher } from "./append-batcher.ts";
 import { CallsUnderWay } from "./calls-under-way.ts";
 import { RemoteChanges } from "./remote-changes.ts";
+import { RemoteCreations } from "./remote-creations.ts";
 import { type FollowedRecords, type FollowOptions, followThread } from "./remote-follow.ts";
 import { closed, RemoteLink } from "./remote-link.ts";
 import { RemoteListening } from "./remote-listening.ts";
@@ -51,14 +50,12 @@ import { RemoteSession } from "./remote-session.ts";
 import { toJsonBytes } from "./wire-parts.ts";
 import { toWirePatch } from "./wire-requests.ts";
 import { fromWireThread } from "./wire-threads.ts";
-import { durabilityOf, fromWireOpened, toWireNewThread, toWireWriter } from "./wire-writers.ts";
+import { durabilityOf, fromWireOpened, toWireWriter } from "./wire-writers.ts";
 
 /** Longest that a close waits for the server, and for calls under way, milliseconds. */
 const CLOSING_MAX_MS = 5_000;
 /** What stands around the items of an append, bytes. */
 const APPEND_ROOM_BYTES = 64 * 1024;
-/** Stands for the id that the server will choose. */
-const NO_ID = "00000000-0000-7000-8000-000000000000";
 
 /** A store on another machine. Beside the port it has what only a wire needs: the feed of one thread. */
 export interface RemoteThreadStore extends ThreadStore {
@@ -107,6 +104,7 @@ class RemoteClient implements RemoteThreadStore {
   readonly #listening: RemoteListening;
   readonly #calls = new CallsUnderWay();
   readonly #changes: RemoteChanges;
+  readonly #creations: RemoteCreations;
   readonly #appends: AppendBatcher;
   readonly #appendBytesMax: number;
   #closing: Promise<void> | null = null;
@@ -120,6 +118,8 @@ class RemoteClient implements RemoteThreadStore {
     const loadHistory = (params: LoadHistoryParams): Promise<HistoryPage> => this.#reads.loadHistory(params);
     this.#listening = new RemoteListening({ link, clock, logger, loadHistory });
     this.#changes = new RemoteChanges({ link, session, listening: this.#listening, calls: this.#calls });
+    const { knowsCreationKeys: knowsKeys } = opened;
+    this.#creations = new RemoteCreations({ link, changes: this.#changes, ids: createIdSource(clock), knowsKeys });
     this.#appends = new AppendBatcher(link.client);
     this.#appendBytesMax = Number(opened.messageBytesMax) - APPEND_ROOM_BYTES;
     const { durability = "memory", search = false, reopen = false } = opened.capabilities ?? {};
@@ -132,22 +132,7 @@ class RemoteClient implements RemoteThreadStore {
 
   async createThread(params: CreateThreadParams): Promise<OpenedThread> {
     this.#requireOpen();
-    checkCreate(params);
-    const { metadata, fork } = params;
-    const threadId = params.threadId === undefined ? undefined : requireThreadId(params.threadId);
-    // Its checks are those of the port; what it makes is the server's to make.
-    newSessionMeta({ threadId: threadId ?? NO_ID, createdAtMs: 0, forkedFromId: null }, metadata);
-    const request = {
-      metadata: toWireNewThread(metadata),
-      ...(threadId === undefined ? {} : { threadId }),
-      ...(fork === undefined ? {} : { fork: toWireFork(fork) }),
-    };
-    const { opened } = await this.#changes.make({
-      threadId,
-      isRepeatable: false,
-      make: (place, options) => this.#link.client.createThread({ ...request, place }, options),
-    });
-    return fromWireOpened(opened);
+    return this.#creations.make(params);
   }
 
   async resumeThread(params: ResumeThreadParams): Promise<OpenedThread> {
@@ -370,14 +355,6 @@ class RemoteClient implements RemoteThreadStore {
     this.#requireOpen();
     return this.#calls.follow(undefined, read());
   }
-}
-
-function toWireFork({ threadId, endOrdinal }: ForkPoint): { threadId: string; endOrdinal: bigint } {
-  const id = requireThreadId(threadId);
-  if (Number.isSafeInteger(endOrdinal) && endOrdinal >= 0) return { threadId: id, endOrdinal: BigInt(endOrdinal) };
-  throw rejection("invalid_argument", `a fork of thread ${id} ends at an ordinal: a whole number of 0 or more`, {
-    threadId: id,
-  });
 }
 
 function withoutPaths(): Error {

@@ -11,6 +11,7 @@ import { type Clock, fault, rejection } from "../../base/index.ts";
 import type { ThreadStore, ThreadWriter } from "../thread-store.ts";
 import { writerClosed, writerLetGo } from "../writer-faults.ts";
 import type { CallPlace } from "./gen/skein/thread_store/v1/thread_store_pb.ts";
+import { SessionCreations, writerName } from "./session-creations.ts";
 
 /** Longest that a call waits for one before it that may never come, milliseconds. */
 const TURN_WAIT_MAX_MS = 5_000;
@@ -38,6 +39,7 @@ interface Waiting {
 export class ServedSession {
   readonly id: string;
   readonly clientName: string;
+  readonly creations = new SessionCreations();
   readonly #clock: Clock;
   readonly #store: ThreadStore;
   /** Epochs by thread. */
@@ -57,6 +59,11 @@ export class ServedSession {
     this.#clock = clock;
     this.#store = store;
     this.#seenMs = clock.monotonicMs();
+  }
+
+  /** It was ended: it owns nothing any more. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   get isHeld(): boolean {
@@ -129,7 +136,7 @@ export class ServedSession {
     this.#writers.set(threadId, epochs);
     if (!epochs.has(epoch)) this.#writerCount += 1;
     epochs.add(epoch);
-    this.#letGo.delete(nameOf({ threadId, epoch }));
+    this.#letGo.delete(writerName({ threadId, epoch }));
   }
 
   owns({ threadId, epoch }: ThreadWriter): boolean {
@@ -148,7 +155,7 @@ export class ServedSession {
   requireOwn(writer: ThreadWriter): void {
     if (this.owns(writer)) return;
     const { threadId } = writer;
-    if (this.#letGo.has(nameOf(writer))) throw writerClosed(threadId, "its client let it go; resume the thread");
+    if (this.#letGo.has(writerName(writer))) throw writerClosed(threadId, "its client let it go; resume the thread");
     throw writerLetGo(threadId, "the server was started again, or this client was silent for too long");
   }
 
@@ -157,7 +164,8 @@ export class ServedSession {
     const epochs = this.#writers.get(threadId);
     if (epochs?.delete(epoch) !== true) return false;
     this.#writerCount -= 1;
-    this.#letGo.add(nameOf({ threadId, epoch }));
+    this.creations.forget({ threadId, epoch });
+    this.#letGo.add(writerName({ threadId, epoch }));
     for (const oldest of this.#letGo) {
       if (this.#letGo.size <= LET_GO_MAX) break;
       this.#letGo.delete(oldest);
@@ -168,7 +176,9 @@ export class ServedSession {
 
   /** Forgets the writers of a thread that another session took over, or that is gone. */
   disownThread(threadId: string): void {
-    this.#writerCount -= this.#writers.get(threadId)?.size ?? 0;
+    const epochs = this.#writers.get(threadId) ?? new Set();
+    this.#writerCount -= epochs.size;
+    for (const epoch of epochs) this.creations.forget({ threadId, epoch });
     this.#writers.delete(threadId);
   }
 
@@ -182,10 +192,11 @@ export class ServedSession {
     );
     this.#writers.clear();
     this.#writerCount = 0;
-    await Promise.all(writers.map((writer) => this.#release(writer)));
+    await Promise.all(writers.map((writer) => this.release(writer)));
   }
 
-  async #release(writer: ThreadWriter): Promise<void> {
+  /** Shuts down a writer, so that its thread comes free. */
+  async release(writer: ThreadWriter): Promise<void> {
     try {
       await this.#store.shutdownThread(writer);
     } catch {
@@ -193,10 +204,6 @@ export class ServedSession {
       await this.#store.discardThread(writer);
     }
   }
-}
-
-function nameOf({ threadId, epoch }: ThreadWriter): string {
-  return `${threadId}:${epoch}`;
 }
 
 /** The session is not known, or over: nothing was begun. The client opens another one. */

@@ -1,6 +1,7 @@
 /**
  * The sessions of a served store, and which of them owns a thread. A session that is held and shows signs of life
- * keeps others from its threads; one that is not can lose them at once, and is ended when it stays away.
+ * keeps others from its threads; one that is not can lose them at once, and is ended when it stays away. A writer that
+ * was opened for a session that is over, or that its client gave up, is shut down.
  */
 import { type Clock, fault, type IdSource, type Logger, type Timer } from "../../base/index.ts";
 import type { ThreadStore, ThreadWriter } from "../thread-store.ts";
@@ -89,6 +90,26 @@ export class SessionRegistry {
     if (before !== undefined && before !== session) before.disownThread(threadId);
     session.own(writer);
     this.#owners.set(threadId, session);
+  }
+
+  /** A session has opened a writer, unless it is over by now: then the writer is let go. */
+  async adopt(session: ServedSession, writer: ThreadWriter): Promise<void> {
+    if (!session.isOver) return this.own(session, writer);
+    await session.release(writer);
+    throw fault("connection_lost", "the client's session ended before this was answered: look what became of it", {
+      retryable: true,
+      data: { threadId: writer.threadId },
+    });
+  }
+
+  /** Lets go of a writer that a session's client knows nothing of. Does not reject. */
+  async letGo(session: ServedSession, writer: ThreadWriter): Promise<void> {
+    try {
+      await session.release(writer);
+    } catch (error) {
+      this.#options.logger.error({ error, threadId: writer.threadId }, "a given up writer could not be let go");
+    }
+    this.disown(session, writer);
   }
 
   /** A session has let a writer go. */

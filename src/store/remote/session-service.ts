@@ -45,6 +45,7 @@ export function createSessionService({ store, sessions, ring }: SessionServiceOp
         keepAliveMs: KEEP_ALIVE_MS,
         messageBytesMax: BigInt(LIMITS.messageBytesMax),
         durability: durabilityOfStore(store),
+        knowsCreationKeys: true,
       };
     },
     async *holdSession({ sessionId }, { signal }) {

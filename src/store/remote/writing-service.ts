@@ -72,33 +72,36 @@ async function begun<Answer extends object>(
 /** What opens writers. */
 function createOpeningService(options: WritingServiceOptions): Pick<WritingService, "createThread" | "resumeThread"> {
   const { store, sessions } = options;
-  const open = async (
-    session: ServedSession,
-    opening: Promise<OpenedThread>,
-  ): Promise<{ opened: ReturnType<typeof toWireOpened> }> => {
+  const open = async (session: ServedSession, opening: Promise<OpenedThread>): Promise<OpenedThread> => {
     const opened = await opening;
-    sessions.own(session, opened.writer);
-    return { opened: toWireOpened(opened) };
+    await sessions.adopt(session, opened.writer);
+    return opened;
   };
   return {
     createThread: (request, { signal }) =>
       begun(options, { request, signal }, async (session) => {
-        session.requireRoom();
-        const { threadId, fork } = request;
+        const { threadId, fork, creationKey: key, abandonedKeys } = request;
         const metadata = fromWireNewThread(request.metadata);
-        const creating = store.createThread({
-          metadata,
-          ...(threadId === undefined ? {} : { threadId }),
-          ...(fork === undefined ? {} : { fork: { threadId: fork.threadId, endOrdinal: Number(fork.endOrdinal) } }),
-        });
-        return open(session, creating);
+        session.creations.abandon(abandonedKeys, (writer) => sessions.letGo(session, writer));
+        const left = session.creations.whenLeft(threadId);
+        if (left !== undefined) await left;
+        const make = async (): Promise<OpenedThread> => {
+          session.requireRoom();
+          const creating = store.createThread({
+            metadata,
+            ...(threadId === undefined ? {} : { threadId }),
+            ...(fork === undefined ? {} : { fork: { threadId: fork.threadId, endOrdinal: Number(fork.endOrdinal) } }),
+          });
+          return open(session, creating);
+        };
+        return { opened: toWireOpened(await session.creations.once({ key, threadId }, make)) };
       }),
     resumeThread: (request, { signal }) =>
       begun(options, { request, signal }, async (session) => {
         session.requireRoom();
         const threadId = requireThreadId(request.threadId);
         sessions.requireFree(threadId, session);
-        return open(session, store.resumeThread({ threadId }));
+        return { opened: toWireOpened(await open(session, store.resumeThread({ threadId }))) };
       }),
   };
 }

@@ -1,0 +1,89 @@
+/**
+ * A client's calls that make threads. Each has a key of its own, by which the server makes it once: one whose answer
+ * was lost is asked for again, and answered with the writer that it opened. One that was given up on has its key told
+ * with the next call, so that the server lets go of what it may have opened, and the id is not taken for ever.
+ */
+import { type IdSource, isSkeinError, rejection } from "../../base/index.ts";
+import { checkCreate, requireThreadId } from "../call-check.ts";
+import { newSessionMeta } from "../new-session-meta.ts";
+import type { CreateThreadParams, ForkPoint, OpenedThread } from "../thread-store.ts";
+import type { RemoteChanges } from "./remote-changes.ts";
+import type { RemoteLink } from "./remote-link.ts";
+import { ABANDONED_MAX } from "./session-creations.ts";
+import { fromWireOpened, toWireNewThread } from "./wire-writers.ts";
+
+/** Stands for the id that the server will choose. */
+const NO_ID = "00000000-0000-7000-8000-000000000000";
+
+/** What they are made with. */
+export interface RemoteCreationsOptions {
+  readonly link: RemoteLink;
+  readonly changes: RemoteChanges;
+  readonly ids: IdSource;
+  /** Whether the server does. One that doesn't is asked once. */
+  readonly knowsKeys: boolean;
+}
+
+/** See the file's head. */
+export class RemoteCreations {
+  readonly #options: RemoteCreationsOptions;
+  /** Keys of those whose answer never came. The oldest are forgotten: the server lets go of theirs with the session. */
+  readonly #abandoned = new Set<string>();
+
+  constructor(options: RemoteCreationsOptions) {
+    this.#options = options;
+  }
+
+  /** Makes a thread. */
+  async make(params: CreateThreadParams): Promise<OpenedThread> {
+    const { link, changes, ids, knowsKeys } = this.#options;
+    checkCreate(params);
+    const { metadata, fork } = params;
+    const threadId = params.threadId === undefined ? undefined : requireThreadId(params.threadId);
+    // Its checks are those of the port; what it makes is the server's to make.
+    newSessionMeta({ threadId: threadId ?? NO_ID, createdAtMs: 0, forkedFromId: null }, metadata);
+    const creationKey = ids.next();
+    const abandonedKeys = [...this.#abandoned];
+    const request = {
+      metadata: toWireNewThread(metadata),
+      ...(threadId === undefined ? {} : { threadId }),
+      ...(fork === undefined ? {} : { fork: toWireFork(fork) }),
+      ...(knowsKeys ? { creationKey, abandonedKeys } : {}),
+    };
+    try {
+      const { opened } = await changes.make({
+        threadId,
+        isRepeatable: knowsKeys,
+        // A fork is stored when it is made; any other thread is gone with the session that opened it.
+        isOfItsSession: fork !== undefined,
+        make: (place, options) => link.client.createThread({ ...request, place }, options),
+      });
+      // The server has heard of these.
+      for (const key of abandonedKeys) this.#abandoned.delete(key);
+      return fromWireOpened(opened);
+    } catch (error) {
+      if (isUnanswered(error)) this.#abandon(creationKey);
+      throw error;
+    }
+  }
+
+  #abandon(key: string): void {
+    this.#abandoned.add(key);
+    for (const oldest of this.#abandoned) {
+      if (this.#abandoned.size <= ABANDONED_MAX) return;
+      this.#abandoned.delete(oldest);
+    }
+  }
+}
+
+function isUnanswered(error: unknown): boolean {
+  return isSkeinError(error, "connection_lost") || isSkeinError(error, "timed_out");
+}
+
+function toWireFork({ threadId, endOrdinal }: ForkPoint): { threadId: string; endOrdinal: bigint } {
+  const id = requireThreadId(threadId);
+  if (Number.isSafeInteger(endOrdinal) && endOrdinal >= 0) return { threadId: id, endOrdinal: BigInt(endOrdinal) };
+  throw rejection("invalid_argument", `a fork of thread ${id} ends at an ordinal: a whole number of 0 or more`, {
+    threadId: id,
+  });
+}

@@ -1,0 +1,99 @@
+/**
+ * Threads that a session's client asked for, by the keys that it made for them: who asks again because no answer came
+ * is answered with what was made the first time, and what a client gave up on is let go. It holds no writers.
+ *
+ * Invariants
+ *   C1  A key makes one thread: what is asked with it again, while the first is under way or its writer is the
+ *       session's, is answered as the first.
+ *   C2  What failed made nothing: its key is forgotten with it. A key goes with its writer, so there are no more of
+ *       them than writers and calls under way.
+ */
+import { rejection } from "../../base/index.ts";
+import type { OpenedThread, ThreadWriter } from "../thread-store.ts";
+
+/** Characters of a key. */
+const KEY_CHARS_MAX = 64;
+/** Keys that a client can give up in one call. */
+export const ABANDONED_MAX = 1_000;
+
+interface Creation {
+  /** The id that it was asked for with. */
+  readonly threadId: string | undefined;
+  readonly opening: Promise<OpenedThread>;
+}
+
+/** See the file's head. */
+export class SessionCreations {
+  readonly #byKey = new Map<string, Creation>();
+  /** Keys of what is open, by its writer. */
+  readonly #keys = new Map<string, string>();
+  /** What was given up and is not let go yet, by the id that it was asked for with. */
+  readonly #leaving = new Map<string, Promise<void>>();
+
+  /** What was made with the key, or is being made; else makes it. Without a key it is always made. */
+  async once(
+    { key, threadId }: { readonly key: string; readonly threadId: string | undefined },
+    make: () => Promise<OpenedThread>,
+  ): Promise<OpenedThread> {
+    if (key === "") return make();
+    requireKey(key);
+    const earlier = this.#byKey.get(key);
+    if (earlier !== undefined) return earlier.opening;
+    const opening = make();
+    this.#byKey.set(key, { threadId, opening });
+    try {
+      const opened = await opening;
+      this.#keys.set(writerName(opened.writer), key);
+      return opened;
+    } catch (error) {
+      this.#byKey.delete(key);
+      throw error;
+    }
+  }
+
+  /** The client gave these up: `letGo` is called with the writers that they opened, or will have opened. */
+  abandon(keys: readonly string[], letGo: (writer: ThreadWriter) => Promise<void>): void {
+    if (keys.length > ABANDONED_MAX) {
+      throw rejection("invalid_argument", `a call gives up ${ABANDONED_MAX} keys at most, not ${keys.length}`);
+    }
+    for (const key of keys) {
+      const creation = this.#byKey.get(key);
+      this.#byKey.delete(key);
+      if (creation === undefined) continue;
+      const { threadId, opening } = creation;
+      const left = opening.then(
+        ({ writer }) => letGo(writer),
+        // What failed has nothing open.
+        () => {},
+      );
+      if (threadId === undefined) continue;
+      this.#leaving.set(threadId, left);
+      void left.finally(() => {
+        if (this.#leaving.get(threadId) === left) this.#leaving.delete(threadId);
+      });
+    }
+  }
+
+  /** When what was given up with this id is let go; undefined: there is no such thing. */
+  whenLeft(threadId: string | undefined): Promise<void> | undefined {
+    return threadId === undefined ? undefined : this.#leaving.get(threadId);
+  }
+
+  /** The writer is not the session's any more. */
+  forget(writer: ThreadWriter): void {
+    const name = writerName(writer);
+    const key = this.#keys.get(name);
+    this.#keys.delete(name);
+    if (key !== undefined) this.#byKey.delete(key);
+  }
+}
+
+function requireKey(key: string): void {
+  if (key.length <= KEY_CHARS_MAX) return;
+  throw rejection("invalid_argument", `a creation key has ${KEY_CHARS_MAX} characters at most, not ${key.length}`);
+}
+
+/** Names a writer among others, of its thread and of other ones. */
+export function writerName({ threadId, epoch }: ThreadWriter): string {
+  return `${threadId}:${epoch}`;
+}
