@@ -46,6 +46,21 @@ async function silentAddress(): Promise<string> {
   return `ws://127.0.0.1:${typeof bound === "object" && bound !== null ? bound.port : 0}`;
 }
 
+/** Makes a thread with these messages. */
+async function seed(store: ThreadStore, texts: readonly string[], threadId?: string): Promise<string> {
+  const id = threadId === undefined ? {} : { threadId };
+  const { writer } = await store.createThread({ ...id, metadata: { cwd: "/work" } });
+  await store.persistThread(writer);
+  for (const text of texts) {
+    await store.appendItems({
+      writer,
+      items: [{ type: "event_msg", payload: { type: "user_message", message: text } }],
+    });
+  }
+  await store.shutdownThread(writer);
+  return writer.threadId;
+}
+
 const INPUT = [{ type: "text", text: "hi", text_elements: [] }] as const;
 
 describe("a client with several addresses", () => {
@@ -72,6 +87,37 @@ describe("a client with several addresses", () => {
     await until(() => seen.length >= records.length);
     expect(seen.length).toBeGreaterThan(half);
     expect(seen.map(({ ordinal }) => ordinal)).toEqual(records.map(({ ordinal }) => ordinal));
+  });
+
+  test.each([
+    { at: "the same ordinals", others: 5, nextOrdinal: 6 },
+    { at: "fewer ordinals", others: 1, nextOrdinal: 2 },
+  ])("hears history_truncated where the next node has other records at $at, and can begin anew", async (log) => {
+    const [lost, kept] = [createMemoryThreadStore(), createMemoryThreadStore()];
+    const [first, second] = [await serveNode(lost), await serveNode(kept)];
+    const threadId = await seed(lost, ["one", "two", "lost"]);
+    const client = await connect({ addresses: [first.address, second.address], reconnect: AT_ONCE });
+    const iterate = (id: string, options = {}) => client.threadEvents(id, options)[Symbol.asyncIterator]();
+    const [feed, now] = [iterate(threadId), iterate(threadId, { fromNow: true })];
+    const waiting = rejected(now.next());
+    for (let ordinal = 0; ordinal < 4; ordinal += 1) {
+      expect(await feed.next()).toMatchObject({ value: { record: { ordinal } } });
+    }
+    await seed(
+      kept,
+      Array.from({ length: log.others }, (_, at) => `other ${at}`),
+      threadId,
+    );
+
+    const failed = rejected(feed.next());
+    await first.stop();
+    const failure = { code: "history_truncated", retryable: false };
+    const data = { threadId, ordinal: 3, nextOrdinal: log.nextOrdinal };
+    expect(await failed).toMatchObject({ ...failure, data });
+    expect(await waiting).toMatchObject({ ...failure, data });
+    const anew = iterate(threadId);
+    expect(await anew.next()).toMatchObject({ value: { record: { ordinal: 0 } } });
+    await anew.return();
   });
 
   test("begins with the first node that answers", async () => {

@@ -225,6 +225,27 @@ describe("a runtime's feeds", () => {
     await iterator.return();
   });
 
+  it("are refused past the end of the log, with both numbers, and given from the end on, loaded or not", async () => {
+    const runtime = await open({ store });
+    const thread = await runtime.startThread();
+    await expect(runtime.threadEvents(thread.id, { from: 1 })).rejects.toMatchObject({ code: "ordinal_conflict" });
+    await thread.run("before");
+    const { nextOrdinal } = thread.snapshot();
+    const beyond = { code: "ordinal_conflict", data: { threadId: thread.id, actualOrdinal: nextOrdinal } };
+    for (const from of [nextOrdinal + 1, nextOrdinal + 2, 100_000]) {
+      await expect(runtime.threadEvents(thread.id, { from })).rejects.toMatchObject(beyond);
+    }
+    const fed = [(await runtime.threadEvents(thread.id, { from: nextOrdinal }))[Symbol.asyncIterator]()];
+    await thread.close();
+    await expect(runtime.threadEvents(thread.id, { from: nextOrdinal + 1 })).rejects.toMatchObject(beyond);
+    fed.push((await runtime.threadEvents(thread.id.toUpperCase(), { from: nextOrdinal }))[Symbol.asyncIterator]());
+    await (await runtime.resumeThread(thread.id)).run("behind");
+    for (const iterator of fed) {
+      expect(await iterator.next()).toMatchObject({ value: { record: { ordinal: nextOrdinal } } });
+      await iterator.return();
+    }
+  });
+
   it("are refused for a thread that isn't there, an id that is none and options that are none", async () => {
     const runtime = await open({ store });
     const nobody = "01890a5d-ac96-774b-bcce-b302099a8057";
