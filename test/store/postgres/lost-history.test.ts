@@ -3,67 +3,14 @@
  * handles that lived through it end with `history_truncated` where they had been told of what is lost, or could have
  * read it, and go on where they hadn't.
  */
-import { Client } from "pg";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import type { RolloutRecord } from "../../../src/events/index.ts";
 import type { StoreEvent, ThreadStore } from "../../../src/store/index.ts";
 import { createFeedHub, type FeedEvent } from "../../../src/streams/index.ts";
-import { TcpProxy } from "../../crash/tcp-proxy.ts";
-import { startPostgres } from "../../support/postgres/postgres-server.ts";
+import { startLaggingPair } from "./lagging-pair.ts";
 import { message, postgresLab, readLog, refusal, seedThread, textsOf } from "./postgres-lab.ts";
 import { postgres } from "./postgres-place.ts";
-
-interface LaggingPair {
-  /** Where the server answers that counts. */
-  readonly url: string;
-  /** From now on the standby gets nothing; it has all there is. */
-  stall(): Promise<void>;
-  /** Kills the primary, promotes the standby, and leads there who asks. */
-  failOver(): Promise<void>;
-}
-
-async function ask(url: string, text: string): Promise<string> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<{ value: unknown }>(`SELECT (${text})::text AS value`);
-    return String(rows[0]?.value);
-  } finally {
-    await client.end();
-  }
-}
-
-/** A primary, and a standby that it doesn't wait for. */
-async function startLaggingPair(): Promise<LaggingPair> {
-  const copyOf = postgres.template;
-  const extra = { wal_keep_size: "64MB", hot_standby: "on" };
-  const primary = await startPostgres({ copyOf, extra });
-  onTestFinished(() => primary.stop());
-  const link = await TcpProxy.open(primary.port);
-  onTestFinished(() => link.close());
-  const standbyOf = `postgres://app@127.0.0.1:${link.port}/postgres`;
-  const standby = await startPostgres({ copyOf, extra, standbyOf });
-  onTestFinished(() => standby.stop());
-  const front = await TcpProxy.open(primary.port);
-  onTestFinished(() => front.close());
-  return {
-    url: `postgres://app@127.0.0.1:${front.port}/postgres`,
-    async stall() {
-      const end = await ask(primary.url, "pg_current_wal_flush_lsn()");
-      const isThere = `coalesce(pg_last_wal_replay_lsn() >= '${end}'::pg_lsn, false)`;
-      await vi.waitFor(async () => expect(await ask(standby.url, isThere)).toBe("true"), 20_000);
-      link.hold();
-    },
-    async failOver() {
-      await primary.kill9();
-      link.cut();
-      await ask(standby.url, "pg_promote(true, 30)");
-      front.targetPort = standby.port;
-      front.cut();
-    },
-  };
-}
 
 interface Follower {
   readonly texts: readonly string[];
