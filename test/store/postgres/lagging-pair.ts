@@ -1,5 +1,6 @@
 /**
- * A primary and a standby that lags behind it, with what leads clients to the one that counts. Not a test.
+ * A primary and a standby that it doesn't wait for, and that is held up and promoted. A proxy leads clients to the one
+ * that counts. Not a test.
  */
 import { Client } from "pg";
 import { expect, onTestFinished, vi } from "vitest";
