@@ -1,6 +1,7 @@
 /**
  * All feeds of one client: hands each what comes for its subscription, tells them of connections that come and go,
- * and waits at the end for what they still have to say.
+ * and waits at the end for what they still have to say. What a feed is opened with is checked here; what a feed does
+ * is its source's (thread-events-source.ts).
  */
 import { checkOptions, type Clock, type Logger, rejection, type SkeinError } from "../base/index.ts";
 import { EventFeed } from "../streams/index.ts";
@@ -8,11 +9,17 @@ import { CLIENT_LIMITS } from "./client-limits.ts";
 import type { ServerNotification } from "./client-notification.ts";
 import type { Conversation } from "./conversation.ts";
 import { type SourceHost, type SourceSettings, type ThreadEvent, ThreadEventsSource } from "./thread-events-source.ts";
+import type { WirePlace } from "./wire-record.ts";
 
 /** How a feed of a thread begins. */
 export interface ThreadEventsOptions {
   /** First ordinal told. Default: the checkpoint's position, else 0. */
   readonly from?: number;
+  /**
+   * The record before `from` as this consumer was told it: its timestamp, and its item's type (of an unknown one the
+   * `recordType`). Where the log has another one there, or none, the feed fails with `history_truncated`.
+   */
+  readonly after?: { readonly timestamp: string | null; readonly type: string };
   /** True: only records that are written from the subscription on. Default false. */
   readonly fromNow?: boolean;
   /** A name under which the server stores how far this consumer is done, and where it goes on next time. */
@@ -27,6 +34,7 @@ export interface ThreadEventsOptions {
 
 const OPTIONS: Readonly<Record<keyof ThreadEventsOptions, true>> = {
   from: true,
+  after: true,
   fromNow: true,
   checkpoint: true,
   signals: true,
@@ -138,8 +146,20 @@ function checkedSettings(threadId: string, options: ThreadEventsOptions): Source
   if (typeof threadId !== "string") throw rejection("invalid_argument", "a feed needs the id of its thread");
   if (from !== undefined && fromNow) throw rejection("invalid_argument", "give either from or fromNow, not both");
   if (from !== undefined) requireWhole("from", from, { min: 0, max: Number.MAX_SAFE_INTEGER });
+  const before = options.after === undefined ? null : checkedPlace(options.after, from);
   requireWhole("window", window, { min: 1, max: windowMax });
-  return { threadId, from, fromNow, checkpoint, signals, window, abort };
+  return { threadId, from, before, fromNow, checkpoint, signals, window, abort };
+}
+
+function checkedPlace(place: unknown, from: number | undefined): WirePlace {
+  if (from === undefined || from === 0) {
+    throw rejection("invalid_argument", "after is the record before `from`: give that too, 1 or more");
+  }
+  const { timestamp, type } = typeof place === "object" && place !== null ? (place as Partial<WirePlace>) : {};
+  if ((typeof timestamp !== "string" && timestamp !== null) || typeof type !== "string") {
+    throw rejection("invalid_argument", "after must be { timestamp, type } of the record before `from`");
+  }
+  return { timestamp: timestamp ?? "", type };
 }
 
 function requireWhole(name: string, value: number, { min, max }: { readonly min: number; readonly max: number }): void {

@@ -47,6 +47,8 @@ export interface SourceHost {
 export interface SourceSettings {
   readonly threadId: string;
   readonly from: number | undefined;
+  /** The record before `from`; null where that isn't known. */
+  readonly before: WirePlace | null;
   readonly fromNow: boolean;
   readonly checkpoint: string | undefined;
   readonly signals: boolean;
@@ -79,7 +81,7 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
   #subscription: Subscription | undefined;
   #position: number | undefined;
   /** The record before `#position`; null where there is none, or the server didn't say. */
-  #before: WirePlace | null = null;
+  #before: WirePlace | null;
   #expected = 0;
   /** The most that `#expected` ever was. */
   #furthest = 0;
@@ -95,6 +97,7 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
 
   constructor(settings: SourceSettings, host: SourceHost) {
     this.#settings = settings;
+    this.#before = settings.before;
     this.#host = host;
     this.#records = createBoundedQueue(settings.window);
     if (settings.abort?.aborted === true) this.stop();

@@ -110,11 +110,15 @@ describe("a client with several addresses", () => {
     );
 
     const failed = rejected(feed.next());
+    const last = (await lost.loadHistory({ threadId })).records[3];
     await first.stop();
     const failure = { code: "history_truncated", retryable: false };
     const data = { threadId, ordinal: 3, nextOrdinal: log.nextOrdinal };
     expect(await failed).toMatchObject({ ...failure, data });
     expect(await waiting).toMatchObject({ ...failure, data });
+    // As one whose process was started again.
+    const after = { timestamp: last?.timestamp ?? null, type: "event_msg" };
+    expect(await rejected(iterate(threadId, { from: 4, after }).next())).toMatchObject({ ...failure, data });
     const anew = iterate(threadId);
     expect(await anew.next()).toMatchObject({ value: { record: { ordinal: 0 } } });
     await anew.return();

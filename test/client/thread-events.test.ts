@@ -81,6 +81,18 @@ describe("a feed", () => {
     expect(await take(client.threadEvents(threadId, { checkpoint: "c" }), 2)).toEqual([2, 3]);
   });
 
+  test("goes on behind the record that a consumer says it was told last", async () => {
+    const { world, client } = await openWorld();
+    const threadId = await world.thread("one", "two");
+    for (const { ordinal, timestamp, item } of await world.log(threadId)) {
+      const options = { from: ordinal + 1, after: { timestamp, type: item.type } };
+      const feed = client.threadEvents(threadId, options)[Symbol.asyncIterator]();
+      if (ordinal === 2) await world.say(threadId, "three");
+      expect(await feed.next()).toMatchObject({ value: { record: { ordinal: ordinal + 1 } } });
+      await feed.return();
+    }
+  });
+
   test("whose checkpoint another consumer takes over fails with lease_lost", async () => {
     const { world, client } = await openWorld();
     const threadId = await world.thread("one");
@@ -148,6 +160,10 @@ describe("a feed", () => {
       data: { expectedOrdinal: 9, actualOrdinal: 2 },
     });
     expect(() => client.threadEvents(threadId, { from: 1, fromNow: true })).toThrow(/either from or fromNow/);
+    const after = { timestamp: "", type: "event_msg" };
+    expect(() => client.threadEvents(threadId, { after })).toThrow(/give that too/);
+    expect(() => client.threadEvents(threadId, { after, from: 0 })).toThrow(/give that too/);
+    expect(() => client.threadEvents(threadId, { after: {} as typeof after, from: 1 })).toThrow(/must be { timestamp/);
     expect(() => client.threadEvents(threadId, { window: 0 })).toThrow(/window must be a whole number from 1/);
   });
 
