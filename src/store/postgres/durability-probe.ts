@@ -19,7 +19,7 @@ export interface PostgresDurability extends StoreDurability {
   readonly serverVersion: string;
   /** Null where the server doesn't tell. */
   readonly timeline: number | null;
-  /** A pooler stands between: it has to keep a session's settings and prepared statements, and wake-ups come by polls. */
+  /** A pooler stands between, one that keeps sessions: another one is refused. */
   readonly isPooled: boolean;
   /** What is worth a word. */
   readonly warnings: readonly string[];
@@ -31,8 +31,6 @@ export interface ProbeOptions {
   readonly logger: Logger;
 }
 
-/** xid8 came with it. */
-const VERSION_MIN = 130_000;
 /** What the database's texts must be kept as: names and keys are of any letters. */
 const ENCODING = "UTF8";
 /** Commits that wait for a standby's disk, where standbys are named. */
@@ -95,12 +93,7 @@ export class DurabilityWatch {
 
 /** Looks at the server. `store_not_durable` unless `allowUnsafe`, `store_unusable`. */
 export function probeDurability(server: ServerState, { allowUnsafe, logger }: ProbeOptions): PostgresDurability {
-  const { version: serverVersion, num } = server.settings;
-  if (num < VERSION_MIN) {
-    throw fault("store_unusable", `PostgreSQL 13 or later is needed, and this server is ${serverVersion}`, {
-      data: { serverVersion },
-    });
-  }
+  const { version: serverVersion } = server.settings;
   if (server.isStandby) {
     throw fault("store_unusable", "this server is a standby and takes no writes: name the primary, or promote it", {
       retryable: true,
@@ -180,7 +173,7 @@ function warningsOf(server: ServerState): readonly string[] {
       ? []
       : ["full_page_writes is off: pages may be torn by a power cut, unless the disk writes them whole"]),
     ...(server.isPooled
-      ? ["a pooler stands before the server: it must keep sessions whole, and wake-ups come by polls"]
+      ? ["a pooler stands before the server: it keeps sessions, and has to go on with that (pool_mode = session)"]
       : []),
   ];
 }

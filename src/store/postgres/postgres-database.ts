@@ -8,11 +8,13 @@
  */
 import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, type QueryResultRow } from "pg";
 
-import { type Clock, fault, type Logger, sleep, withinTime } from "../../base/index.ts";
+import { type Clock, createIdSource, fault, type Logger, sleep, withinTime } from "../../base/index.ts";
 import { AnswerWatch, cutOff } from "./answer-watch.ts";
+import { MARK_COLUMN, requireMark, setMark } from "./kept-sessions.ts";
 import { isCollision, isConnectionLoss, isFull, postgresFault } from "./postgres-fault.ts";
+import { lookAtPooler } from "./pooler-look.ts";
 import type { PostgresSettings } from "./postgres-options.ts";
-import { COMMIT_LEAST, holdCommit, type ServerSettings, SETTINGS_COLUMNS } from "./server-settings.ts";
+import { COMMIT_LEAST, holdCommit, requireVersion, type ServerSettings, SETTINGS_COLUMNS } from "./server-settings.ts";
 
 /** A statement: its text, and the name it is prepared under where it is asked often. */
 export interface Statement {
@@ -43,6 +45,8 @@ const RETRY_MS = 15_000;
 const CONNECTIONS_MAX = 8;
 const CONNECT_MS_MAX = 5_000;
 const IDLE_MS = 10_000;
+/** A pooler may be set otherwise while it runs: a new connection looks again after so long, milliseconds. */
+const POOLER_LOOK_MS = 60_000;
 const STATEMENT_MS_MAX = 60_000;
 /** When nothing came for so long, milliseconds, the server is asked whether it is still at it (answer-watch.ts). */
 const ANSWER_MS_MAX = 8_000;
@@ -58,8 +62,8 @@ const RETRY_PAUSE_MS_MAX = 500;
 
 const HELLO = `SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false),
   set_config('idle_in_transaction_session_timeout', $3, false), set_config('TimeZone', 'UTC', false),
-  ${holdCommit("$4")}, pg_backend_pid() AS pid, pg_is_in_recovery() AS standby`;
-const SETTINGS = `SELECT ${SETTINGS_COLUMNS}`;
+  ${holdCommit("$4")}, ${setMark("$5")}, pg_backend_pid() AS pid, pg_is_in_recovery() AS standby`;
+const SETTINGS = `SELECT ${SETTINGS_COLUMNS}, ${MARK_COLUMN}`;
 const TIMELINE = `SELECT ('x' || substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8))::bit(32)::int AS told`;
 const CLUSTER = "SELECT system_identifier::text AS told FROM pg_control_system()";
 
@@ -68,6 +72,8 @@ export class PostgresDatabase implements Queryable {
   readonly #pool: Pool;
   readonly #logger: Logger;
   readonly #timers: Clock;
+  /** For marks of sessions. */
+  readonly #ids = createIdSource();
   readonly #singles = new Set<Client>();
   readonly #pooled = new Set<ClientBase>();
   readonly #watch: AnswerWatch;
@@ -76,6 +82,8 @@ export class PostgresDatabase implements Queryable {
   #commitLeast = COMMIT_LEAST;
   /** Behind a pooler a prepared statement may be another connection's. */
   #isPooled = false;
+  /** When the pooler was looked at last, and kept sessions. */
+  #lookedMs = -Infinity;
 
   constructor({ url, logger, timers, openSocket }: PostgresSettings) {
     this.#logger = logger;
@@ -283,12 +291,20 @@ export class PostgresDatabase implements Queryable {
 
   /** Sets the connection's bounds, and says which server it reaches. */
   async #greet(client: ClientBase): Promise<void> {
-    await this.#onServer(await this.#watch.inTime(client, CONNECT_MS_MAX, () => this.#meet(client)));
+    const beganMs = this.#timers.monotonicMs();
+    try {
+      await this.#onServer(await this.#watch.inTime(client, CONNECT_MS_MAX, () => this.#meet(client)));
+    } catch (error) {
+      const isSilent = isConnectionLoss(error) && this.#timers.monotonicMs() - beganMs >= CONNECT_MS_MAX;
+      throw isSilent ? unanswered(error) : error;
+    }
   }
 
   async #meet(client: ClientBase): Promise<ServerState> {
     const timeouts = [STATEMENT_MS_MAX, LOCK_MS_MAX, IDLE_IN_TRANSACTION_MS_MAX].map((ms) => `${ms}ms`);
-    const hello = await client.query<{ pid: number; standby: boolean }>(HELLO, [...timeouts, this.#commitLeast]);
+    const mark = this.#ids.next();
+    const values = [...timeouts, this.#commitLeast, mark];
+    const hello = await client.query<{ pid: number; standby: boolean }>(HELLO, values);
     const [row] = hello.rows;
     if (row !== undefined) this.#watch.notePid(client, row.pid);
     const isStandby = row?.standby ?? false;
@@ -297,7 +313,15 @@ export class PostgresDatabase implements Queryable {
     const { processID } = client as { processID?: unknown };
     const isPooled = typeof processID === "number" && row !== undefined && processID !== row.pid;
     this.#isPooled ||= isPooled;
-    const settings = await settingsOf(client);
+    const nowMs = this.#timers.monotonicMs();
+    if (isPooled && nowMs - this.#lookedMs > POOLER_LOOK_MS) {
+      const options = { config: this.#config, watch: this.#watch, logger: this.#logger, answerMs: CONNECT_MS_MAX };
+      await lookAtPooler(client, mark, options);
+      this.#lookedMs = nowMs;
+    }
+    const { mark: found, ...settings } = await settingsOf(client);
+    requireMark(mark, found);
+    requireVersion(settings);
     return { timeline, isStandby, isPooled, clusterId, settings };
   }
 
@@ -319,8 +343,13 @@ export class PostgresDatabase implements Queryable {
   }
 }
 
-async function settingsOf(client: ClientBase): Promise<ServerSettings> {
-  const [settings] = (await client.query<ServerSettings & QueryResultRow>(SETTINGS)).rows;
+/** What a session has, and the mark that it was given. */
+interface FoundSettings extends ServerSettings, QueryResultRow {
+  readonly mark: string | null;
+}
+
+async function settingsOf(client: ClientBase): Promise<FoundSettings> {
+  const [settings] = (await client.query<FoundSettings>(SETTINGS)).rows;
   if (settings !== undefined) return settings;
   throw fault("store_unusable", "the server doesn't tell its settings: is it PostgreSQL?");
 }
@@ -328,6 +357,12 @@ async function settingsOf(client: ClientBase): Promise<ServerSettings> {
 /** What may be over in a moment. */
 function isPassing(error: unknown): boolean {
   return isConnectionLoss(error) || isCollision(error) || isFull(error);
+}
+
+/** A connection that came to be, and over which no answer comes. */
+function unanswered(cause: unknown): Error {
+  const text = `connection terminated: nothing was answered on it for ${CONNECT_MS_MAX} ms, as on a silent line, or by a pooler that has no session left (give it room for 10 of each node)`;
+  return new Error(text, { cause });
 }
 
 function closed(): Error {

@@ -4,6 +4,8 @@
  * were promised more.
  */
 
+import { fault } from "../../base/index.ts";
+
 /** As a query brings them. */
 export interface ServerSettings {
   readonly num: number;
@@ -15,6 +17,19 @@ export interface ServerSettings {
   readonly standbys: string;
   /** The database's `server_encoding`. */
   readonly encoding: string;
+}
+
+/** xid8 came with it. */
+const VERSION_MIN = 130_000;
+
+/** Throws `store_unusable` for a server that is too old. */
+export function requireVersion({ num, version }: Pick<ServerSettings, "num" | "version">): void {
+  if (num >= VERSION_MIN) return;
+  throw fault(
+    "store_unusable",
+    `PostgreSQL 13 or later is needed, and this server is ${version}: name a newer one, or upgrade it`,
+    { data: { serverVersion: version } },
+  );
 }
 
 /** Each waits for more than the one before. */

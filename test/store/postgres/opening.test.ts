@@ -11,6 +11,7 @@ import {
   openPostgresLogTransfer,
   openPostgresThreadStore,
 } from "../../../src/postgres/index.ts";
+import { requireVersion } from "../../../src/store/postgres/server-settings.ts";
 import { TcpProxy } from "../../crash/tcp-proxy.ts";
 import { startPostgres } from "../../support/postgres/postgres-server.ts";
 import { message, postgresLab, readLog, refusal, seedThread, textsOf } from "./postgres-lab.ts";
@@ -35,6 +36,13 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
     expect((await refusal(lab.open({ allowUnsafe: false }))).message).toMatch(/fsync and synchronous_commit off/);
     const store = await lab.open();
     expect(store.capabilities.durability).toBe("memory");
+  });
+
+  it("takes PostgreSQL from 13 on, and says of an older one which it is", () => {
+    requireVersion({ num: 130_000, version: "13.0" });
+    expect(() => requireVersion({ num: 120_022, version: "12.22" })).toThrow(
+      /13 or later is needed, and this server is 12\.22: name a newer one/,
+    );
   });
 
   it("makes the schema once, however many handles open it at once, and again changes nothing", async () => {

