@@ -63,7 +63,8 @@ export const FEED_REQUESTS = {
   "thread/events/ack": request({
     doc:
       "Says that every record below `nextOrdinal` is done. Opens the window, and is stored before it is answered " +
-      "when the subscription has a checkpoint. What was acknowledged before is nothing new; what was not sent is refused.",
+      "when the subscription has a checkpoint. What was acknowledged before is nothing new; what was not sent is refused, " +
+      "and (`history_truncated`, on PostgreSQL) what the server lost since.",
     since: "skein",
     params: () =>
       struct("ThreadEventsAckParams", "What is done.", {

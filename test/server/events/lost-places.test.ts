@@ -195,4 +195,26 @@ describe("a subscription whose store says that history was lost", () => {
     await client.until(() => client.records(other.subscriptionId).length === 20);
     expect(made.server.context.subscriptions.size).toBe(1);
   });
+
+  it("ends where its feed was let go, and the log ends before what was sent, whatever the store says", async () => {
+    const clock = createManualClock();
+    const made = await world({ clock });
+    const threadId = await made.thread(...Array.from({ length: 30 }, (_, index) => `${index}`));
+    const client = await made.consumer();
+    const { subscriptionId } = await client.subscribe({ threadId, window: 10 });
+    await client.until(() => client.records().length === 10);
+    await settle();
+    await clock.run(1_000);
+    expect(made.openFeeds).toBe(0);
+    const loadHistory = made.store.loadHistory.bind(made.store);
+    made.store.loadHistory = async (params) => {
+      const page = await loadHistory(params);
+      const records = page.records.filter(({ ordinal }) => ordinal < 5);
+      return { ...page, records, isEnd: true, nextOrdinal: Math.max(params.from ?? 0, 5) };
+    };
+    await client.acknowledge(subscriptionId, 10);
+    await client.until(() => client.endings().length === 1);
+    expect(client.endings(subscriptionId)).toEqual(["history of the thread was lost"]);
+    expect(client.records()).toHaveLength(10);
+  });
 });
