@@ -17,7 +17,7 @@ import { type Ack, type ChildAnswer, type ListedThread, runBusy, StateDbChild, t
 const SHORT_TTL_MS = 400;
 /** Longer than a test: what is taken before it is over was proven to be free. */
 const LONG_TTL_MS = 60_000;
-const KILLS = 15;
+const KILLS = 8;
 
 let home = "";
 let children: StateDbChild[] = [];
@@ -183,7 +183,7 @@ describe("many processes", () => {
 });
 
 describe("a process that appends", () => {
-  test("and is killed fifteen times leaves rows that the next sweep makes right", { timeout: 60_000 }, async () => {
+  test("and is killed eight times leaves rows that the next sweep makes right", { timeout: 60_000 }, async () => {
     fillHome(10);
     const acks: Ack[] = [];
     let child = await startOpened(LONG_TTL_MS);
