@@ -55,7 +55,13 @@ async function serveStore(home: string, database: string, args: readonly string[
   const child = startSkein([...place, "serve-store", "--listen", "127.0.0.1:0", ...args], { cwd: home });
   onTestFinished(() => kill(child));
   const said = await says(child, "\n");
-  const { listening } = JSON.parse(said.split("\n")[0] ?? "") as { readonly listening: string };
+  const { listening, kind, durability } = JSON.parse(said.split("\n")[0] ?? "") as {
+    readonly listening: string;
+    readonly kind: string;
+    readonly durability: unknown;
+  };
+  const expected = { kind: "postgres", durability: { acknowledged: "fsync", scope: "local", standbys: 0 } };
+  expect({ kind, durability }).toMatchObject(expected);
   return { child, url: listening };
 }
 

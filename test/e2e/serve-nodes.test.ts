@@ -44,7 +44,11 @@ async function startNode(database: string, env: Readonly<Record<string, string>>
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (said.err += text));
   await until(() => said.out.includes("\n") || child.exitCode !== null, "a node listens");
   expect(child.exitCode, said.err).toBeNull();
-  const { listening } = JSON.parse(said.out.split("\n")[0] ?? "") as { readonly listening: readonly string[] };
+  const { listening, durability } = JSON.parse(said.out.split("\n")[0] ?? "") as {
+    readonly listening: readonly string[];
+    readonly durability: unknown;
+  };
+  expect(durability).toMatchObject({ acknowledged: "fsync", scope: "local", standbys: 0, warnings: [] });
   return { address: listening[0] ?? "", child };
 }
 
