@@ -76,7 +76,11 @@ function start() {
   const brought = findBroughtNode();
   if (brought) return runUnder(brought);
   const needed = "needs Node " + NEEDED.join(".") + " or later, and this is Node " + process.version.slice(1);
-  giveUp(needed + " (install a newer one, or `npm install node@24` beside Skein)");
+  const isCheckout = existsSync(join(packageFolder, "scripts", "bootstrap.mjs"));
+  const remedy = isCheckout
+    ? "`npm start` in " + packageFolder + " fetches one, once"
+    : "install a newer one, or `npm install node@24` beside Skein";
+  giveUp(needed + " (" + remedy + ")");
 }
 
 start();

@@ -22,6 +22,7 @@ export { nextLoopTurn } from "./event-loop.ts";
 export { canonicalThreadId, createIdSource, type FillRandom, type IdSource, systemRandom } from "./ids.ts";
 export { LIMITS } from "./limits.ts";
 export { type Logger, silentLogger } from "./logger.ts";
+export { requireNode } from "./node-version.ts";
 export { checkOptions } from "./option-check.ts";
 export { createPinoLogger, type LogLevel, type PinoLoggerOptions } from "./pino-logger.ts";
 export { holdProcess } from "./process-hold.ts";

@@ -98,7 +98,8 @@ function toReport(error: unknown): ErrorReport {
   const errno = systemCode(error);
   const message = error instanceof Error ? error.message : String(error);
   if (errno !== undefined && !(error instanceof AssertionError)) {
-    return { code: "io_error", message, retryable: false, data: { errno }, exitCode: EXIT.io };
+    const code = errno === "EACCES" || errno === "EPERM" || errno === "EROFS" ? "permission_denied" : "io_error";
+    return { code, message, retryable: false, data: { errno }, exitCode: EXIT.io };
   }
   return { code: "bug", message, retryable: false, data: {}, exitCode: EXIT.failed };
 }

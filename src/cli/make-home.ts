@@ -12,9 +12,24 @@ export async function makeHome(home: string): Promise<void> {
   try {
     await makeFolder(home);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw fault("home_unusable", `could not make the home: ${reason}`, { data: { home }, cause: error });
+    throw fault("home_unusable", `could not make the home: ${reasonOf(error)}`, { data: { home }, cause: error });
   }
+}
+
+/** The same for a folder that threads are exported to. */
+export async function makeExportFolder(folder: string): Promise<void> {
+  try {
+    await makeFolder(folder);
+  } catch (error) {
+    throw fault("home_unusable", `could not make the folder: ${reasonOf(error)}`, {
+      data: { folder, nextStep: "name one that can be made, or that can be written to" },
+      cause: error,
+    });
+  }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** With those above it. `mkdir` can do that itself, but goes round for ever below a folder that takes none, like /proc. */

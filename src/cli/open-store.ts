@@ -44,6 +44,16 @@ export function placeOf({ store, home }: CliContext): string {
   return `${protocol}//${host}${pathname === "/" ? "" : pathname}`;
 }
 
+/** How a further command is told the store, with the blank before it. Without a password, for it is shown. */
+export function storeArgument({ store }: Pick<CliContext, "store">): string {
+  if (store === undefined) return "";
+  // Only a database's url may have one.
+  if (!isDatabase(store) || !URL.canParse(store)) return ` --store ${store}`;
+  const url = new URL(store);
+  url.password = "";
+  return ` --store ${url.href}`;
+}
+
 /** Opens the store that `--store` names. `invalid_argument` for one that it can't name. */
 export async function openNamedStore(context: CliContext, store: string, use: StoreUse = {}): Promise<ThreadStore> {
   if (isDatabase(store)) return openDatabase(context, store, use);

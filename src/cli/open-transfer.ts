@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fault, rejection, systemCode } from "../base/index.ts";
 import type { LogTransfer } from "../store/index.ts";
 import type { CliContext } from "./cli-context.ts";
-import { makeHome } from "./make-home.ts";
+import { makeExportFolder, makeHome } from "./make-home.ts";
 import { requireHome } from "./open-home.ts";
 import { isDatabase } from "./open-store.ts";
 
@@ -58,7 +58,7 @@ export async function openExportFolder(context: CliContext, folder: string, isEx
     const message = `${folder} holds threads, and was not made by an export; name another folder, or take threads into it with \`skein import\``;
     throw rejection("invalid_argument", message, { folder });
   }
-  await makeHome(folder);
+  await makeExportFolder(folder);
   const { openLocalLogTransfer } = await import("../store/local/index.ts");
   const { clock, logger } = context;
   return openLocalLogTransfer({ home: folder, isExport: true, clock, logger });
@@ -67,7 +67,10 @@ export async function openExportFolder(context: CliContext, folder: string, isEx
 /** Opens the folder that threads are imported from: an exported one, or any home. */
 export async function openImportFolder(context: CliContext, folder: string): Promise<LogTransfer> {
   refuseHome(context, folder);
-  if (!(await isFolder(folder))) throw fault("home_unusable", `there is no folder ${folder}`, { data: { folder } });
+  if (!(await isFolder(folder))) {
+    const nextStep = "name one that `skein export` wrote, or another home";
+    throw fault("home_unusable", `there is no folder ${folder}`, { data: { folder, nextStep } });
+  }
   const { openLocalLogTransfer } = await import("../store/local/index.ts");
   const { clock, logger } = context;
   return openLocalLogTransfer({ home: folder, clock, logger });

@@ -2,6 +2,7 @@
  * connectClient: opens a client of an app-server, Skein's or Codex's, over a socket, a WebSocket, or the standard input
  * and output of a process that it starts.
  */
+import { requireNode } from "../base/index.ts";
 import { checkClientOptions, type ClientOptions } from "./client-options.ts";
 import { RemoteClient } from "./remote-client.ts";
 import type { SkeinClient } from "./skein-client.ts";
@@ -11,6 +12,7 @@ import type { SkeinClient } from "./skein-client.ts";
  * `invalid_argument`, `connection_failed`, or what the server refused to begin with. Close the client when you are done.
  */
 export async function connectClient(options: ClientOptions): Promise<SkeinClient> {
+  requireNode();
   const client = new RemoteClient(checkClientOptions(options));
   await client.start();
   return client;

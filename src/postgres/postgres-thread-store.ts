@@ -2,7 +2,7 @@
  * Opens a store on PostgreSQL with this node's rows beside it: the tables, folds and queries of a home's state DB, in
  * a SQLite file of this node's own or in memory. They are fed by the logs and may be thrown away.
  */
-import { checkOptions, rejection } from "../base/index.ts";
+import { checkOptions, rejection, requireNode } from "../base/index.ts";
 import { openLogRows } from "../projections/index.ts";
 import type { LogIndex } from "../store/index.ts";
 import {
@@ -45,6 +45,7 @@ const OPTIONS: Readonly<Record<keyof PostgresThreadStoreOptions, true>> = {
  * `store_newer`, `store_unusable`, `permission_denied`, `state_db_busy`, `state_db_unusable`.
  */
 export async function openPostgresThreadStore(options: PostgresThreadStoreOptions): Promise<PostgresThreadStore> {
+  requireNode();
   checkOptions("openPostgresThreadStore", options, OPTIONS);
   const { stateDb, stateDbWaitMs: waitMaxMs, ...rest } = options;
   const { logger } = rest;

@@ -23,7 +23,7 @@ import {
   type ThreadManager,
   type TurnOptions,
 } from "../actors/index.ts";
-import { type Clock, fault, type Logger, silentLogger, systemClock, withinTime } from "../base/index.ts";
+import { type Clock, fault, type Logger, requireNode, silentLogger, systemClock, withinTime } from "../base/index.ts";
 import type { ResponseItem, Thread } from "../events/index.ts";
 import type {
   ListItemsParams,
@@ -59,6 +59,7 @@ import {
  * `home_unusable` or `permission_denied` for a home that can't.
  */
 export async function openRuntime(options: RuntimeOptions): Promise<Runtime> {
+  requireNode();
   checkRuntimeOptions(options);
   const { stateDb } = options;
   const ownStateDb = stateDb === true ? await openOwnStateDb(options) : null;

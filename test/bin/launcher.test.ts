@@ -78,6 +78,13 @@ test("says what it needs in one line and exits with 69 where there is no Node th
   expect(stderr).toMatch(/^skein: needs Node 22\.14 or later, and this is Node 20\.20\.2 .*\n$/);
 });
 
+test("says in a checkout what fetches a Node that is new enough", () => {
+  write("package/scripts/bootstrap.mjs", "");
+  const { status, stderr } = launch("v20.20.2", "0");
+  expect(status).toBe(69);
+  expect(stderr).toMatch(/Node 20\.20\.2 \(`npm start` in .*package fetches one, once\)\n$/);
+});
+
 test("says that a checkout is not built yet, in one line", () => {
   rmSync(join(folder, "package/dist"), { recursive: true });
   const { status, stderr } = launch("v24.0.0", "0");

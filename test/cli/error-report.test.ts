@@ -18,6 +18,13 @@ describe("reportError", () => {
     expect(text.split("\n")[1]).toMatch(/^ {2}`skein list`/);
   });
 
+  it("tells what may not be looked at from what failed", () => {
+    const denied = Object.assign(new Error("EACCES: permission denied, stat '/root/x'"), { code: "EACCES" });
+    const { exitCode, text } = reportError(denied, { json: false });
+    expect(exitCode).toBe(EXIT.io);
+    expect(text).toMatch(/ \[permission_denied\]\n {2}check who owns the home/);
+  });
+
   it("says the same as JSON, with the values that disagree", () => {
     const conflict = fault("ordinal_conflict", "moved on", {
       retryable: true,

@@ -5,6 +5,7 @@
 import { expect, test } from "vitest";
 
 import { toDurabilityText } from "../../src/cli/format/durability-text.ts";
+import { storeArgument } from "../../src/cli/open-store.ts";
 import { type ServeScreen, toServeScreen } from "../../src/cli/format/serve-screen.ts";
 import { listenForStop } from "../../src/cli/stop-signal.ts";
 import { createManualClock } from "../../src/testing/index.ts";
@@ -54,6 +55,12 @@ test("names the store that stands in place of the home, and whether one machine 
     "local: on one machine's disk when it is acknowledged",
   );
   expect(toDurabilityText({ acknowledged: "os", scope: "local", standbys: 0 })).toMatch(/^local, os: a power cut/);
+});
+
+test("a command that it names is told the store, and no password", () => {
+  expect(storeArgument({ store: undefined })).toBe("");
+  expect(storeArgument({ store: "remote:http://127.0.0.1:4600" })).toBe(" --store remote:http://127.0.0.1:4600");
+  expect(storeArgument({ store: "postgres://app:secret@db/agents" })).toBe(" --store postgres://app@db/agents");
 });
 
 test("names the model that answers instead of how to get one", () => {

@@ -73,6 +73,23 @@ describe("a served home", () => {
     });
   });
 
+  test("says to a person whether clients need a token, and how they send it", { timeout: 60_000 }, async () => {
+    const said = async (env: Record<string, string>): Promise<string> => {
+      const command = startSkein(["--home", "shown", "serve-store", "--listen", "127.0.0.1:0"], { cwd, env });
+      let text = "";
+      command.stdout?.on("data", (bytes: Buffer) => {
+        text += bytes.toString("utf8");
+        if (text.includes("elsewhere:")) command.kill("SIGTERM");
+      });
+      await once(command, "close");
+      return text;
+    };
+    expect(await said({ SKEIN_TOKEN: TOKEN })).toMatch(
+      /\ntoken: +needed; .*\nelsewhere: +SKEIN_STORE_TOKEN=… .*list --store remote:http:\/\/127\.0\.0\.1:\d+\n$/,
+    );
+    expect(await said({})).toMatch(/\ntoken: +none is asked for; SKEIN_TOKEN sets .*\nelsewhere: +(?!SKEIN_STORE)/);
+  });
+
   test("is told to stop, and ends with 0", { timeout: 60_000 }, async () => {
     const other = startSkein(["--home", "other", "--json", "serve-store", "--listen", "127.0.0.1:0"], { cwd });
     if (other.stdout !== null) await once(other.stdout, "data");

@@ -113,6 +113,7 @@ describe("where nobody is", () => {
     expect(await rejected(connectClient({ address }))).toMatchObject({
       code: "connection_failed",
       data: { errno: "ECONNREFUSED" },
+      message: expect.stringMatching(/does a server listen there\?$/) as string,
     });
   });
 

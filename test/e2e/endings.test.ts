@@ -41,7 +41,18 @@ describe("an error", () => {
     [["revert", "01a20233-2e58", "nope"], 3, /\[turn_not_found\]\n {2}`skein show ID`/],
     [["name", "01a20233-2e58", "  "], 2, /\[invalid_argument\]/],
     [["delete", "01a20233-2e58-7271-bc33-3f3cb8230a0d"], 2, /add --yes to do it \[invalid_argument\]/],
-    [["delete", "01a20233-2e58", "--yes"], 2, /\[invalid_thread_id\]/],
+    [
+      ["delete", "01a20233-2e58", "--yes"],
+      2,
+      /the whole id.* \[invalid_thread_id\]\n {2}`skein list` shows the ids\n$/,
+    ],
+    [["rollback", "01a20233-2e58", "0"], 2, /how many turns to drop: 1 or more \[invalid_argument\]/],
+    [["export", "a-file/below"], 5, /could not make the folder: .* \[home_unusable\]\n {2}name one that can be made/],
+    [
+      ["import", "missing"],
+      5,
+      /there is no folder .*missing \[home_unusable\]\n {2}name one that `skein export` wrote/,
+    ],
     [["list", "--home", "missing"], 5, /there is no folder .*missing \[home_unusable\]/],
     [["list", "--home", "a-file"], 5, /\[home_unusable\]/],
   ];

@@ -18,7 +18,10 @@ interface DeleteOptions {
 export async function runDelete(context: CliContext, options: DeleteOptions): Promise<ExitCode> {
   const threadId = canonicalThreadId(options.id);
   if (threadId === undefined) {
-    throw rejection("invalid_thread_id", `to delete, give the whole id; "${options.id}" is none`, { id: options.id });
+    throw rejection("invalid_thread_id", `to delete, give the whole id; "${options.id}" is none`, {
+      id: options.id,
+      nextStep: "`skein list` shows the ids",
+    });
   }
   return withHomeToChange(context, async (store) => {
     const stored = await store.readThread({ threadId });

@@ -22,6 +22,7 @@ export async function runRollback(context: CliContext, options: RollbackOptions)
   if ((turns === undefined) === (before === undefined)) {
     throw rejection("invalid_argument", "say how many turns, or --before a turn: one of the two");
   }
+  if (turns === 0) throw rejection("invalid_argument", "say how many turns to drop: 1 or more", { turns });
   return withRuntime(context, {}, async (runtime) => {
     const threadId = await resolveThreadId(context, runtime.store, options.id);
     const beforeTurnId = before === undefined ? undefined : await resolveTurnId(runtime.store, threadId, before);

@@ -25,7 +25,7 @@ import { explainListenError } from "../listen-error.ts";
 import { makeHome } from "../make-home.ts";
 import { withRuntime } from "../open-home.ts";
 import { durabilityOfStore, type StoreDurability } from "../../store/index.ts";
-import { isDatabase, placeOf } from "../open-store.ts";
+import { isDatabase, placeOf, storeArgument } from "../open-store.ts";
 import { toJsonLine } from "../output.ts";
 import { nodeOf, PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
 import type { StopSignal } from "../stop-signal.ts";
@@ -158,7 +158,7 @@ async function introduce(context: CliContext, introduction: Introduction): Promi
       ? {}
       : { store: { place: placeOf(context), durability: toDurabilityText(durability) } }),
     hasToken: (env["SKEIN_TOKEN"] ?? "") !== "",
-    command: context.isHomeGiven ? `${commandName(context)} --home ${home}` : commandName(context),
+    command: `${commandName(context)}${context.isHomeGiven ? ` --home ${home}` : ""}${storeArgument(context)}`,
     serveCommand: serveCommandName(context),
   };
   await out.write(toServeScreen(screen, out));

@@ -78,20 +78,26 @@ interface Place {
 }
 
 async function listen(context: CliContext, store: ThreadStore, { place, tls }: Place): Promise<ServedThreadStore> {
-  const { clock, logger, env } = context;
-  const token = env["SKEIN_TOKEN"];
+  const { clock, logger } = context;
+  const token = tokenOf(context);
   try {
     return await serveThreadStore({
       store,
       listen: place,
       clock,
       logger,
-      ...(token === undefined || token === "" ? {} : { token }),
+      ...(token === undefined ? {} : { token }),
       ...(tls === undefined ? {} : { tls }),
     });
   } catch (error) {
     throw explained(error, place, commandName(context));
   }
+}
+
+/** What clients must send; undefined: nothing. */
+function tokenOf({ env }: CliContext): string | undefined {
+  const token = env["SKEIN_TOKEN"];
+  return token === "" ? undefined : token;
 }
 
 /** The error with what to do next. */
@@ -123,5 +129,12 @@ async function introduce(context: CliContext, store: ThreadStore, url: string): 
   const what = context.store === undefined ? home : `the ${store.kind} store`;
   await out.write(`${what} is served at ${url}\n`);
   await out.write(`durability: ${toDurabilityText(durability)}\n`);
-  await out.write(`elsewhere: ${commandName(context)} list --store remote:${url}\n`);
+  const hasToken = tokenOf(context) !== undefined;
+  await out.write(
+    hasToken
+      ? "token:      needed; clients send it from SKEIN_STORE_TOKEN\n"
+      : "token:      none is asked for; SKEIN_TOKEN sets what clients must send\n",
+  );
+  const token = hasToken ? "SKEIN_STORE_TOKEN=… " : "";
+  await out.write(`elsewhere:  ${token}${commandName(context)} list --store remote:${url}\n`);
 }

@@ -124,10 +124,11 @@ interface Unreached {
 function unreachable(error: Error, { url, status, tokenRemedy }: Unreached): SkeinError {
   const address = shownAs(url);
   const isRefused = status === 401 || status === 403;
-  const remedy = status === 401 ? `; ${tokenRemedy}` : "";
+  const errno = systemCode(error) ?? "";
+  const remedy = status === 401 ? `; ${tokenRemedy}` : errno === "ECONNREFUSED" ? "; does a server listen there?" : "";
   return fault("connection_failed", `no connection to ${address}: ${error.message}${remedy}`, {
     retryable: !isRefused,
-    data: { address, ...(status === undefined ? {} : { status }), errno: systemCode(error) ?? "" },
+    data: { address, ...(status === undefined ? {} : { status }), errno },
     cause: error,
   });
 }

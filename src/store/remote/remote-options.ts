@@ -70,7 +70,9 @@ export function checkRemoteOptions(options: RemoteThreadStoreOptions): CheckedRe
 function serverUrl(text: unknown): string {
   const url = typeof text === "string" && URL.canParse(text) ? new URL(text) : undefined;
   const isServer = url !== undefined && (url.protocol === "http:" || url.protocol === "https:") && url.hostname !== "";
-  if (!isServer || url.username !== "" || url.password !== "") {
+  // What stands behind the port would not be called.
+  const isPlain = url !== undefined && url.pathname === "/" && url.search === "" && url.hash === "";
+  if (!isServer || !isPlain || url.username !== "" || url.password !== "") {
     throw rejection("invalid_argument", "the url of a thread store is http://HOST:PORT or https://HOST:PORT");
   }
   return url.origin;

@@ -6,7 +6,7 @@
  * A call that was sent when the connection was lost is made again only where that is safe: reads, what opens a writer,
  * an append with an idempotency key, what lets go. Else `connection_lost` says that it may or may not have been done.
  */
-import { createIdSource, fault, isSkeinError, rejection, withinTime } from "../../base/index.ts";
+import { createIdSource, fault, isSkeinError, rejection, requireNode, withinTime } from "../../base/index.ts";
 import { checkAppend } from "../append-check.ts";
 import { checkCall, checkListener, checkWriter, isWriter, requireThreadId } from "../call-check.ts";
 import { type StoreDurability, toStoreDurability } from "../durability.ts";
@@ -72,6 +72,7 @@ export interface RemoteThreadStore extends ThreadStore {
 
 /** Opens a store on another machine. `connection_failed` where no thread store answers, `permission_denied` without its token. */
 export async function openRemoteThreadStore(options: RemoteThreadStoreOptions): Promise<RemoteThreadStore> {
+  requireNode();
   const checked = checkRemoteOptions(options);
   const link = new RemoteLink(checked);
   const { clock, logger, clientName } = checked;

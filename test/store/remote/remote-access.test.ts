@@ -86,6 +86,7 @@ describe("a connection", () => {
       message: expect.stringContaining("serve-store") as string,
     });
     await expect(openRemoteThreadStore({ url: "ftp://127.0.0.1" })).rejects.toMatchObject({ code: "invalid_argument" });
+    await expect(openRemoteThreadStore({ url: `${nobody.url}/below` })).rejects.toThrow("http://HOST:PORT");
     await expect(openRemoteThreadStore({ url: nobody.url, callTimeoutMs: 0 })).rejects.toMatchObject({
       code: "invalid_argument",
     });
