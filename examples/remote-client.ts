@@ -5,12 +5,15 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { connectClient } from "skein/client";
 
 const home = mkdtempSync(join(tmpdir(), "skein-example-"));
-// A running server instead: { address: "ws://127.0.0.1:4500" } or { address: "unix:///run/skein.sock" }.
+// The package's own command, wherever it is installed; { file: "skein" } is the one on the PATH. A running server
+// instead: { address: "ws://127.0.0.1:4500" } or { address: "unix:///run/skein.sock" }.
+const skein = fileURLToPath(new URL("bin/skein.mjs", import.meta.resolve("skein/package.json")));
 const client = await connectClient({
-  command: { file: "skein", args: ["serve", "--listen", "stdio://", "--home", home] },
+  command: { file: process.execPath, args: [skein, "serve", "--listen", "stdio://", "--home", home] },
 });
 client.on("turn/completed", ({ turn }) => console.log("the turn is", turn.status));
 

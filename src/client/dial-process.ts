@@ -92,7 +92,9 @@ function started(start: () => ChildProcess, signal: AbortSignal): Promise<ChildP
 function notStarted(error: unknown): SkeinError {
   const reason = error instanceof Error ? error.message : String(error);
   const errno = systemCode(error) ?? "";
-  return fault("connection_failed", `the server's process could not be started: ${reason}`, {
+  const hint =
+    errno === "ENOENT" ? "; name it by its path, or by what is on the PATH (npx puts a project's own there)" : "";
+  return fault("connection_failed", `the server's process could not be started: ${reason}${hint}`, {
     retryable: errno === "EAGAIN" || errno === "EMFILE" || errno === "ENFILE" || errno === "ENOMEM",
     data: { errno },
     cause: error,
