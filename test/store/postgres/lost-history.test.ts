@@ -65,7 +65,8 @@ describe.skipIf(postgres.skipped !== null)("a server that failed over to a stand
       "writer_fenced",
     );
     for (const { threadId } of [lost, whole]) {
-      const { writer } = await two.resumeThread({ threadId });
+      // Its owner drops its leases when it has met the server, which may be a moment later.
+      const { writer } = await vi.waitFor(() => two.resumeThread({ threadId }), 10_000);
       await two.appendItems({ writer, items: [message("after")] });
     }
     for (const feed of kept) await settled(feed, ["whole", "after"]);
