@@ -26,7 +26,9 @@ export interface ErrorReportOptions {
 }
 
 /** What to do about an error; some say it with what the error knows. */
-type NextStep = string | ((data: ErrorData) => string);
+type NextStep = string | ((data: ErrorData) => string | undefined);
+
+const NAMED_DATABASE = "check the user, the password and the database in --store";
 
 const NEXT_STEPS: Readonly<Record<string, NextStep>> = {
   usage: "see `skein --help`, or `skein COMMAND --help` for one command",
@@ -44,9 +46,10 @@ const NEXT_STEPS: Readonly<Record<string, NextStep>> = {
   permission_denied: ({ url, sqlState }) => {
     if (typeof url === "string")
       return "SKEIN_STORE_TOKEN holds the token: the SKEIN_TOKEN of the server at that place";
-    if (sqlState !== undefined) return "check the user, the password and the database in --store";
+    if (sqlState !== undefined) return NAMED_DATABASE;
     return "check who owns the home and whether it can be written";
   },
+  connection_failed: ({ sqlState }) => (sqlState === undefined ? undefined : NAMED_DATABASE),
   home_unusable: "check the path given by --home or SKEIN_HOME",
   agent_failed: "the turn is recorded as failed; say it again to try again",
   thread_owned_elsewhere: ({ threadId, host, pid }) =>

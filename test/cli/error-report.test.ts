@@ -18,6 +18,13 @@ describe("reportError", () => {
     expect(text.split("\n")[1]).toMatch(/^ {2}`skein list`/);
   });
 
+  it("says of a database that isn't there where it is named", () => {
+    const none = fault("connection_failed", "no such database", { data: { sqlState: "3D000" } });
+    expect(reportError(none, { json: false }).text).toMatch(/the database in --store\n$/);
+    const away = fault("connection_failed", "nobody answers", { retryable: true });
+    expect(reportError(away, { json: false }).text).toMatch(/may work in a moment\n$/);
+  });
+
   it("tells what may not be looked at from what failed", () => {
     const denied = Object.assign(new Error("EACCES: permission denied, stat '/root/x'"), { code: "EACCES" });
     const { exitCode, text } = reportError(denied, { json: false });
