@@ -127,7 +127,7 @@ describe("a client with several addresses", () => {
   test("begins with the first node that answers", async () => {
     const node = await serveNode(createMemoryThreadStore());
     const addresses = ["ws://127.0.0.1:1", await silentAddress(), node.address];
-    const client = await connect({ addresses, connectTimeoutMs: 200 });
+    const client = await connect({ addresses, connectTimeoutMs: 1_000 });
     expect(client.status).toEqual({ state: "connected" });
     expect(node.served.clientCount).toBe(1);
   });

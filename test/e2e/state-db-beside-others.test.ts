@@ -35,7 +35,9 @@ async function holdBackfill(): Promise<Lease> {
   const identity = createProcessIdentity({ ids: createIdSource(), clock: systemClock });
   const lease = await createLeases({ ...common, db: file.db, identity, heartbeatMs: 20 }).acquire("backfill");
   lease.setProgress("120 of 2000 files");
-  await expect.poll(() => readLease(file.db, "backfill")?.holder.progress).toBe("120 of 2000 files");
+  await expect
+    .poll(() => readLease(file.db, "backfill")?.holder.progress, { timeout: 10_000 })
+    .toBe("120 of 2000 files");
   return lease;
 }
 

@@ -125,7 +125,7 @@ describe("the report of a file that can be read", () => {
     const common = { db, clock: systemClock, logger: silentLogger };
     const lease = await createLeases({ ...common, identity: me, heartbeatMs: 5 }).acquire("backfill");
     lease.setProgress("120 of 2000 files");
-    await expect.poll(() => readLease(db, "backfill")?.holder.progress).toBe("120 of 2000 files");
+    await expect.poll(() => readLease(db, "backfill")?.holder.progress, { timeout: 10_000 }).toBe("120 of 2000 files");
     await createThreadOwners({ ...common, identity: dead }).acquire("01a20233-2e58-7271-bc33-3f3cb8230a0d");
     const { leases, owners } = await readStateDbReport(home);
     expect(leases).toMatchObject([

@@ -69,7 +69,7 @@ describe.each(children)("a runtime on %s", (_title, script, stdout, stderr) => {
     expect(pictureOf(folder)).toEqual(before);
     // The watcher tells late: a file of our own is the last thing it can have to tell.
     writeFileSync(join(folder, "last"), "");
-    await expect.poll(() => touched.some((told) => told.endsWith(" last"))).toBe(true);
+    await expect.poll(() => touched.some((told) => told.endsWith(" last")), { timeout: 10_000 }).toBe(true);
     watcher.close();
     expect(touched.filter((told) => !told.endsWith(" last"))).toEqual([]);
   });

@@ -152,9 +152,9 @@ describe("a runtime's feeds", () => {
     });
     await thread.run("during");
     const { nextOrdinal } = thread.snapshot();
-    await expect.poll(() => plain.length).toBe(nextOrdinal);
+    await expect.poll(() => plain.length, { timeout: 10_000 }).toBe(nextOrdinal);
     expect(plain).toEqual(Array.from({ length: nextOrdinal }, (_, ordinal) => String(ordinal)));
-    await expect.poll(() => withSignals.at(-1)).toBe("turn_completed");
+    await expect.poll(() => withSignals.at(-1), { timeout: 10_000 }).toBe("turn_completed");
     expect(withSignals).toContain("text_delta");
     expect(withSignals.slice(0, 2)).toEqual(["status_changed", "turn_started"]);
   });
@@ -168,7 +168,7 @@ describe("a runtime's feeds", () => {
     await thread.close();
     const again = await runtime.resumeThread(thread.id);
     await again.run("two");
-    await expect.poll(() => told).toBe(again.snapshot().nextOrdinal);
+    await expect.poll(() => told, { timeout: 10_000 }).toBe(again.snapshot().nextOrdinal);
   });
 
   it("tell over all threads what starts, ends and moves, in order", async () => {
@@ -183,7 +183,7 @@ describe("a runtime's feeds", () => {
     await runtime.unarchiveThread(thread.id);
     await runtime.deleteThread(thread.id);
     await runtime.close();
-    await expect.poll(() => isOver).toBe(true);
+    await expect.poll(() => isOver, { timeout: 10_000 }).toBe(true);
     const { id: threadId } = thread;
     const wanted = told.filter(({ type }) => type !== "status_changed");
     expect(wanted).toEqual([
@@ -207,12 +207,12 @@ describe("a runtime's feeds", () => {
     const feed = await runtime.threadEvents(thread.id.toUpperCase(), { from: 1 });
     const told: number[] = [];
     feed.subscribe((event) => void (event.type === "record" && told.push(event.record.ordinal)));
-    await expect.poll(() => told.length).toBeGreaterThan(3);
+    await expect.poll(() => told.length, { timeout: 10_000 }).toBeGreaterThan(3);
     expect(runtime.listLoaded()).toEqual([]);
     const again = await runtime.resumeThread(thread.id);
     await again.run("during");
     const { nextOrdinal } = again.snapshot();
-    await expect.poll(() => told.length).toBe(nextOrdinal - 1);
+    await expect.poll(() => told.length, { timeout: 10_000 }).toBe(nextOrdinal - 1);
     expect(told).toEqual(Array.from({ length: nextOrdinal - 1 }, (_, index) => index + 1));
   });
 
@@ -362,6 +362,6 @@ describe("closing a runtime", () => {
       throw new Error("a subscriber's own mistake");
     });
     await (await runtime.startThread()).run("hello");
-    await expect.poll(() => lines).toContain("error");
+    await expect.poll(() => lines, { timeout: 10_000 }).toContain("error");
   });
 });

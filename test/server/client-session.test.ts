@@ -102,7 +102,7 @@ describe("a client", () => {
       const handler = server.accept({ name: "raw", send: (text) => sent.push(text) > 0, close: () => {} });
       handler.received(`{"id":1,"method":"initialize","params":${JSON.stringify(INFO)}}`);
       handler.received(`{"jsonrpc":"2.0","extra":1,"id":${id},"method":"initialize","params":${JSON.stringify(INFO)}}`);
-      await expect.poll(() => sent.length).toBe(2);
+      await expect.poll(() => sent.length, { timeout: 10_000 }).toBe(2);
       expect(sent[1]).toBe(`{"error":{"code":-32600,"message":"Already initialized"},"id":${id}}`);
     },
   );
@@ -134,7 +134,9 @@ describe("a client that left", () => {
     for (let count = 0; count < 20; count += 1) ask(`read ${count}`, "thread/read", { includeTurns: true });
     ask("memory", "thread/memoryMode/set", { mode: "disabled" });
     client.disconnect();
-    await expect.poll(async () => (await runtime.store.readThread({ threadId })).memoryMode).toBe("disabled");
+    await expect
+      .poll(async () => (await runtime.store.readThread({ threadId })).memoryMode, { timeout: 10_000 })
+      .toBe("disabled");
     const { name } = await runtime.store.readThread({ threadId });
     expect(name).toBe("named");
     const answered = client.messages.map(({ id }) => id).filter((id) => typeof id === "string");

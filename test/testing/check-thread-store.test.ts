@@ -361,7 +361,7 @@ describe("whatever a store does,", () => {
     await expect(check({ fixture, exampleMaxMs: 20 })).rejects.toThrow("making a place didn't settle");
     expect(counts.made).toBe(0);
     come();
-    await expect.poll(() => counts).toMatchObject({ made: 1, disposed: 1 });
+    await expect.poll(() => counts, { timeout: 10_000 }).toMatchObject({ made: 1, disposed: 1 });
   });
 
   it("a dispose that fails behind a broken law doesn't hide what broke it", async () => {
@@ -407,7 +407,7 @@ describe("whatever a store does,", () => {
     come();
     const over = { code: "aborted" };
     // Of the example and of its recording, each twice.
-    await expect.poll(() => refused).toMatchObject([over, over, over, over]);
+    await expect.poll(() => refused, { timeout: 10_000 }).toMatchObject([over, over, over, over]);
     expect(counts.opened).toBe(3);
     expect(counts.closed).toBe(3);
   });

@@ -93,7 +93,7 @@ describe("an ephemeral thread", () => {
     expect((await store.listThreads()).data.length).toBe(1);
     await server.context.threads.find(thread.id)?.close();
     await client.told("thread/closed");
-    await expect.poll(async () => (await store.listThreads()).data.length).toBe(0);
+    await expect.poll(async () => (await store.listThreads()).data.length, { timeout: 10_000 }).toBe(0);
     expect(await client.refusal("thread/read", { threadId: thread.id })).toEqual([
       -32_600,
       `thread not loaded: ${thread.id}`,

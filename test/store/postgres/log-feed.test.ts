@@ -203,7 +203,7 @@ describe.skipIf(postgres.skipped !== null)("the feed of a schema on PostgreSQL",
     const taken = await two.resumeThread({ threadId });
     for (let n = 30; n < 60; n += 1) await two.appendItems({ writer: taken.writer, items: [message(`${n}`)] });
     expect(told.ordinals.get(threadId)).toEqual(Array.from({ length: 61 }, (_, n) => n));
-    await vi.waitFor(async () => expect(textsOf(await readLog(one, threadId))).toHaveLength(60));
+    await vi.waitFor(async () => expect(textsOf(await readLog(one, threadId))).toHaveLength(60), 10_000);
   });
 
   it("tells listeners what was committed while another transaction is open, each line once and in order, also when that ends", async () => {

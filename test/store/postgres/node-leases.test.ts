@@ -137,7 +137,7 @@ describe.skipIf(postgres.skipped !== null)("leases of nodes on PostgreSQL", () =
     const lab = postgresLab();
     const first = await lab.open({ node: { id: "same" }, leaseTtlMs: 600 });
     const { threadId, writer } = await seedThread(first);
-    const second = await lab.open({ node: { id: "same" }, leaseTtlMs: 600 });
+    const second = await lab.open({ node: { id: "same" } });
     const resumed = await second.resumeThread({ threadId });
     await second.appendItems({ writer: resumed.writer, items: [message("second")] });
     expect((await refusal(first.appendItems({ writer, items: [message("late")] }))).code).toMatch(

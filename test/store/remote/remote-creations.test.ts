@@ -166,7 +166,7 @@ describe("a thread whose making was given up", () => {
     const { url } = await servedStore(async (calls) => {
       if (calls === 1) await released;
     });
-    const client = await open(url, { callTimeoutMs: 500 });
+    const client = await open(url, { callTimeoutMs: 1_500 });
     const slow = client.createThread({ threadId: ID, metadata });
     await expect(slow).rejects.toMatchObject({ code: "timed_out", retryable: true });
     await client.createThread({ metadata });

@@ -45,7 +45,7 @@ test("a client claims the standbys of the served store, and no more than that wh
   expect(remote.durability).toEqual({ acknowledged: "fsync", scope: "quorum", standbys: 2 });
   told = { acknowledged: "os", scope: "local", standbys: 0 };
   clock.advance(5_000);
-  await vi.waitFor(() => expect(remote.durability).toEqual(told));
+  await vi.waitFor(() => expect(remote.durability).toEqual(told), 10_000);
 });
 
 test("a store that says nothing of standbys has what it acknowledges on one machine, as its capabilities say", async () => {
