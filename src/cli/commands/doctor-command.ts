@@ -6,6 +6,7 @@ import type { ReportedLag, ReportedOwner, ReportedSet, StateDbReport } from "../
 import { type CliContext, withProgress } from "../cli-context.ts";
 import { nextStepOf } from "../error-report.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { counted } from "../format/counted-word.ts";
 import { formatBytes } from "../format/byte-count.ts";
 import { formatLocalTime } from "../format/local-time.ts";
 import { toPlainLine } from "../format/plain-text.ts";
@@ -48,7 +49,9 @@ function factsOf(report: StateDbReport): readonly string[] {
   facts.push(...sets.map(setLine));
   if (status === "ready") {
     const { rollouts, threads, turns, texts } = counts;
-    facts.push(`${threads} threads from ${rollouts} files, ${turns} turns, ${texts} searchable messages`);
+    facts.push(
+      `${counted(threads, "thread")} from ${counted(rollouts, "file")}, ${counted(turns, "turn")}, ${counted(texts, "searchable message")}`,
+    );
   }
   if (lag !== null) facts.push(lagLine(lag));
   facts.push(...leases.map((lease) => `lease ${ownerLine(lease)}`));

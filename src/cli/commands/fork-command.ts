@@ -4,6 +4,7 @@
  */
 import { type CliContext, note } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { counted } from "../format/counted-word.ts";
 import { withRuntime } from "../open-home.ts";
 import { toJsonLine } from "../output.ts";
 import { chooseThread, resolveTurnId, type ThreadChoice } from "../resolve-thread-id.ts";
@@ -24,7 +25,7 @@ export async function runFork(context: CliContext, options: ForkOptions): Promis
     await context.out.write(context.json ? `${toJsonLine({ thread })}\n` : `${thread.id}\n`);
     await note(
       context,
-      `forked from ${sourceId} with ${thread.turns.length} turns; go on with: skein chat ${thread.id}`,
+      `forked from ${sourceId} with ${counted(thread.turns.length, "turn")}; go on with: skein chat ${thread.id}`,
     );
     return EXIT.ok;
   });

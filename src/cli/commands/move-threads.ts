@@ -14,6 +14,7 @@ import type {
 } from "../../store/index.ts";
 import { type CliContext, note, withProgress } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { counted } from "../format/counted-word.ts";
 import { formatBytes } from "../format/byte-count.ts";
 import { formatDuration } from "../format/local-time.ts";
 import { toPlainLine } from "../format/plain-text.ts";
@@ -184,10 +185,10 @@ class Tally {
     const total = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
     if (total === 0) return "no threads there";
     const parts = Object.entries(this.counts).flatMap(([outcome, count]) => (count > 0 ? `${count} ${outcome}` : []));
-    const work = `${this.#lines} records, ${formatBytes(this.#bytes)} in ${formatDuration(durationMs)}`;
+    const work = `${counted(this.#lines, "record")}, ${formatBytes(this.#bytes)} in ${formatDuration(durationMs)}`;
     const named = this.problems.length;
     const more = this.counts.failed + this.counts.conflict - named;
-    return `${total} threads: ${parts.join(", ")}; ${work}${more > 0 ? `; ${more} more with problems are not named` : ""}`;
+    return `${counted(total, "thread")}: ${parts.join(", ")}; ${work}${more > 0 ? `; ${more} more with problems are not named` : ""}`;
   }
 
   #put(problem: Problem): void {

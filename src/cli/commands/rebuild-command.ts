@@ -6,6 +6,7 @@ import { fault } from "../../base/index.ts";
 import type { RebuildReport, StateDbReport } from "../../projections/index.ts";
 import { type CliContext, note } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { counted } from "../format/counted-word.ts";
 import { formatBytes } from "../format/byte-count.ts";
 import { formatDuration } from "../format/local-time.ts";
 import { toPlainLine } from "../format/plain-text.ts";
@@ -61,7 +62,7 @@ function linesOf(answer: RebuildAnswer): readonly string[] {
   const { filesTotal, folded, quarantined, generation, replaced, bytes, durationMs, quarantine } = answer;
   const work = `${formatBytes(bytes)} in ${formatDuration(durationMs)}`;
   const lines = [
-    `${filesTotal} files, ${folded} folded, ${quarantined} in quarantine, ${work}; rows are set ${generation} now`,
+    `${counted(filesTotal, "file")}, ${folded} folded, ${quarantined} in quarantine, ${work}; rows are set ${generation} now`,
   ];
   if (replaced !== null) {
     const fate = replaced.isKept ? "kept beside them until the next rebuild" : "dropped";

@@ -7,6 +7,7 @@ import { rejection } from "../../base/index.ts";
 import type { FindingSeverity, HomeFinding, VerifyProgress } from "../../store/local/index.ts";
 import { type CliContext, note, withProgress } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { counted } from "../format/counted-word.ts";
 import { toPlainLine } from "../format/plain-text.ts";
 import { formatBytes } from "../format/byte-count.ts";
 import { requireHome } from "../open-home.ts";
@@ -74,7 +75,7 @@ function findingLine(finding: HomeFinding, out: Output): string {
 function summaryOf({ findings, threads, records, bytes }: VerifyReport): string {
   const count = (severity: FindingSeverity): number =>
     findings.filter((finding) => finding.severity === severity).length;
-  const read = `${threads} threads, ${records} records, ${formatBytes(bytes)} read`;
+  const read = `${counted(threads, "thread")}, ${counted(records, "record")}, ${formatBytes(bytes)} read`;
   if (findings.length === 0) return `${read}: nothing torn, nothing odd`;
-  return `${read}: ${count("error")} errors, ${count("warning")} warnings, ${count("info")} notes`;
+  return `${read}: ${counted(count("error"), "error")}, ${counted(count("warning"), "warning")}, ${counted(count("info"), "note")}`;
 }

@@ -7,6 +7,7 @@ import { fault, rejection } from "../../base/index.ts";
 import type { ProjectionOutcome, ProjectionVerdict, VerifyProjectionsProgress } from "../../projections/index.ts";
 import { type CliContext, note, withProgress } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
+import { counted } from "../format/counted-word.ts";
 import { formatBytes } from "../format/byte-count.ts";
 import { toPlainLine } from "../format/plain-text.ts";
 import { interruptible } from "../interrupt.ts";
@@ -92,7 +93,7 @@ function lineOf({ outcome, threadId, path, message, fromLog, fromRows }: Project
 }
 
 function summaryOf({ verdicts, threads, records, bytes, generation, version }: RowsReport): string {
-  const read = `${threads} threads, ${records} records, ${formatBytes(bytes)} folded again beside set ${generation} (projection ${version})`;
+  const read = `${counted(threads, "thread")}, ${counted(records, "record")}, ${formatBytes(bytes)} folded again beside set ${generation} (projection ${version})`;
   const counts = new Map<ProjectionOutcome, number>();
   for (const { outcome } of verdicts) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   const odd = [...counts].filter(([outcome]) => outcome !== "same").map(([outcome, count]) => `${count} ${outcome}`);
