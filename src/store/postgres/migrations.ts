@@ -88,12 +88,13 @@ async function readReady(database: PostgresDatabase, schema: string): Promise<Sc
     : undefined;
 }
 
-/** Where it was made by somebody with more rights, this user needs none to make it. */
+/**
+ * Where it was made by somebody with more rights, this user needs none to make it. The table is asked, and not
+ * to_regnamespace: that one goes by what this session knew before it waited for the lock.
+ */
 async function makeSchema(tx: Queryable, schema: string): Promise<void> {
-  const [found] = await tx.query<{ there: string | null }>({ text: "SELECT to_regnamespace($1) AS there" }, [
-    `"${schema}"`,
-  ]);
-  if (found?.there === null) await tx.query({ text: inSchema("CREATE SCHEMA {s}", schema) });
+  const found = await tx.query({ text: "SELECT 1 FROM pg_catalog.pg_namespace WHERE nspname = $1" }, [schema]);
+  if (found.length === 0) await tx.query({ text: inSchema("CREATE SCHEMA {s}", schema) });
 }
 
 async function readMeta(source: Queryable, schema: string): Promise<ReadonlyMap<string, string>> {

@@ -4,7 +4,7 @@
  */
 import fc from "fast-check";
 import { Client } from "pg";
-import { describe, expect, it, onTestFinished } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { isSkeinError } from "../../../src/base/index.ts";
 import {
@@ -126,6 +126,23 @@ describe.skipIf(skipped !== null)(`a PgBouncer before the server${skipped === nu
     await through.persistThread(fork.writer);
     expect((await through.listThreads()).data).toHaveLength(3);
     expect(textsOf(await readLog(direct, threadId))).toEqual(["first", "second"]);
+  });
+
+  it("whose sessions remember that there was no schema goes on with one that is made while it waits for its turn", async () => {
+    const url = await pooler({ pool_mode: "session" });
+    const [before, lab] = [postgresLab(), postgresLab()];
+    await (await before.open({ url })).close();
+    const client = new Client({ connectionString: postgres.url });
+    await client.connect();
+    onTestFinished(() => client.end());
+    await client.query("BEGIN");
+    await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('skein schema ${lab.schema}', 0))`);
+    await client.query(`CREATE SCHEMA "${lab.schema}"`);
+    const opening = lab.open({ url });
+    const waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted";
+    await vi.waitFor(async () => expect(await runSql(waiting)).toHaveLength(1), 10_000);
+    await client.query("COMMIT");
+    expect((await opening).durability.scope).toBe("local");
   });
 
   it.each(["transaction", "statement"])("with pool_mode = %s is refused before anything is made", async (mode) => {
