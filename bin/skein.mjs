@@ -12,6 +12,10 @@ import { fileURLToPath, pathToFileURL } from "url";
 const NEEDED = [22, 14];
 const RUNS_TYPESCRIPT = [22, 18];
 const EXIT_UNAVAILABLE = 69;
+/** Names the launcher whose child this one is. */
+const STARTED_BY = "SKEIN_STARTED_BY";
+/** Milliseconds between two looks whether it is still there. */
+const PARENT_LOOK_MS = 500;
 const launcher = realpathSync(fileURLToPath(import.meta.url));
 const packageFolder = dirname(dirname(launcher));
 
@@ -42,7 +46,8 @@ function giveUp(reason) {
 
 /** Runs this same command line under `program`; signals, exit code and terminal pass through. */
 function runUnder(program) {
-  const child = spawn(program, [launcher].concat(process.argv.slice(2)), { stdio: "inherit" });
+  const env = Object.assign({}, process.env, { [STARTED_BY]: String(process.pid) });
+  const child = spawn(program, [launcher].concat(process.argv.slice(2)), { stdio: "inherit", env });
   // A terminal sends Ctrl-C to the child as well; forwarding it would make one Ctrl-C count twice.
   const isOnTerminal = Boolean(process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY);
   process.on("SIGINT", () => isOnTerminal || child.kill("SIGINT"));
@@ -59,6 +64,16 @@ function findEntry() {
   return existsSync(source) && isAtLeast(process.version, RUNS_TYPESCRIPT) ? source : undefined;
 }
 
+/** Ends with the launcher that started this one: one that was killed can pass nothing on, and a server would stay behind. */
+function endWithLauncher() {
+  const parent = process.ppid;
+  const isStarted = process.env[STARTED_BY] === String(parent);
+  delete process.env[STARTED_BY];
+  if (!isStarted) return;
+  const look = () => process.ppid !== parent && process.kill(process.pid, "SIGTERM");
+  setInterval(look, PARENT_LOOK_MS).unref();
+}
+
 /** Loads the command in this process. It exits by `process.exitCode`, so that what it wrote is flushed. */
 async function runHere() {
   const entry = findEntry();
@@ -72,6 +87,7 @@ async function runHere() {
 
 /** Runs the command here if this Node is new enough, else under one that is, else says what is missing. */
 function start() {
+  endWithLauncher();
   if (isAtLeast(process.version, NEEDED)) return void runHere();
   const brought = findBroughtNode();
   if (brought) return runUnder(brought);

@@ -2,7 +2,8 @@
  * The `skein` launcher on Nodes of any age. An old Node is played by telling a new one that it is old, so that the
  * test needs no second Node; that the launcher's text is one that Node 14 can read is checked on the text.
  */
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -32,6 +33,14 @@ export async function main(args) {
 }
 `;
 
+/** One that says its pid, and stays until it is told to end. */
+const STAYING_MAIN = `
+export async function main() {
+  process.stdout.write(String(process.pid));
+  await new Promise((resolve) => setTimeout(resolve, 600_000));
+}
+`;
+
 /** Writes a file under the test's folder. */
 function write(path: string, text: string): void {
   mkdirSync(dirname(join(folder, path)), { recursive: true });
@@ -47,10 +56,14 @@ function bringNode(version: string, where = "package/node_modules/node"): void {
 
 /** Starts the launcher under a Node that says it is `version`; the Node it may start in turn tells the truth. */
 function launch(version: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  const [program, line, options] = commandLine(version, args);
+  return spawnSync(program, line, { ...options, encoding: "utf8", timeout: 20_000 });
+}
+
+function commandLine(version: string, args: readonly string[]): [string, string[], { env: NodeJS.ProcessEnv }] {
   const flags = ["--require", join(folder, "pretend-old.cjs")];
   const launcher = join(folder, "package/bin/skein.mjs");
-  const env = { ...process.env, PRETEND_VERSION: version };
-  return spawnSync(process.execPath, [...flags, launcher, ...args], { env, encoding: "utf8", timeout: 20_000 });
+  return [process.execPath, [...flags, launcher, ...args], { env: { ...process.env, PRETEND_VERSION: version } }];
 }
 
 test("runs the command in the same process on the oldest Node that Skein supports", () => {
@@ -64,6 +77,18 @@ test("hands over to the Node that is installed beside it when its own is old, ex
   const { status, stdout } = launch("v20.20.2", "7");
   expect(status).toBe(7);
   expect(JSON.parse(stdout)).toEqual({ args: ["7"], version: process.version });
+});
+
+test("leaves no process behind when it is killed under an old Node", async () => {
+  bringNode("24.21.0");
+  write("package/dist/command/main.js", STAYING_MAIN);
+  const [program, args, options] = commandLine("v20.20.2", []);
+  const child = spawn(program, args, { ...options, stdio: ["ignore", "pipe", "inherit"] });
+  const [said] = (await once(child.stdout, "data")) as [Buffer];
+  expect(Number(said.toString())).not.toBe(child.pid);
+  child.kill("SIGKILL");
+  // The pipe is the other process's too: it closes when that has ended.
+  await once(child, "close");
 });
 
 test("finds a Node in a folder above, as where Skein is a dependency", () => {
