@@ -219,34 +219,34 @@ export class GroupCommitter {
   async #put(group: readonly Part[]): Promise<readonly PutOutcome[]> {
     const puts = group.map(({ put }) => put);
     const appendId = group[0]?.appendId ?? "";
-    return this.#asking(kibOf(puts), (connection, noteFsync) => {
+    return this.#asking(kibOf(puts), (connection, noteSession) => {
       const { statements, lease } = this.#options;
       const { nodeId, incarnation } = lease;
-      return putGroup(connection, puts, { statements, appendId, nodeId, incarnation, noteFsync });
+      return putGroup(connection, puts, { statements, appendId, nodeId, incarnation, noteSession });
     });
   }
 
   /** Asks on the group's connection, again after it was lost (G1). */
   async #asking<Value>(
     kib: number,
-    ask: (connection: Queryable, noteFsync: Putting["noteFsync"]) => Promise<Value>,
+    ask: (connection: Queryable, noteSession: Putting["noteSession"]) => Promise<Value>,
   ): Promise<Value> {
     const { database } = this.#options;
     return database.retrying(async () => {
       const client = this.#client ?? (await this.#connect());
       let goesOn = true;
-      const noteFsync = (isOn: boolean): void => {
-        goesOn = this.#options.durability.noteFsync(isOn);
+      const noteSession: Putting["noteSession"] = ({ isFsync, mark }) => {
+        goesOn = this.#options.durability.noteFsync(isFsync) && database.isSessionOf(client, mark);
       };
       const timer = this.#options.timers.setTimer(PUT_MS_MAX + kib, () => this.#lose(client));
       try {
-        return await ask({ query: (what, values = []) => database.run(client, what, values) }, noteFsync);
+        return await ask({ query: (what, values = []) => database.run(client, what, values) }, noteSession);
       } catch (error) {
         if (isConnectionLoss(error)) this.#lose(client);
         throw error;
       } finally {
         timer.cancel();
-        // The next put makes a connection, and a server that isn't durable any more is refused with that.
+        // The next put makes a connection: a server that isn't durable any more, or a pooler that mixes sessions by now, is refused with that.
         if (!goesOn) this.#lose(client);
       }
     }, RETRY_MS);

@@ -26,14 +26,21 @@ export interface ThreadPut {
   readonly lines: readonly PutLine[];
 }
 
+/** The session of a put. */
+export interface SeenSession {
+  /** Whether the server waits for its disk. */
+  readonly isFsync: boolean;
+  readonly mark: string | null;
+}
+
 /** Who puts. */
 export interface Putting {
   readonly statements: Statements;
   readonly appendId: string;
   readonly nodeId: string;
   readonly incarnation: string;
-  /** Whether the server waits for its disk, as this put was committed. */
-  readonly noteFsync: (isOn: boolean) => void;
+  /** Told in what the put was committed. */
+  readonly noteSession: (seen: SeenSession) => void;
 }
 
 /** What became of a part: null when it is there, else why not. */
@@ -50,12 +57,12 @@ export async function putGroup(
   const sorted = puts.toSorted((a, b) => (a.threadId < b.threadId ? -1 : 1));
   const hasNew = sorted.some(({ expected }) => expected === 0);
   const values = [...valuesOf(sorted, appendId), ...(hasNew ? [nodeId, incarnation] : [])];
-  const rows = await connection.query<{ thread_id: string; fsync: string }>(
+  const rows = await connection.query<{ thread_id: string; fsync: string; mark: string | null }>(
     hasNew ? statements.putNew : statements.put,
     values,
   );
   const [first] = rows;
-  if (first !== undefined) putting.noteFsync(first.fsync === "on");
+  if (first !== undefined) putting.noteSession({ isFsync: first.fsync === "on", mark: first.mark });
   const done = new Set(rows.map((row) => row.thread_id));
   const losers = puts.filter(({ threadId }) => !done.has(threadId));
   const why = losers.length === 0 ? new Map<string, PutOutcome>() : await diagnose(connection, losers, putting);

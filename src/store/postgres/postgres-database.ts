@@ -76,6 +76,7 @@ export class PostgresDatabase implements Queryable {
   readonly #ids = createIdSource();
   readonly #singles = new Set<Client>();
   readonly #pooled = new Set<ClientBase>();
+  readonly #marks = new WeakMap<ClientBase, string>();
   readonly #watch: AnswerWatch;
   readonly #closing = new AbortController();
   #onServer: (state: ServerState) => Promise<void> = async () => {};
@@ -228,6 +229,13 @@ export class PostgresDatabase implements Queryable {
     }
   }
 
+  /** Whether a statement of the connection found this mark in its own session; else a pooler mixes them by now. */
+  isSessionOf(client: Client, mark: string | null): boolean {
+    if (this.#marks.get(client) === mark) return true;
+    this.#lookedMs = -Infinity;
+    return false;
+  }
+
   /** Ends a connection that gives no answer: it would wait for the goodbye of a silent other end. */
   cutOff(client: Client): void {
     this.drop(client);
@@ -303,6 +311,7 @@ export class PostgresDatabase implements Queryable {
   async #meet(client: ClientBase): Promise<ServerState> {
     const timeouts = [STATEMENT_MS_MAX, LOCK_MS_MAX, IDLE_IN_TRANSACTION_MS_MAX].map((ms) => `${ms}ms`);
     const mark = this.#ids.next();
+    this.#marks.set(client, mark);
     const values = [...timeouts, this.#commitLeast, mark];
     const hello = await client.query<{ pid: number; standby: boolean }>(HELLO, values);
     const [row] = hello.rows;

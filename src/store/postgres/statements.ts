@@ -5,6 +5,7 @@
  * A node is alive while `alive_until` is ahead of the server's clock, and owns a thread whose row names it with its
  * incarnation. Only who may take a thread goes by that: who may write to it is the epoch's to say.
  */
+import { MARK_COLUMN } from "./kept-sessions.ts";
 import type { Statement } from "./postgres-database.ts";
 import { inSchema } from "./schema.ts";
 
@@ -195,7 +196,7 @@ function putText(hasNew: boolean): string {
       JOIN done d ON d.thread_id = ($1::uuid[])[e.i]
       ORDER BY e.i, e.ordinal
     )
-    SELECT thread_id, current_setting('fsync') AS fsync FROM done`;
+    SELECT thread_id, current_setting('fsync') AS fsync, ${MARK_COLUMN} FROM done`;
 }
 
 /**

@@ -13,19 +13,24 @@ import {
   openPostgresThreadStore,
 } from "../../../src/postgres/index.ts";
 import { requireKeptSessions } from "../../../src/store/postgres/kept-sessions.ts";
-import { findPgBouncer, startPgBouncer } from "../../support/postgres/pgbouncer.ts";
+import { findPgBouncer, type PgBouncer, startPgBouncer } from "../../support/postgres/pgbouncer.ts";
 import { message, postgresLab, readLog, refusal, seedThread, textsOf } from "./postgres-lab.ts";
 import { postgres, runSql } from "./postgres-place.ts";
 
 const pgBouncer = await findPgBouncer();
 const skipped = postgres.skipped ?? pgBouncer.skipped;
 
-/** Its url, before the worker's server. */
-async function pooler(settings: Readonly<Record<string, string>>): Promise<string> {
+/** One before the worker's server. */
+async function started(settings: Readonly<Record<string, string>>): Promise<PgBouncer> {
   const { program } = pgBouncer;
-  const { url, stop } = await startPgBouncer({ program, port: Number(new URL(postgres.url).port), settings });
-  onTestFinished(stop);
-  return url;
+  const running = await startPgBouncer({ program, port: Number(new URL(postgres.url).port), settings });
+  onTestFinished(() => running.stop());
+  return running;
+}
+
+/** The url of one. */
+async function pooler(settings: Readonly<Record<string, string>>): Promise<string> {
+  return (await started(settings)).url;
 }
 
 /** Servers' sessions: their marks, those that are idle with the one used last at the end, and who has one. */
@@ -161,6 +166,34 @@ describe.skipIf(skipped !== null)(`a PgBouncer before the server${skipped === nu
     const url = await pooler({ pool_mode: "transaction", server_round_robin: "1", min_pool_size: "3" });
     const { schema } = postgresLab();
     expect((await refusal(openPostgresThreadStore({ url, schema, allowUnsafe: true }))).code).toBe("store_unusable");
+  });
+
+  it("that mixes sessions from some moment on has its first append in another's session be the last one", async () => {
+    const { url, configure } = await started({ pool_mode: "session" });
+    const lab = postgresLab();
+    const store = await lab.open({ url });
+    const { threadId, writer } = await seedThread(store);
+    await configure({ pool_mode: "transaction" });
+    const rival = new Client({ connectionString: url });
+    await rival.connect();
+    onTestFinished(() => rival.end());
+    const texts = ["first"];
+    let refused: unknown;
+    while (refused === undefined && texts.length < 100) {
+      // It takes the session that was used last, which is the appends'.
+      await rival.query("BEGIN");
+      try {
+        const text = `number ${texts.length}`;
+        await store.appendItems({ writer, items: [message(text)] });
+        texts.push(text);
+      } catch (error) {
+        refused = error;
+      }
+      await rival.query("ROLLBACK");
+    }
+    expect(refused).toMatchObject({ code: "store_unusable", message: expect.stringContaining("pool_mode") as unknown });
+    expect(texts.length).toBeLessThan(10);
+    expect(textsOf(await readLog(await lab.open(), threadId))).toEqual(texts);
   });
 
   it("that has no session left is told from a server that is away", async () => {

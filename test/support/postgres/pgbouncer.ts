@@ -10,6 +10,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
+import { Client } from "pg";
+
 import { runProgram } from "../../conformance/run-program.ts";
 import { serverUser } from "./postgres-programs.ts";
 
@@ -22,6 +24,8 @@ export type PgBouncerFound =
 export interface PgBouncer {
   /** Of the database `postgres`, through it. */
   readonly url: string;
+  /** Sets these beside, or in place of, what it was started with. It has them when this resolves. */
+  configure(settings: Readonly<Record<string, string>>): Promise<void>;
   /** Ends it, and all connections through it. */
   stop(): Promise<void>;
 }
@@ -56,7 +60,9 @@ export async function startPgBouncer({ program, port, settings }: StartPgBouncer
   const folder = await mkdtemp(join(tmpdir(), "skein-pgbouncer-"));
   await chmod(folder, 0o777);
   const own = await freePort();
-  const lines = {
+  const file = join(folder, "settings");
+  const lines: Record<string, string> = {
+    admin_users: "app",
     listen_addr: "127.0.0.1",
     listen_port: String(own),
     unix_socket_dir: "",
@@ -66,10 +72,12 @@ export async function startPgBouncer({ program, port, settings }: StartPgBouncer
     server_login_retry: "1",
     ...settings,
   };
-  const text = Object.entries(lines).map(([name, value]) => `${name} = ${value}\n`);
+  const write = async (): Promise<void> => {
+    const text = Object.entries(lines).map(([name, value]) => `${name} = ${value}\n`);
+    await writeFile(file, `[databases]\n* = host=127.0.0.1 port=${port} user=app\n[pgbouncer]\n${text.join("")}`);
+  };
   await writeFile(join(folder, "users"), '"app" ""\n');
-  const file = join(folder, "settings");
-  await writeFile(file, `[databases]\n* = host=127.0.0.1 port=${port} user=app\n[pgbouncer]\n${text.join("")}`);
+  await write();
   const child = spawn("sh", ["-c", GUARD, "skein-pgbouncer-guard", program, file], {
     stdio: ["pipe", "ignore", "ignore"],
     cwd: "/",
@@ -91,7 +99,16 @@ export async function startPgBouncer({ program, port, settings }: StartPgBouncer
       throw new Error(`PgBouncer doesn't listen after ${READY_MS_MAX} ms: ${log}`);
     }
   }
-  return { url: `postgres://app@127.0.0.1:${own}/postgres`, stop };
+  const place = `postgres://app@127.0.0.1:${own}`;
+  const configure = async (changed: Readonly<Record<string, string>>): Promise<void> => {
+    Object.assign(lines, changed);
+    await write();
+    const admin = new Client({ connectionString: `${place}/pgbouncer` });
+    await admin.connect();
+    await admin.query("RELOAD");
+    await admin.end();
+  };
+  return { url: `${place}/postgres`, configure, stop };
 }
 
 async function freePort(): Promise<number> {
