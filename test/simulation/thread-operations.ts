@@ -5,6 +5,7 @@
 import { sleep } from "../../src/base/index.ts";
 import type { Runtime, RuntimeThread } from "../../src/runtime/index.ts";
 import { createSeededRandom, type SeededRandom } from "../../src/testing/simulation/index.ts";
+import { followWithinLog } from "../support/follow-within-log.ts";
 import { followFeed, type ToldRecord } from "./followed-feed.ts";
 import type { TurnWriter } from "./scripted-turns.ts";
 import type { SimulatedRuntime } from "./simulated-runtime.ts";
@@ -74,12 +75,12 @@ function activeTurn(thread: RuntimeThread, random: SeededRandom): string {
 async function follow(context: OperationContext, threadId: string): Promise<unknown> {
   const { runtime, random, process, told } = context;
   const { clock } = process.parts.scheduled;
-  const from = random.chance(0.6) ? random.below(4) : null;
+  const place = random.chance(0.6) ? random.below(4) : "end";
   const polls = random.chance(0.3) ? { pollIntervalMs: 500 + random.below(2_000) } : {};
   const bounds = random.chance(0.7) ? { bufferRecordsMax: 1 + random.below(4) } : {};
   const ends = new AbortController();
-  const feed = await runtime.threadEvents(threadId, {
-    from: from ?? "end",
+  const { feed, from } = await followWithinLog(runtime, threadId, {
+    from: place,
     signals: random.chance(0.5),
     ...polls,
     ...bounds,
@@ -88,7 +89,7 @@ async function follow(context: OperationContext, threadId: string): Promise<unkn
   const slowMs = random.chance(0.4) ? random.unit() * 700 : 0;
   const pause = (): Promise<void> => (slowMs === 0 ? Promise.resolve() : sleep(clock, slowMs));
   if (random.chance(0.3)) clock.setTimer(random.unit() * 20_000, () => ends.abort());
-  return await followFeed({ feed, threadId, from, pause, told });
+  return await followFeed({ feed, threadId, from: from === "end" ? null : from, pause, told });
 }
 
 /** Every kind of step that is a call of a runtime. */

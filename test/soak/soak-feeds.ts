@@ -7,6 +7,7 @@
 import { type Clock, isSkeinError, sleep } from "../../src/base/index.ts";
 import type { Runtime, ThreadFeed } from "../../src/runtime/index.ts";
 import type { CheckpointStore } from "../../src/server/checkpoint-store.ts";
+import { followWithinLog } from "../support/follow-within-log.ts";
 
 /** Where feeds are opened and how many at once. */
 export interface SoakFeedsOptions {
@@ -71,14 +72,20 @@ export class SoakFeeds {
     if (this.#running.size >= openMax) return;
     const isSlow = random() < 0.3;
     const isCheckpointed = random() < 0.2;
-    const anywhere = random() < 0.3 ? "end" : Math.floor(random() * 20);
-    const from = isCheckpointed ? ((await checkpoints.read({ name: CONSUMER, threadId })) ?? 0) : anywhere;
-    const feed = await runtime.threadEvents(threadId, {
-      from,
+    const anywhere: number | "end" = random() < 0.3 ? "end" : Math.floor(random() * 20);
+    const place: number | "end" = isCheckpointed
+      ? ((await checkpoints.read({ name: CONSUMER, threadId })) ?? 0)
+      : anywhere;
+    const options = {
+      from: place,
       signals: random() < 0.4,
       ...(isSlow ? { bufferRecordsMax: 4, bufferSignalsMax: 8 } : {}),
       ...(random() < 0.5 ? { signal } : {}),
-    });
+    };
+    // A checkpoint is never past the end.
+    const { feed, from } = isCheckpointed
+      ? { feed: await runtime.threadEvents(threadId, options), from: place }
+      : await followWithinLog(runtime, threadId, options);
     this.#totals.opened += 1;
     const isObserved = !isCheckpointed && random() < 0.3;
     this.#run(isObserved ? this.#observe(feed) : this.#read(feed, { threadId, from, isSlow, isCheckpointed }));
