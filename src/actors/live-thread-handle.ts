@@ -4,7 +4,7 @@
  * command that is refused recorded nothing. What the commands share with the lifecycle stands in
  * live-thread.ts.
  */
-import { LIMITS, rejection, type SkeinError } from "../base/index.ts";
+import { LIMITS, rejection, type SkeinError, toShownValue } from "../base/index.ts";
 import type {
   AppendableItem,
   EventMsg,
@@ -139,7 +139,7 @@ export class LiveThreadHandle implements ThreadHandle {
 
   async rollback(numTurns: number): Promise<ThreadSnapshot> {
     if (!Number.isSafeInteger(numTurns) || numTurns < 1) {
-      throw invalid("numTurns must be a whole number >= 1", { numTurns: String(numTurns) });
+      throw invalid("numTurns must be a whole number >= 1", { numTurns: toShownValue(numTurns) });
     }
     const count = Math.min(numTurns, ROLLBACK_TURNS_MAX);
     return await this.#rollBack(() => ({ type: "thread_rolled_back", num_turns: count }));

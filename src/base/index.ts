@@ -26,5 +26,6 @@ export { requireNode } from "./node-version.ts";
 export { checkOptions } from "./option-check.ts";
 export { createPinoLogger, type LogLevel, type PinoLoggerOptions } from "./pino-logger.ts";
 export { holdProcess } from "./process-hold.ts";
+export { toShownValue } from "./shown-value.ts";
 export { SKEIN_VERSION } from "./version.ts";
 export { withinTime } from "./within-time.ts";

@@ -14,7 +14,7 @@
  *   L4  `backwardsCursor` starts a walk of its own the other way: what has come or changed since is in it.
  *       (list.backwards, list.walks-meet)
  */
-import { rejection } from "../base/index.ts";
+import { rejection, toShownValue } from "../base/index.ts";
 import type { SessionSource } from "../events/index.ts";
 import { decodeCursor, encodeCursor, invalidCursor } from "./opaque-cursor.ts";
 import { pageLimit } from "./page-limit.ts";
@@ -175,7 +175,7 @@ function readPosition(cursor: string, sortKey: SortKey): ListPosition {
   const { k, t, id, a } = decodeCursor(cursor);
   if (typeof t !== "number" || typeof id !== "string") throw invalidCursor(cursor);
   if (a !== undefined && typeof a !== "number") throw invalidCursor(cursor);
-  if (k !== sortKey) throw invalidCursor(cursor, `it belongs to a list sorted by ${String(k)}`);
+  if (k !== sortKey) throw invalidCursor(cursor, `it belongs to a list sorted by ${toShownValue(k)}`);
   return { sortKey, keyMs: t, id, asOfMs: a ?? null };
 }
 

@@ -3,7 +3,7 @@
  * of every call until it is cleared, up to a bound; then the oldest goes. Copies cost what the calls hold,
  * which is why only the memory store has a journal, and why it can be left out.
  */
-import { type Clock, isSkeinError, LIMITS, rejection } from "../../base/index.ts";
+import { type Clock, isSkeinError, LIMITS, rejection, toShownValue } from "../../base/index.ts";
 import type { ThreadStore } from "../thread-store.ts";
 
 /** Names of the port's methods. */
@@ -69,6 +69,6 @@ function copied(params: unknown): unknown {
     return structuredClone(params);
   } catch {
     // Not plain data (a function, say): the call itself will refuse it, the journal keeps it as text.
-    return String(params);
+    return toShownValue(params);
   }
 }
