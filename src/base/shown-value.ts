@@ -5,6 +5,9 @@
 
 /** A plain value as text, anything else by its kind. Never throws. */
 export function toShownValue(value: unknown): string {
-  if (value === null) return "null";
-  return typeof value === "object" || typeof value === "function" ? typeof value : String(value);
+  if (value === null || value === undefined) return `${value}`;
+  if (typeof value === "string") return value;
+  const isPlain = typeof value === "number" || typeof value === "boolean" || typeof value === "bigint";
+  if (isPlain || typeof value === "symbol") return String(value);
+  return typeof value;
 }
