@@ -82,7 +82,7 @@ export interface NewsWanted {
 /** Behind it is everything. */
 export const FEED_BEFORE_ALL: FeedPlace = Object.freeze({ xid: "0", position: 0 });
 
-/** What one look at the server shows, as SNAPSHOT_COLUMNS ask for it. */
+/** What one look at the server shows, as the statement `snapshot` asks for it. */
 export interface SeenSnapshot {
   readonly [column: string]: unknown;
   readonly snapshot: string;

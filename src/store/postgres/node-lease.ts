@@ -14,15 +14,20 @@
 import { hostname } from "node:os";
 
 import { createIdSource, type Logger, type Timer } from "../../base/index.ts";
-import type { SeenSnapshot } from "./feed-reader.ts";
 import type { PostgresDatabase, ServerState } from "./postgres-database.ts";
 import type { PostgresSettings } from "./postgres-options.ts";
 import { inSchema } from "./schema.ts";
 import { type ServerSettings, SETTINGS_COLUMNS } from "./server-settings.ts";
-import { SNAPSHOT_COLUMNS } from "./statements.ts";
 
 /** The server as a renewal finds it. */
-export type SeenServer = ServerSettings & SeenSnapshot;
+export interface SeenServer extends ServerSettings {
+  readonly [column: string]: unknown;
+  /**
+   * Which transactions are over. All their numbers are before the renewal's own, which is on the disk: none is given
+   * again (`settledSnapshot`). It is asked of no table, so that one that somebody has locked holds up no lease.
+   */
+  readonly snapshot: string;
+}
 
 /** What a lease is made of. */
 export interface NodeLeaseOptions {
@@ -46,7 +51,7 @@ const RENEWALS_OF_A_LEASE = 3;
 const RETRIES_OF_A_LEASE = 30;
 /** Before a node is registered. */
 const NONE = "0";
-const SEEN_COLUMNS = `${SNAPSHOT_COLUMNS}, ${SETTINGS_COLUMNS}`;
+const SEEN_COLUMNS = `pg_current_snapshot()::text AS snapshot, ${SETTINGS_COLUMNS}`;
 
 export class NodeLease {
   readonly #options: NodeLeaseOptions;

@@ -10,7 +10,6 @@ import type { LogIndex } from "../log-index.ts";
 import { createAppendIds } from "./append-ids.ts";
 import { DurabilityWatch } from "./durability-probe.ts";
 import { EventTeller } from "./event-teller.ts";
-import { settledSnapshot } from "./feed-reader.ts";
 import { GroupCommitter, type WrittenPart } from "./group-committer.ts";
 import { LogReader } from "./log-reader.ts";
 import { migrate, type SchemaFacts } from "./migrations.ts";
@@ -93,7 +92,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
       for (const writer of writers.all()) writer.kill(leaseGone(writer.threadId, writer.epoch, why));
     },
     onRenewed: (seen) => {
-      teller.noteEnd(settledSnapshot(seen));
+      teller.noteEnd(seen.snapshot);
       watch.noteSettings(seen);
     },
   });

@@ -45,7 +45,7 @@ const NEWS_CONDITIONS = [
 ].map((isNew) => `${isNew} AND pg_visible_in_snapshot(a.xid, $8::text::pg_snapshot)`);
 
 /** What one look sees: which transactions are over, and the newest of those that told something (`settledSnapshot`). */
-export const SNAPSHOT_COLUMNS = `pg_current_snapshot()::text AS snapshot,
+const SNAPSHOT_COLUMNS = `pg_current_snapshot()::text AS snapshot,
   greatest(${newestXid("event")}, ${newestXid("change")})::text AS newest_xid`;
 
 const TEXTS = {

@@ -8,7 +8,16 @@ import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { silentLogger } from "../../../src/base/index.ts";
 import { TcpProxy } from "../../crash/tcp-proxy.ts";
-import { message, postgresLab, type PostgresLab, readLog, refusal, seedThread, textsOf } from "./postgres-lab.ts";
+import {
+  message,
+  postgresLab,
+  type PostgresLab,
+  readLog,
+  refusal,
+  seedThread,
+  textsOf,
+  transaction,
+} from "./postgres-lab.ts";
 import { endLease, postgres, runSql } from "./postgres-place.ts";
 
 async function ownerOf({ schema }: PostgresLab, threadId: string): Promise<Record<string, unknown>> {
@@ -131,6 +140,22 @@ describe.skipIf(postgres.skipped !== null)("leases of nodes on PostgreSQL", () =
     }
     await owner.close();
     await other.resumeThread({ threadId });
+  });
+
+  it("renews a node's lease while the tables of records and changes are locked", async () => {
+    const lab = postgresLab();
+    const store = await lab.open({ leaseTtlMs: 900 });
+    const endOf = async (): Promise<unknown> => {
+      const text = `SELECT incarnation::text || ' ' || alive_until AS lease FROM "${lab.schema}".node WHERE node_id = $1`;
+      return (await runSql(text, [store.nodeId]))[0]?.["lease"];
+    };
+    const unlock = await transaction(
+      `LOCK TABLE "${lab.schema}".event, "${lab.schema}".change IN ACCESS EXCLUSIVE MODE`,
+    );
+    const ends = new Set<unknown>();
+    await vi.waitFor(async () => expect(ends.add(await endOf()).size).toBeGreaterThanOrEqual(4), 10_000);
+    await unlock();
+    expect(new Set([...ends].map((end) => String(end).split(" ")[0])).size).toBe(1);
   });
 
   it("hands a node's threads to the handle that is opened with its id, and fences the older one", async () => {
