@@ -9,12 +9,16 @@ import { join } from "node:path";
 import { isSkeinError, rejection } from "../base/index.ts";
 import type { ThreadStore } from "../store/index.ts";
 import { type CliContext, note } from "./cli-context.ts";
+import { shellWord } from "./shell-word.ts";
 
 /** The rows that a node keeps of a database's threads, in the home. */
 const ROWS_FILE_NAME = "skein-postgres.sqlite";
 
 /** Longest that a command waits for this node's rows while another process has them: those of `serve` are kept for long. */
 const ROWS_WAIT_MS = 300;
+
+/** Parameters of a database's url that nobody may see: the driver takes `password` from there, others have others. */
+const SECRET_PARAMETER = /pass|secret|token/i;
 
 /** How a command uses the store. */
 export interface StoreUse {
@@ -44,14 +48,27 @@ export function placeOf({ store, home }: CliContext): string {
   return `${protocol}//${host}${pathname === "/" ? "" : pathname}`;
 }
 
-/** How a further command is told the store, with the blank before it. Without a password, for it is shown. */
-export function storeArgument({ store }: Pick<CliContext, "store">): string {
-  if (store === undefined) return "";
-  // Only a database's url may have one.
-  if (!isDatabase(store) || !URL.canParse(store)) return ` --store ${store}`;
+/** What a further command needs to find the store of this one. It is shown, so no password is in it. */
+export interface StoreArgument {
+  /** `--store` with the blank before it, to be pasted into a shell. Empty: the home. */
+  readonly argument: string;
+  /** What stands before the command, with the blank after it: the password that the url is shown without. */
+  readonly environment: string;
+}
+
+/** How a further command is told the store. */
+export function storeArgument({ store }: Pick<CliContext, "store">): StoreArgument {
+  if (store === undefined) return { argument: "", environment: "" };
+  // Only a database's url may have a password.
+  if (!isDatabase(store)) return { argument: ` --store ${shellWord(store)}`, environment: "" };
+  // The driver takes urls that are none, such as one without a host: what is secret in them can't be told apart.
+  if (!URL.canParse(store)) return { argument: " --store postgres://…", environment: "" };
   const url = new URL(store);
+  const secrets = [...url.searchParams.keys()].filter((name) => SECRET_PARAMETER.test(name));
+  const hasPassword = url.password !== "" || secrets.includes("password");
   url.password = "";
-  return ` --store ${url.href}`;
+  for (const name of secrets) url.searchParams.delete(name);
+  return { argument: ` --store ${shellWord(url.href)}`, environment: hasPassword ? "PGPASSWORD=… " : "" };
 }
 
 /** Opens the store that `--store` names. `invalid_argument` for one that it can't name. */

@@ -4,8 +4,8 @@
  */
 import { expect, test } from "vitest";
 
+import { furtherCommands } from "../../src/cli/command-name.ts";
 import { toDurabilityText } from "../../src/cli/format/durability-text.ts";
-import { storeArgument } from "../../src/cli/open-store.ts";
 import { type ServeScreen, toServeScreen } from "../../src/cli/format/serve-screen.ts";
 import { listenForStop } from "../../src/cli/stop-signal.ts";
 import { createManualClock } from "../../src/testing/index.ts";
@@ -57,10 +57,44 @@ test("names the store that stands in place of the home, and whether one machine 
   expect(toDurabilityText({ acknowledged: "os", scope: "local", standbys: 0 })).toMatch(/^local, os: a power cut/);
 });
 
-test("a command that it names is told the store, and no password", () => {
-  expect(storeArgument({ store: undefined })).toBe("");
-  expect(storeArgument({ store: "remote:http://127.0.0.1:4600" })).toBe(" --store remote:http://127.0.0.1:4600");
-  expect(storeArgument({ store: "postgres://app:secret@db/agents" })).toBe(" --store postgres://app@db/agents");
+test("a command that it names is told the home and the store, each as one word, and no password", () => {
+  const told = (store?: string, home?: string): string =>
+    furtherCommands({
+      cwd: "/",
+      script: "/x/skein",
+      env: {},
+      home: home ?? "/",
+      isHomeGiven: home !== undefined,
+      store,
+    }).command;
+  expect(told()).toBe("skein");
+  expect(told("remote:http://127.0.0.1:4600")).toBe("skein --store remote:http://127.0.0.1:4600");
+  expect(told("postgres://app@db/agents", "/it's mine")).toBe(
+    String.raw`skein --home '/it'\''s mine' --store postgres://app@db/agents`,
+  );
+  expect(told("postgres://app:secret@db/agents")).toBe("PGPASSWORD=… skein --store postgres://app@db/agents");
+  expect(told("postgres://app@db/agents?password=secret&application_name=x&host=%2Frun&password=secret")).toBe(
+    "PGPASSWORD=… skein --store 'postgres://app@db/agents?application_name=x&host=%2Frun'",
+  );
+  expect(told("postgres://app@db/agents?sslpassword=secret")).toBe("skein --store postgres://app@db/agents");
+  // The driver takes it, and it is no URL.
+  expect(told("postgres://app:secret@/agents?host=/run")).toBe("skein --store postgres://…");
+});
+
+test("the command that would have a model answer serves the same home and store", () => {
+  const npm = { npm_lifecycle_event: "start", npm_package_name: "skein" };
+  const store = "postgres://app:secret@db/agents?a=1&b=2";
+  const commands = furtherCommands({
+    cwd: "/",
+    script: "/bin/skein.mjs",
+    env: npm,
+    home: "/a b",
+    isHomeGiven: true,
+    store,
+  });
+  expect(screen(commands)).toContain(
+    "  a model   OPENAI_API_KEY=… PGPASSWORD=… npm start -- --home '/a b' --store 'postgres://app@db/agents?a=1&b=2' --agent responses",
+  );
 });
 
 test("names the model that answers instead of how to get one", () => {

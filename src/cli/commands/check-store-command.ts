@@ -22,6 +22,7 @@ import { type CliContext, withProgress } from "../cli-context.ts";
 import { commandName } from "../command-name.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { toJsonLine } from "../output.ts";
+import { shellWord } from "../shell-word.ts";
 import { importStoreModule, messageOf, type ModuleExports, unusableModule } from "../store-module.ts";
 
 interface CheckStoreOptions {
@@ -177,11 +178,6 @@ function again(context: CliContext, options: CheckStoreOptions, { seed }: StoreR
     ...(replayPath === undefined ? [] : [`--replay-path ${shellWord(replayPath)}`]),
   ];
   return parts.join(" ");
-}
-
-/** The text as one word of a shell. */
-function shellWord(text: string): string {
-  return /^[\w./:@+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }
 
 /** What the module exports, tried once: a place is made, opened, closed and disposed of. */

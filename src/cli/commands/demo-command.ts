@@ -10,6 +10,7 @@ import { createNarrator } from "../demo/demo-narrator.ts";
 import { comeBack, killAWriter, talkForkAndRollBack } from "../demo/demo-steps.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { formatDuration } from "../format/local-time.ts";
+import { shellWord } from "../shell-word.ts";
 
 /** The demo's own home: it never writes where somebody's threads are, unless `--home` says so. */
 const DEMO_HOME = ".skein-demo";
@@ -25,7 +26,7 @@ export async function runDemo(context: CliContext): Promise<ExitCode> {
   const { threadId, forkId } = await talkForkAndRollBack(stage, narrator);
   const acknowledged = await killAWriter(stage, narrator, threadId);
   const missing = await comeBack(stage, narrator, { threadId, forkId, acknowledged });
-  const skein = `${commandName(context)}${context.isHomeGiven ? ` --home ${shownHome}` : ` --home ${DEMO_HOME}`}`;
+  const skein = `${commandName(context)} --home ${shellWord(context.isHomeGiven ? shownHome : DEMO_HOME)}`;
   await narrator.step(`Done in ${formatDuration(context.clock.monotonicMs() - startMs)}. Try next`);
   await narrator.say(`${skein} list`);
   await narrator.say(`${skein} show ${threadId}`);

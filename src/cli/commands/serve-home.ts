@@ -17,7 +17,7 @@ import type { Reception } from "../../server/reception/index.ts";
 import { type Listener, openListener } from "../../server/transports/index.ts";
 import { makeAgent } from "../agent-choice.ts";
 import type { CliContext } from "../cli-context.ts";
-import { commandName, serveCommandName } from "../command-name.ts";
+import { furtherCommands, serveCommandName } from "../command-name.ts";
 import type { Entrance } from "../entrance.ts";
 import { toDurabilityText } from "../format/durability-text.ts";
 import { toServeScreen } from "../format/serve-screen.ts";
@@ -25,7 +25,7 @@ import { explainListenError } from "../listen-error.ts";
 import { makeHome } from "../make-home.ts";
 import { withRuntime } from "../open-home.ts";
 import { durabilityOfStore, type StoreDurability } from "../../store/index.ts";
-import { isDatabase, placeOf, storeArgument } from "../open-store.ts";
+import { isDatabase, placeOf } from "../open-store.ts";
 import { toJsonLine } from "../output.ts";
 import { nodeOf, PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
 import type { StopSignal } from "../stop-signal.ts";
@@ -158,8 +158,7 @@ async function introduce(context: CliContext, introduction: Introduction): Promi
       ? {}
       : { store: { place: placeOf(context), durability: toDurabilityText(durability) } }),
     hasToken: (env["SKEIN_TOKEN"] ?? "") !== "",
-    command: `${commandName(context)}${context.isHomeGiven ? ` --home ${home}` : ""}${storeArgument(context)}`,
-    serveCommand: serveCommandName(context),
+    ...furtherCommands(context),
   };
   await out.write(toServeScreen(screen, out));
 }

@@ -16,6 +16,7 @@ import { toDurabilityText } from "../format/durability-text.ts";
 import { makeHome } from "../make-home.ts";
 import { withHome } from "../open-home.ts";
 import { toJsonLine } from "../output.ts";
+import { shellWord } from "../shell-word.ts";
 import { listenForStop } from "../stop-signal.ts";
 
 interface ServeStoreOptions {
@@ -136,5 +137,5 @@ async function introduce(context: CliContext, store: ThreadStore, url: string): 
       : "token:      none is asked for; SKEIN_TOKEN sets what clients must send\n",
   );
   const token = hasToken ? "SKEIN_STORE_TOKEN=… " : "";
-  await out.write(`elsewhere:  ${token}${commandName(context)} list --store remote:${url}\n`);
+  await out.write(`elsewhere:  ${token}${commandName(context)} list --store ${shellWord(`remote:${url}`)}\n`);
 }

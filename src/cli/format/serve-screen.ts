@@ -13,9 +13,9 @@ export interface ServeScreen {
   readonly agent: string;
   readonly model: string;
   readonly hasToken: boolean;
-  /** How the command is called: "skein", or "node bin/skein.mjs" in a clone. */
+  /** How the command is called on the same home and store: "skein", or "node bin/skein.mjs --home …" in a clone. */
   readonly command: string;
-  /** How this one is called: "skein serve", or "npm start --". */
+  /** How this one is called on them: "skein serve", or "npm start -- --home …". */
   readonly serveCommand: string;
 }
 
