@@ -3,7 +3,7 @@
  * Every method is called inside the caller's transaction; none begins one. Statements are prepared once,
  * as preparing costs more than running them.
  */
-import { emptyUsage, threadMetadataFold } from "../events/index.ts";
+import { emptyUsage, threadMetadataFold, type ThreadTokenUsage } from "../events/index.ts";
 import type { FoldBase } from "./rollout-fold.ts";
 import { type FileHints, type RawRollout, type RolloutPlaceRow, type RolloutRow, toRow } from "./rollout-row.ts";
 import type { RolloutState, RowChanges, TurnRow } from "./rollout-rows.ts";
@@ -97,7 +97,7 @@ export class RolloutStore {
     const id = sameMetadataAs ?? this.#writeRollout(place, hints, changes.state);
     if (sameMetadataAs !== undefined) this.#moveOn(id, hints, changes.state);
     if (isWhole) this.#clearRows(id, index);
-    for (const turn of changes.turns) this.#writeTurn(id, turn);
+    for (const turn of changes.turns) this.#writeTurn(id, turn, changes.usages.get(turn.startOrdinal));
     for (const [start, outcome] of changes.outcomes) {
       this.#sql.run(
         "UPDATE turns_# SET status = ?, error = ?, started_at = ?, completed_at = ?, duration_ms = ?, item_count = ? WHERE rollout_id = ? AND start_ordinal = ?",
@@ -112,7 +112,9 @@ export class RolloutStore {
       );
     }
     this.#writeLateSpans(id, changes);
+    const written = new Set(changes.turns.map(({ startOrdinal }) => startOrdinal));
     for (const [start, usage] of changes.usages) {
+      if (written.has(start)) continue;
       this.#sql.run(
         "UPDATE turns_# SET usage = ? WHERE rollout_id = ? AND start_ordinal = ?",
         JSON.stringify(usage),
@@ -266,13 +268,14 @@ export class RolloutStore {
     );
   }
 
-  #writeTurn(id: number, turn: TurnRow): void {
+  /** Without `usage` the turn keeps what was told of it before. */
+  #writeTurn(id: number, turn: TurnRow, usage: ThreadTokenUsage | undefined): void {
     const { outcome } = turn;
     this.#sql.run(
       `INSERT OR REPLACE INTO turns_# (rollout_id, start_ordinal, end_ordinal, start_offset, end_offset, id, status,
          error, started_at, completed_at, duration_ms, first_item, first_index, item_count, begun_at_ms, dropped_by, late, usage)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL,
-         (SELECT usage FROM turns_# WHERE rollout_id = ? AND start_ordinal = ?))`,
+         coalesce(?, (SELECT usage FROM turns_# WHERE rollout_id = ? AND start_ordinal = ?)))`,
       id,
       turn.startOrdinal,
       turn.endOrdinal,
@@ -288,6 +291,7 @@ export class RolloutStore {
       turn.firstIndex,
       outcome.itemCount,
       turn.begunAtMs,
+      usage === undefined ? null : JSON.stringify(usage),
       id,
       turn.startOrdinal,
     );
