@@ -17,6 +17,9 @@ interface VerifyAnswer {
 
 const TORN = '{"timestamp":"2026-11-22T06:57:06.664Z","type":"event_m';
 
+/** Each test starts several programs. */
+const ROOMY = { timeout: 60_000 };
+
 let place: SkeinWorkplace;
 afterEach(() => place.remove());
 
@@ -24,7 +27,7 @@ async function pathOf(threadId: string): Promise<string> {
   return String((await place.json<ThreadAnswer>(["show", threadId])).thread.path);
 }
 
-describe("verify", () => {
+describe("verify", ROOMY, () => {
   it("calls the sample Codex home sound", async () => {
     place = makeWorkplace("codex");
     const { exitCode, stdout, stderr } = await place.skein(["verify"]);
@@ -55,7 +58,7 @@ describe("verify", () => {
   });
 });
 
-describe("repair", () => {
+describe("repair", ROOMY, () => {
   it("says with --dry-run what it would do, then does that, keeps what it cut, and has nothing left to do", async () => {
     place = makeWorkplace();
     const path = await pathOf(await place.startThread("torn"));

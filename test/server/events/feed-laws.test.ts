@@ -20,20 +20,26 @@ describe.each(["memory", "local"] as const)("over a %s store", (kind) => {
     await world.close();
   });
 
-  it("a consumer gets every record, again only from what it acknowledged last on, and never past a gap", async () => {
-    await fc.assert(
-      fc.asyncProperty(consumerRun, async (run) => {
-        const inMemory = createMemoryCheckpoints();
-        const checkpointsOf = async (): Promise<CheckpointStore> =>
-          kind === "memory" ? inMemory : await openCheckpointFiles({ home: world.home });
-        await world.restart(await checkpointsOf());
-        const threadId = await world.thread(...Array.from({ length: run.stored }, () => "stored"));
-        const consumer = new DurableConsumer(world, threadId, run, checkpointsOf);
-        await consumer.connect();
-        for (const step of run.steps) await consumer.take(step);
-        await consumer.finish();
-      }),
-      { numRuns: Math.min(fc.readConfigureGlobal().numRuns ?? 100, kind === "memory" ? 1_000_000 : 60) },
-    );
-  });
+  // Records of 400 kB on a disk that others use too.
+  const roomy = { timeout: 120_000 };
+  it(
+    "a consumer gets every record, again only from what it acknowledged last on, and never past a gap",
+    roomy,
+    async () => {
+      await fc.assert(
+        fc.asyncProperty(consumerRun, async (run) => {
+          const inMemory = createMemoryCheckpoints();
+          const checkpointsOf = async (): Promise<CheckpointStore> =>
+            kind === "memory" ? inMemory : await openCheckpointFiles({ home: world.home });
+          await world.restart(await checkpointsOf());
+          const threadId = await world.thread(...Array.from({ length: run.stored }, () => "stored"));
+          const consumer = new DurableConsumer(world, threadId, run, checkpointsOf);
+          await consumer.connect();
+          for (const step of run.steps) await consumer.take(step);
+          await consumer.finish();
+        }),
+        { numRuns: Math.min(fc.readConfigureGlobal().numRuns ?? 100, kind === "memory" ? 1_000_000 : 60) },
+      );
+    },
+  );
 });
