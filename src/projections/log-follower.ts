@@ -1,7 +1,8 @@
 /**
  * Follows the feed of a store's logs into the rows: a look goes through pages of changes to the feed's end, each
  * page written in one transaction with the cursor behind it, the next one fetched meanwhile. It looks when it is
- * woken or asked; else it is idle. A source that fails is tried again after growing delays, and the lag shows it.
+ * woken or asked; else it is idle. A look that fails is tried again after growing delays, whatever wakes it before,
+ * and the lag shows it.
  *
  * 1. The cursor never stands behind a change that is not in the rows, or that a sweep will not find.
  * 2. A cursor of another history is not gone on from before all rows were compared with the logs; nor is the first
@@ -70,7 +71,9 @@ export class LogFollower {
   /** Somebody waits for the next look, and it is not to leave out what is held back. */
   #isAsked = false;
   #timer: { readonly timer: Timer; readonly dueMs: number } | null = null;
+  /** How long the last look that failed is waited for, and till when; 0 since one that worked. */
   #delayMs = 0;
+  #notBeforeMs = 0;
   #unsubscribe: () => void = () => {};
 
   constructor(context: LogFollowerContext) {
@@ -110,10 +113,11 @@ export class LogFollower {
   #soon(delayMs: number): void {
     if (this.#ending.signal.aborted) return;
     const { clock } = this.#context;
-    const dueMs = clock.monotonicMs() + delayMs;
+    const nowMs = clock.monotonicMs();
+    const dueMs = Math.max(nowMs + delayMs, this.#notBeforeMs);
     if (this.#timer !== null && this.#timer.dueMs <= dueMs) return;
     this.#timer?.timer.cancel();
-    const timer = clock.setTimer(delayMs, () => {
+    const timer = clock.setTimer(dueMs - nowMs, () => {
       this.#timer = null;
       void this.#lookUnasked();
     });
@@ -121,17 +125,35 @@ export class LogFollower {
   }
 
   async #lookUnasked(): Promise<void> {
+    if (this.#looking !== null && this.#nextLook === null) {
+      // Not queued behind it: should it fail, its delay comes first.
+      await Promise.allSettled([this.#looking]);
+      this.#soon(0);
+      return;
+    }
     try {
       await this.#look();
-      this.#delayMs = 0;
     } catch (error) {
       if (this.#ending.signal.aborted) return;
       const { logger } = this.#context;
       if (this.#delayMs === 0) logger.warn({ error }, "the rows could not follow the logs; they are tried again");
       else logger.debug({ error, delayMs: this.#delayMs }, "the rows still can't follow the logs");
       this.#delayMs = Math.min(DELAY_MAX_MS, Math.max(DELAY_MIN_MS, this.#delayMs * 2));
-      this.#soon(this.#delayMs);
+      this.#notBeforeMs = this.#context.clock.monotonicMs() + this.#delayMs;
+      // A wake that came during the look has set one for earlier.
+      this.#timer?.timer.cancel();
+      this.#timer = null;
+      this.#soon(0);
     }
+  }
+
+  /** A look worked, whoever began it. */
+  #endDelays(): void {
+    if (this.#delayMs === 0) return;
+    this.#delayMs = 0;
+    this.#notBeforeMs = 0;
+    // What woke it behind this look's last page would wait for the end of the delay.
+    if (this.#timer !== null) this.#soon(BATCH_MS);
   }
 
   /** A look that is under way may have passed what the caller wants to see: who comes then shares the next. */
@@ -172,6 +194,7 @@ export class LogFollower {
     if (this.#sweepDue || isSweepTime || (isAsked && isHeldBack)) asOfMs = await this.#sweep({ comparesLines: false });
     this.#asOfMs = Math.max(this.#asOfMs, asOfMs);
     this.#isCaughtUp = true;
+    this.#endDelays();
   }
 
   /** Applies pages to the feed's end. */

@@ -4,7 +4,7 @@
  */
 import { expect, it } from "vitest";
 
-import { createManualClock } from "../../src/testing/index.ts";
+import { createManualClock, type ManualClock } from "../../src/testing/index.ts";
 import { metaItem, turnItems } from "./reaching-logs.ts";
 import { firstLines, idOf, linesOf, listedIds, openRows, saidTurn, threadIn } from "./log-rows-world.ts";
 import { ScriptedLogSource } from "./scripted-log-source.ts";
@@ -146,6 +146,53 @@ it("goes on after a source that failed, and the lag shows how long it did", asyn
   expect((await rows.list({}, null)).rows.map(({ id }) => id)).toEqual([SECOND, FIRST]);
 });
 
+it.each([
+  { everyMs: 1_000, takesMs: 0 },
+  { everyMs: 5, takesMs: 0 },
+  { everyMs: 5, takesMs: 1_000 },
+])(
+  "looks after growing delays at a source that fails within $takesMs ms, though it is woken each $everyMs ms",
+  async ({ everyMs, takesMs }) => {
+    const source = new ScriptedLogSource();
+    const clock = createManualClock();
+    source.append(FIRST, firstLines(FIRST));
+    const delays = delaysBetweenLooks(source, { clock, takesMs });
+    const rows = await openRows(source, { clock });
+    const waiting = errorOf(rows.whenApplied({ threadId: FIRST, nextOrdinal: 99, waitMaxMs: 60_000 }));
+    source.failures = Number.POSITIVE_INFINITY;
+    for (let ms = 0; ms < 21_000; ms += everyMs) {
+      source.wake();
+      await clock.run(everyMs);
+    }
+    expect(delays).toEqual([100, 200, 400, 800, 1_600, 3_200, 6_400]);
+    await rows.close();
+    expect(await waiting).toMatchObject({ code: "runtime_closed" });
+  },
+);
+
+it("is at the feed's end soon after a source that failed for long has answered who asked", async () => {
+  const source = new ScriptedLogSource();
+  const clock = createManualClock();
+  source.append(FIRST, firstLines(FIRST));
+  const rows = await openRows(source, { clock });
+  await clock.run(1);
+  source.failures = Number.POSITIVE_INFINITY;
+  source.wake();
+  await clock.run(10_000);
+  source.failures = 0;
+  const { changes } = source;
+  source.changes = async (cursor) => {
+    const page = await changes.call(source, cursor);
+    source.changes = changes;
+    source.append(SECOND, firstLines(SECOND));
+    source.wake();
+    return page;
+  };
+  await rows.refresh({ isDbOnly: false });
+  await clock.run(300);
+  expect((await rows.list({}, null)).rows.map(({ id }) => id)).toEqual([SECOND, FIRST]);
+});
+
 it("waits for a record that is not written yet, and says what it has when the time is over", async () => {
   const source = new ScriptedLogSource();
   const clock = createManualClock();
@@ -206,6 +253,23 @@ it("tells who looks or reads while it is closed that it was", async () => {
   for (const error of await Promise.all(calls)) expect(error).toMatchObject({ code: "runtime_closed" });
   await rows.close();
 });
+
+/** The times between the end of a look at the feed and the next one's begin, as they come. */
+function delaysBetweenLooks(
+  source: ScriptedLogSource,
+  { clock, takesMs }: { readonly clock: ManualClock; readonly takesMs: number },
+): readonly number[] {
+  const delays: number[] = [];
+  const { changes } = source;
+  let endedMs: number | null = null;
+  source.changes = async (cursor) => {
+    if (endedMs !== null) delays.push(clock.monotonicMs() - endedMs);
+    if (takesMs > 0) await new Promise<void>((resolve) => void clock.setTimer(takesMs, resolve));
+    endedMs = clock.monotonicMs();
+    return changes.call(source, cursor);
+  };
+  return delays;
+}
 
 /** What the work fails with; undefined when it does not. */
 async function errorOf(work: Promise<unknown>): Promise<unknown> {
