@@ -16,4 +16,5 @@ export {
   type PostgresCheckpointsOptions,
   type PostgresLogTransfer,
   type PostgresLogTransferOptions,
+  type ToldRecord,
 } from "../store/postgres/index.ts";

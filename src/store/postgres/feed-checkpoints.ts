@@ -7,12 +7,14 @@
  *   C1  Positions only grow, whoever saves them; which of two nodes has a consumer is theirs to know. One whose record
  *       isn't in the log any more counts for nothing, and the next one that is saved replaces it.
  *   C2  No position is kept that the log does not reach.
- *   C3  A position is read only while the record before it is the one that was done.
+ *   C3  A position is read only while the record before it is the one that the log had there when it was saved; and
+ *       that was the one which was done, where the consumer said which one it was told (`after`).
  *
  * It has connections of its own, opened when they are needed, eight at most: it stands beside a store, and is not part
  * of its handle.
  */
 import { type Clock, fault, type Logger, rejection, silentLogger, type SkeinError } from "../../base/index.ts";
+import { decodeLineBytes, toTypedPayload } from "../../events/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import { createKeyedLock } from "../keyed-lock.ts";
 import { type CheckpointStatements, checkpointStatements } from "./feed-checkpoint-statements.ts";
@@ -41,6 +43,13 @@ export interface FeedCheckpointKey {
   readonly threadId: string;
 }
 
+/** A record as a consumer was told it. */
+export interface ToldRecord {
+  readonly timestamp: string | null;
+  /** Its item's type; of an unknown one the `recordType`. */
+  readonly type: string;
+}
+
 /** Checkpoints in a database. Every method rejects with a SkeinError. */
 export interface PostgresCheckpoints {
   /**
@@ -50,9 +59,10 @@ export interface PostgresCheckpoints {
   read(key: FeedCheckpointKey): Promise<number | null>;
   /**
    * Resolves when this position, or a later one, is committed. It replaces one that `read` would refuse. Nothing is
-   * kept of a thread that was deleted. `thread_not_found`; `history_truncated` where the log doesn't reach so far.
+   * kept of a thread that was deleted. `thread_not_found`; `history_truncated` where the log doesn't reach so far, or
+   * has another record before it than `after`. Without `after` (or with null) whatever record is there counts as done.
    */
-  save(key: FeedCheckpointKey, nextOrdinal: number): Promise<void>;
+  save(key: FeedCheckpointKey, nextOrdinal: number, after?: ToldRecord | null): Promise<void>;
   /** Forgets a checkpoint; fine when there is none. */
   delete(key: FeedCheckpointKey): Promise<void>;
   /** Forgets all checkpoints of a thread. */
@@ -95,10 +105,13 @@ function checkpointsOf(database: PostgresDatabase, statements: CheckpointStateme
         return kept?.ordinal ?? null;
       });
     },
-    async save({ name, threadId: id }, nextOrdinal) {
+    async save({ name, threadId: id }, nextOrdinal, told) {
       requireName(name);
       requireOrdinal(nextOrdinal);
-      await inTurn("save", id, (threadId) => keep({ database, statements, key: { name, threadId } }, nextOrdinal));
+      const after = checkedRecord(told, nextOrdinal);
+      await inTurn("save", id, (threadId) =>
+        keep({ database, statements, key: { name, threadId }, nextOrdinal, after }),
+      );
     },
     async delete({ name, threadId: id }) {
       requireName(name);
@@ -140,14 +153,26 @@ interface Keeping {
   readonly database: PostgresDatabase;
   readonly statements: CheckpointStatements;
   readonly key: FeedCheckpointKey;
+  readonly nextOrdinal: number;
+  readonly after: ToldRecord | null;
 }
 
-async function keep(keeping: Keeping, nextOrdinal: number): Promise<void> {
-  const { database, statements, key } = keeping;
+async function keep(keeping: Keeping): Promise<void> {
+  const { database, statements, key, nextOrdinal, after } = keeping;
   const values = [key.threadId, key.name, nextOrdinal];
-  const [kept] = await database.query<{ ordinal: number }>(statements.save, values);
-  if (kept === undefined) return await refuse(keeping, nextOrdinal);
-  if (kept.ordinal === nextOrdinal) return;
+  const put = async (source: Queryable, appendId: string | null): Promise<number | undefined> => {
+    const told = [after === null ? null : lineHead(after), appendId];
+    return (await source.query<{ ordinal: number }>(statements.save, [...values, ...told]))[0]?.ordinal;
+  };
+  let appendId: string | null = null;
+  let kept = await put(database, appendId);
+  if (kept === undefined) {
+    // A line that another program wrote may say the same in another way.
+    appendId = await findTold(keeping);
+    if (appendId !== null) kept = await put(database, appendId);
+  }
+  if (kept === undefined) return await refuse(database, keeping);
+  if (kept === nextOrdinal) return;
   // A later one is kept. Asked behind that: the record of a save that was just made is seen.
   const later = await readKept(database, statements, key);
   if (later === undefined || !isStale(later)) return;
@@ -156,15 +181,31 @@ async function keep(keeping: Keeping, nextOrdinal: number): Promise<void> {
       await tx.query(statements.lock, [key.threadId, key.name]);
       const found = await readKept(tx, statements, key);
       if (found !== undefined && isStale(found)) await tx.query(statements.remove, [key.threadId, key.name]);
-      await tx.query(statements.save, values);
+      if ((await put(tx, appendId)) === undefined) await refuse(tx, keeping);
     }),
   );
 }
 
-/** Nothing was kept: the thread has no record before this position. */
-async function refuse({ database, statements, key }: Keeping, nextOrdinal: number): Promise<void> {
+/** What a line of this record begins with, as Skein and Codex write it. */
+function lineHead({ timestamp, type }: ToldRecord): Buffer {
+  return Buffer.from(`{"timestamp":${JSON.stringify(timestamp ?? "")},"type":${JSON.stringify(type)},"payload":`);
+}
+
+/** The put that wrote the record before the position, if that is the one that was told. */
+async function findTold({ database, statements, key, nextOrdinal, after }: Keeping): Promise<string | null> {
+  if (after === null) return null;
+  const values = [key.threadId, nextOrdinal];
+  const [row] = await database.query<{ append_id: string; body: Buffer }>(statements.before, values);
+  if (row === undefined) return null;
+  const { timestamp, item } = decodeLineBytes(row.body, nextOrdinal - 1);
+  const isSame = timestamp === after.timestamp && toTypedPayload(item).type === after.type;
+  return isSame ? row.append_id : null;
+}
+
+/** Nothing was kept: the thread has no such record before this position. */
+async function refuse(source: Queryable, { statements, key, nextOrdinal }: Keeping): Promise<void> {
   const { threadId } = key;
-  const [thread] = await database.query<{ state: number; log_end: number }>(statements.thread, [threadId]);
+  const [thread] = await source.query<{ state: number; log_end: number }>(statements.thread, [threadId]);
   if (thread === undefined) throw threadNotFound(threadId);
   // Its checkpoints went with it.
   if (thread.state === STATE.deleted) return;
@@ -192,4 +233,15 @@ function requireName(name: string): void {
 function requireOrdinal(nextOrdinal: number): void {
   if (Number.isSafeInteger(nextOrdinal) && nextOrdinal >= 0) return;
   throw rejection("invalid_argument", "a checkpoint is a whole number of 0 or more", { nextOrdinal });
+}
+
+/** A timestamp that is empty is none, as over the wire. Before 0 there is no record. */
+function checkedRecord(told: unknown, nextOrdinal: number): ToldRecord | null {
+  if (told === undefined || told === null) return null;
+  const { timestamp, type } = typeof told === "object" ? (told as Partial<ToldRecord>) : {};
+  if (nextOrdinal > 0 && typeof type === "string" && (typeof timestamp === "string" || timestamp === null)) {
+    return { timestamp: timestamp === "" ? null : timestamp, type };
+  }
+  const message = "after must be { timestamp, type } of the record before the checkpoint, which is 1 or more";
+  throw rejection("invalid_argument", message, { nextOrdinal });
 }

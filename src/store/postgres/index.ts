@@ -8,6 +8,7 @@ export {
   openPostgresCheckpoints,
   type PostgresCheckpoints,
   type PostgresCheckpointsOptions,
+  type ToldRecord,
 } from "./feed-checkpoints.ts";
 export type { LogCheckpoint } from "./log-checkpoint.ts";
 export { openPostgresThreadStore } from "./open-database.ts";

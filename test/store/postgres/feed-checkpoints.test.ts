@@ -203,6 +203,59 @@ describe.skipIf(postgres.skipped !== null)("checkpoints in a database", () => {
     }
   });
 
+  test("are kept behind the record that their consumer was told, and refused behind another one", async () => {
+    const at = await place();
+    const { checkpoints, store } = at;
+    const threadId = await at.thread(6);
+    const key = { name: "mailer", threadId };
+    const told = (await readLog(store, threadId)).map(({ timestamp, item: { type } }) => ({ timestamp, type }));
+    for (const [ordinal, after] of told.slice(0, 3).entries()) await checkpoints.save(key, ordinal + 1, after);
+    expect(await checkpoints.read(key)).toBe(3);
+    await replaceLog(at, threadId, { end: 3, texts: ["a", "b", "c"] });
+    const other = { timestamp: told[4]?.timestamp ?? null, type: "response_item" };
+    for (const after of [told[4], other, { ...other, timestamp: null }]) {
+      expect(await refusal(checkpoints.save(key, 5, after))).toMatchObject({
+        code: "history_truncated",
+        retryable: false,
+        data: { threadId, checkpoint: "mailer", ordinal: 4, nextOrdinal: 6 },
+      });
+    }
+    expect(await checkpoints.read(key)).toBe(3);
+    // A place that was lost is not dropped for one that was lost too.
+    await checkpoints.save(key, 6);
+    await replaceLog(at, threadId, { end: 5, texts: ["d"] });
+    expect((await refusal(checkpoints.save(key, 5, told[4]))).code).toBe("history_truncated");
+    expect((await refusal(checkpoints.read(key))).code).toBe("history_truncated");
+    await checkpoints.save(key, 3, told[2]);
+    expect(await checkpoints.read(key)).toBe(3);
+  });
+
+  test("know the record that was told also in a line that another program wrote in its own way", async () => {
+    const { checkpoints, thread, sql } = await place();
+    const threadId = await thread(4);
+    const timestamp = "2026-11-27T10:00:00.000Z";
+    const lines = [
+      { type: "event_msg", payload: { type: "user_message", message: "hi" }, timestamp },
+      { type: "novel", payload: {}, timestamp },
+      { type: "event_msg" },
+    ];
+    for (const [index, line] of lines.entries()) {
+      const body = `${JSON.stringify(line)}\n`;
+      await sql("UPDATE {s}.event SET body = convert_to($3, 'UTF8') WHERE thread_id = $1 AND ordinal = $2", [
+        threadId,
+        index + 1,
+        body,
+      ]);
+    }
+    const key = { name: "mailer", threadId };
+    await checkpoints.save(key, 2, { timestamp, type: "event_msg" });
+    await checkpoints.save(key, 3, { timestamp, type: "novel" });
+    for (const none of [null, ""]) await checkpoints.save(key, 4, { timestamp: none, type: "unreadable" });
+    expect(await checkpoints.read(key)).toBe(4);
+    const wrong = checkpoints.save(key, 3, { timestamp, type: "event_msg" });
+    expect((await refusal(wrong)).code).toBe("history_truncated");
+  });
+
   test("are not kept where the log does not reach them, and nothing is changed by that", async () => {
     const { checkpoints, thread } = await place();
     const key = { name: "mailer", threadId: await thread(3) };
@@ -252,6 +305,14 @@ describe.skipIf(postgres.skipped !== null)("checkpoints in a database", () => {
     const threadId = newId();
     expect((await refusal(checkpoints.save({ name: "", threadId }, 1))).code).toBe("invalid_argument");
     expect((await refusal(checkpoints.save({ name: "a", threadId }, -1))).code).toBe("invalid_argument");
+    for (const [position, after] of [
+      [0, { timestamp: null, type: "event_msg" }],
+      [1, { timestamp: null }],
+      [1, "event_msg"],
+    ] as const) {
+      const refused = checkpoints.save({ name: "a", threadId }, position, after as never);
+      expect((await refusal(refused)).code).toBe("invalid_argument");
+    }
     expect((await refusal(checkpoints.read({ name: "a", threadId: "no id" }))).code).toBe("invalid_thread_id");
     await checkpoints.close();
     expect((await refusal(checkpoints.read({ name: "a", threadId }))).code).toBe("runtime_closed");
