@@ -72,6 +72,7 @@ describe("the report of a store that claims little", () => {
     expect(kept).toEqual(
       expect.arrayContaining([
         "claims.agree",
+        "claims.durability",
         "claims.search",
         "claims.item-lists",
         "claims.paths",
@@ -87,7 +88,7 @@ describe("the report of a store that claims little", () => {
     });
     const whole = await checkThreadStore({ name: "memory", fixture: memory, runs: 1, seed: 1 });
     const claims = whole.laws.flatMap(({ id }) => (id.startsWith("claims.") ? [id] : []));
-    expect(claims).toEqual(["claims.agree", "claims.paths"]);
+    expect(claims).toEqual(["claims.agree", "claims.durability", "claims.paths"]);
   });
 
   it("breaks claims.agree where the handle says otherwise than its author", async () => {

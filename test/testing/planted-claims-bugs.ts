@@ -14,6 +14,23 @@ export const claimsBugs: readonly PlantedBug[] = [
     plant: () => ({}),
   },
   {
+    name: "a store says that its appends are synced to the disk, and answers them from memory",
+    caughtBy: ["claims.durability"],
+    plant: () => ({ durability: { acknowledged: "fsync", scope: "local", standbys: 0 } }),
+  },
+  {
+    name: "a store speaks of a quorum where no standby is waited for",
+    caughtBy: ["claims.durability"],
+    plant: () => ({ durability: { acknowledged: "memory", scope: "quorum", standbys: 0 } }),
+  },
+  {
+    name: "a store that is opened again counts a standby less than none",
+    caughtBy: ["claims.durability"],
+    plant: (_, isReopened) => ({
+      durability: { acknowledged: "memory", scope: "local", standbys: isReopened ? -1 : 0 },
+    }),
+  },
+  {
     name: "a store without search finds nothing",
     caughtBy: ["claims.search"],
     plant: (store) => ({

@@ -1,12 +1,13 @@
 /**
- * Laws of what a store claims: its handles say of themselves what its author says of it, and what it doesn't claim
- * it refuses, instead of doing it a little. A call that answers nothing, or half, tells its caller a lie.
+ * Laws of what a store claims: its handles say of themselves what its author says of it, what they say of their
+ * durability is what appends are answered with, and what a store doesn't claim it refuses, instead of doing it a
+ * little. A call that answers nothing, or half, tells its caller a lie.
  */
-import { deepEqual, equal } from "node:assert/strict";
+import { deepEqual, equal, ok } from "node:assert/strict";
 
 import fc from "fast-check";
 
-import type { ThreadStore } from "../../store/index.ts";
+import { durabilityOfStore, type StoreDurability, type ThreadStore } from "../../store/index.ts";
 import { plainMetadata, seedThread, userMessage } from "../law-steps.ts";
 import { allRefused, type BadCall } from "../refusal-steps.ts";
 import { readPlace } from "../place-reading.ts";
@@ -21,6 +22,13 @@ export const claimsLaws: readonly StoreLaw[] = [
     runs: 3,
     generator: fc.record({ threads: fc.nat(2), reopenings: fc.nat(2) }),
     holds: capabilitiesAgree,
+  }),
+  storeLaw({
+    id: "claims.durability",
+    title: "a handle's durability is what appends are answered with, and a quorum only where standbys are waited for",
+    runs: 3,
+    generator: fc.record({ appends: fc.integer({ min: 1, max: 3 }), reopenings: fc.integer({ min: 1, max: 2 }) }),
+    holds: durabilityIsKept,
   }),
   lackingLaw({
     id: "claims.search",
@@ -89,6 +97,33 @@ async function capabilitiesAgree(place: LawPlace, { threads, reopenings }: Life)
     if (opened >= reopenings || !reopen) return;
     store = await place.reopen(store);
   }
+}
+
+async function durabilityIsKept(
+  place: LawPlace,
+  { appends, reopenings }: { readonly appends: number; readonly reopenings: number },
+): Promise<void> {
+  let store = await place.open();
+  for (let opened = 0; ; opened += 1) {
+    soundDurability(store);
+    const { writer } = await seedThread(store);
+    for (let n = 0; n < appends; n += 1) {
+      const { durability } = await store.appendItems({ writer, items: [userMessage(`message ${n}`)] });
+      equal(soundDurability(store).acknowledged, durability, "a handle says what its appends are answered with");
+    }
+    if (opened >= reopenings || !place.claims.reopen) return;
+    store = await place.reopen(store);
+  }
+}
+
+/** What a handle says of its durability, when that contradicts nothing of itself. */
+function soundDurability(store: ThreadStore): StoreDurability {
+  const durability = durabilityOfStore(store);
+  const { acknowledged, scope, standbys } = durability;
+  ok(["fsync", "os", "memory"].includes(acknowledged), `no durability is called ${JSON.stringify(acknowledged)}`);
+  ok(Number.isSafeInteger(standbys) && standbys >= 0, `standbys are a whole number of 0 or more, not ${standbys}`);
+  equal(scope, standbys > 0 ? "quorum" : "local", `what it says with ${standbys} standbys`);
+  return durability;
 }
 
 /** What the calls are made of. */
