@@ -70,8 +70,13 @@ function endWithLauncher() {
   const isStarted = process.env[STARTED_BY] === String(parent);
   delete process.env[STARTED_BY];
   if (!isStarted) return;
-  const look = () => process.ppid !== parent && process.kill(process.pid, "SIGTERM");
-  setInterval(look, PARENT_LOOK_MS).unref();
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    // Once: a second one would not let it end in order.
+    clearInterval(timer);
+    process.kill(process.pid, "SIGTERM");
+  }, PARENT_LOOK_MS);
+  timer.unref();
 }
 
 /** Loads the command in this process. It exits by `process.exitCode`, so that what it wrote is flushed. */

@@ -36,8 +36,13 @@ export async function main(args) {
 /** One that says its pid, and stays until it is told to end. */
 const STAYING_MAIN = `
 export async function main() {
-  process.stdout.write(String(process.pid));
-  await new Promise((resolve) => setTimeout(resolve, 600_000));
+  process.stdout.write(String(process.pid) + "\\n");
+  // The first signal asks it to end, a second one ends it: as skein serve does.
+  setTimeout(() => process.exit(1), 60_000);
+  await new Promise((resolve) => process.once("SIGTERM", resolve));
+  await new Promise((resolve) => setTimeout(resolve, 1_200));
+  process.stdout.write("ended in order\\n");
+  process.exit(0);
 }
 `;
 
@@ -79,16 +84,20 @@ test("hands over to the Node that is installed beside it when its own is old, ex
   expect(JSON.parse(stdout)).toEqual({ args: ["7"], version: process.version });
 });
 
-test("leaves no process behind when it is killed under an old Node", async () => {
+test("lets the process under it end in order when it is killed under an old Node", async () => {
   bringNode("24.21.0");
   write("package/dist/command/main.js", STAYING_MAIN);
   const [program, args, options] = commandLine("v20.20.2", []);
   const child = spawn(program, args, { ...options, stdio: ["ignore", "pipe", "inherit"] });
-  const [said] = (await once(child.stdout, "data")) as [Buffer];
-  expect(Number(said.toString())).not.toBe(child.pid);
+  const said: string[] = [];
+  child.stdout.setEncoding("utf8").on("data", (text: string) => said.push(text));
+  await once(child.stdout, "data");
   child.kill("SIGKILL");
   // The pipe is the other process's too: it closes when that has ended.
   await once(child, "close");
+  const [pid, last] = said.join("").split("\n");
+  expect(Number(pid)).not.toBe(child.pid);
+  expect(last).toBe("ended in order");
 });
 
 test("finds a Node in a folder above, as where Skein is a dependency", () => {
