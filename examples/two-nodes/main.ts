@@ -1,7 +1,8 @@
 /**
  * Two nodes serve the same threads from one PostgreSQL, and one of them is killed in the middle of a turn: the client
- * goes on at the other. Run it with `npm run two-nodes`. It takes the database that DATABASE_URL names,
- * else it starts a PostgreSQL in the temporary folder (the machine's own, or one that it fetches) and leaves nothing of it.
+ * goes on at the other. Run it with `npm run two-nodes`: it starts a PostgreSQL in the temporary folder (the machine's own,
+ * or one that it fetches). `npm run two-nodes -- postgres://USER@HOST/DATABASE` takes yours, and a schema of its own in
+ * it. It leaves nothing of either.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -10,12 +11,19 @@ import { fileURLToPath } from "node:url";
 import { connectClient } from "skein/client";
 
 import { startOwnPostgres } from "./own-postgres.ts";
+import { makeOwnSchema } from "./own-schema.ts";
 
-const given = process.env["DATABASE_URL"];
-const database = given === undefined ? await startOwnPostgres().catch(giveUp) : { url: given, stop: async () => {} };
-const nodes = [await startNode().catch(giveUp), await startNode().catch(giveUp)];
-const [first, second] = nodes;
-if (first === undefined || second === undefined) throw new Error("two nodes were started");
+// However the example ends, nothing of it stays.
+let isEnding = false;
+const children: ChildProcess[] = [];
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => void end(1));
+process.once("uncaughtException", (error) => void giveUp(error));
+
+const [, , given] = process.argv;
+const opening = given === undefined ? startOwnPostgres() : makeOwnSchema(given);
+const { url, schema } = await opening;
+const first = await startNode();
+const second = await startNode();
 console.log("nodes at", first.address, "and", second.address);
 
 const client = await connectClient({ addresses: [first.address, second.address] });
@@ -55,14 +63,24 @@ for await (const event of client.threadEvents(thread.id)) {
 console.log(ordinals.every((ordinal, index) => ordinal === index) ? "no gap, no double" : "something is wrong");
 
 await client.close();
-for (const { child } of nodes) child.kill("SIGTERM");
+second.child.kill("SIGTERM");
 if (second.child.exitCode === null) await once(second.child, "exit");
-await database.stop();
+await end(0);
 
 /** Says what is missing, in one line. */
-function giveUp(error: unknown): never {
-  console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
+async function giveUp(error: unknown): Promise<never> {
+  if (!isEnding) console.error(error instanceof Error ? error.message : error);
+  return end(1);
+}
+
+/** Ends the nodes that are still there, and what the example made in the database. */
+async function end(exitCode: number): Promise<never> {
+  if (isEnding) return new Promise(() => {});
+  isEnding = true;
+  for (const child of children) child.kill("SIGKILL");
+  const database = await opening.catch(() => null);
+  await database?.stop().catch(({ message }: Error) => console.error(message));
+  return process.exit(exitCode);
 }
 
 async function startTurn(text: string): Promise<string> {
@@ -79,10 +97,10 @@ async function runTurn(text: string): Promise<void> {
 async function startNode(): Promise<{ readonly address: string; readonly child: ChildProcess }> {
   const address = `ws://127.0.0.1:${await freePort()}`;
   const program = fileURLToPath(new URL("./node.ts", import.meta.url));
-  const child = spawn(process.execPath, [...process.execArgv, program, database.url, address], {
+  const child = spawn(process.execPath, [...process.execArgv, program, url, schema, address], {
     stdio: ["ignore", "pipe", "inherit"],
   });
-  process.once("exit", () => child.kill("SIGKILL"));
+  children.push(child);
   await Promise.race([
     once(child.stdout, "data"),
     once(child, "exit").then(() => Promise.reject(new Error("a node did not start: what it said is above"))),

@@ -1,17 +1,17 @@
 /**
  * One node: a store on the database, a runtime with an agent, and a server that other nodes reach at the address which
- * the store tells them. `node examples/two-nodes/node.ts DATABASE_URL ws://127.0.0.1:4501`; main.ts starts two.
+ * the store tells them. `node examples/two-nodes/node.ts URL SCHEMA ws://127.0.0.1:4501`; main.ts starts two.
  */
 import { echoAgent, openRuntime } from "skein";
 import { openPostgresCheckpoints, openPostgresThreadStore } from "skein/postgres";
 import { serveRuntime } from "skein/server";
 
-const [, , url = "", address = ""] = process.argv;
+const [, , url = "", schema = "", address = ""] = process.argv;
 const agent = echoAgent({ delayMs: 200 });
-const store = await openPostgresThreadStore({ url, leaseTtlMs: 3_000, node: { url: address } }).catch(giveUp);
+const store = await openPostgresThreadStore({ url, schema, leaseTtlMs: 3_000, node: { url: address } }).catch(giveUp);
 const runtime = await openRuntime({ store, agent });
 // Where consumers of events keep their place: whichever node they come back to, it is there.
-const checkpoints = await openPostgresCheckpoints({ url });
+const checkpoints = await openPostgresCheckpoints({ url, schema });
 const served = await serveRuntime({ runtime, agent, listen: [address], checkpoints });
 console.log("ready");
 

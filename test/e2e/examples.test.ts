@@ -7,6 +7,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
+import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { ensureBuilt } from "../../scripts/build.ts";
@@ -14,8 +15,10 @@ import { projectRoot } from "../../scripts/source-files.ts";
 import { type DocWorkplace, openDocWorkplace } from "../docs/doc-workplace.ts";
 import { nodeTypeFlags } from "../support/node-flags.ts";
 import { findPostgres } from "../support/postgres/postgres-programs.ts";
+import { workerPostgres } from "../support/postgres/worker-postgres.ts";
 import { skeinEnvironment } from "../support/skein-process.ts";
 
+const server = await workerPostgres();
 let workplace: DocWorkplace;
 beforeAll(async () => {
   await ensureBuilt(projectRoot);
@@ -51,7 +54,8 @@ describe("the examples", () => {
     const { programs, skipped } = await findPostgres(() => {});
     if (programs === null) return void process.stderr.write(`two-nodes was not run: ${skipped}\n`);
     const main = join(projectRoot, "examples", "two-nodes", "main.ts");
-    const { DATABASE_URL: _, ...env } = skeinEnvironment({ PGBIN: programs.folder });
+    // A name that shells of many projects have set: what it names is left alone.
+    const env = skeinEnvironment({ PGBIN: programs.folder, DATABASE_URL: "postgres://app@127.0.0.1:1/theirs" });
     const { stdout } = await promisify(execFile)(process.execPath, [...nodeTypeFlags(), main], {
       env,
       timeout: 100_000,
@@ -61,4 +65,33 @@ describe("the examples", () => {
     );
     expect(stdout).toMatch(/#\d+ Echo: Are you there\?\nno gap, no double\n$/);
   }, 120_000);
+
+  it.skipIf(server.skipped !== null)(
+    "two-nodes/ leaves nothing in a database that it is given, also where its nodes don't start",
+    async () => {
+      const client = new pg.Client({ connectionString: server.url });
+      await client.connect();
+      try {
+        const schemas = async (): Promise<unknown> => (await client.query("SELECT nspname FROM pg_namespace")).rows;
+        const before = await schemas();
+        const main = join(projectRoot, "examples", "two-nodes", "main.ts");
+        // The server of the tests doesn't sync, which a node refuses.
+        const run = promisify(execFile)(process.execPath, [...nodeTypeFlags(), main, server.url], {
+          env: skeinEnvironment(),
+          timeout: 60_000,
+        });
+        await expect(run).rejects.toMatchObject({
+          code: 1,
+          stdout: expect.stringMatching(
+            /^works in a schema of its own, skein_example_\w+, in the database postgres at \S+\n$/,
+          ),
+          stderr: expect.stringMatching(/fsync[\s\S]*\na node did not start: what it said is above\n$/),
+        });
+        expect(await schemas()).toEqual(before);
+      } finally {
+        await client.end();
+      }
+    },
+    60_000,
+  );
 });
