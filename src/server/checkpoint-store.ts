@@ -20,12 +20,24 @@ export interface CheckpointKey {
   readonly threadId: string;
 }
 
+/** Says which record stands at an ordinal, in the words in which it was told. */
+export interface RecordPlace {
+  /** Empty where the record has none. */
+  readonly timestamp: string;
+  /** Of an unknown item its own type's name. */
+  readonly type: string;
+}
+
 /** The port. Every method rejects with a SkeinError. */
 export interface CheckpointStore {
   /** The first ordinal that is not done yet; null when there is no such checkpoint. `checkpoint_unreadable`, io faults. */
   read(key: CheckpointKey): Promise<number | null>;
-  /** Resolves when this position, or a later one, is kept. A lower one than is kept changes nothing. `checkpoint_unreadable`, io faults. */
-  save(key: CheckpointKey, nextOrdinal: number): Promise<void>;
+  /**
+   * Resolves when this position, or a later one, is kept. A lower one than is kept changes nothing. `after` is the record
+   * before it as the consumer was told it, null where that isn't known: a store of a log that can lose records refuses
+   * another one with `history_truncated`, others need not look at it. `checkpoint_unreadable`, io faults.
+   */
+  save(key: CheckpointKey, nextOrdinal: number, after?: RecordPlace | null): Promise<void>;
   /** Forgets a checkpoint, readable or not; fine when there is none. */
   delete(key: CheckpointKey): Promise<void>;
   /** Forgets all checkpoints of a thread. */

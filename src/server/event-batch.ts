@@ -3,6 +3,7 @@
  * notification is full, and the text goes out as it is.
  */
 import { type RolloutRecord, toTypedPayload } from "../events/index.ts";
+import type { RecordPlace } from "./checkpoint-store.ts";
 import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
 
 /** A record as text. */
@@ -10,12 +11,20 @@ export interface EncodedRecord {
   readonly ordinal: number;
   readonly text: string;
   readonly bytes: number;
+  readonly place: RecordPlace;
 }
 
 /** A record as the wire shows it. */
-export function encodeRecord({ ordinal, timestamp, item }: RolloutRecord): EncodedRecord {
-  const text = JSON.stringify({ ordinal, timestamp: timestamp ?? "", ...toTypedPayload(item) });
-  return { ordinal, text, bytes: Buffer.byteLength(text) };
+export function encodeRecord(record: RolloutRecord): EncodedRecord {
+  const { ordinal, item } = record;
+  const place = placeOf(record);
+  const text = JSON.stringify({ ordinal, timestamp: place.timestamp, ...toTypedPayload(item) });
+  return { ordinal, text, bytes: Buffer.byteLength(text), place };
+}
+
+/** What the wire says of a record. */
+export function placeOf({ timestamp, item }: RolloutRecord): RecordPlace {
+  return { timestamp: timestamp ?? "", type: toTypedPayload(item).type };
 }
 
 export class EventBatch {

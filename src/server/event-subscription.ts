@@ -15,9 +15,10 @@ import { type Clock, isSkeinError, type Logger, nextLoopTurn, type Timer } from 
 import type { RolloutRecord } from "../events/index.ts";
 import type { ThreadFeed, ThreadFeedOptions } from "../runtime/index.ts";
 import type { FeedEvent, FeedIterator } from "../streams/index.ts";
+import type { RecordPlace } from "./checkpoint-store.ts";
 import { EventBatch, encodeRecord } from "./event-batch.ts";
 import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
-import { type ClientBytes, EventWindow } from "./event-window.ts";
+import { type ClientBytes, EventWindow, type WindowBegin } from "./event-window.ts";
 import { encodeNotification } from "./protocol/index.ts";
 
 /** What a subscription needs of a connected client. */
@@ -96,19 +97,20 @@ export class EventSubscription {
   }
 
   /** Begins to send from here on; its answer was written. */
-  start(from: number): void {
+  start(begin: WindowBegin): void {
     if (this.#earlyEnd !== null) this.#tellEnd(this.#earlyEnd);
     if (this.#isOver) return;
-    const window = new EventWindow(from, this.#options.window, this.#options.clientBytes);
+    const window = new EventWindow(begin, this.#options.window, this.#options.clientBytes);
     this.#window = window;
     void this.#run(window);
   }
 
-  /** Every record below is done, and was sent: see `sentEnd`. */
-  acknowledge(nextOrdinal: number): void {
-    this.#window?.acknowledge(nextOrdinal);
+  /** Every record below is done, and was sent: see `sentEnd`. Answers the record before; null where that is not known. */
+  acknowledge(nextOrdinal: number): RecordPlace | null {
+    const before = this.#window?.acknowledge(nextOrdinal) ?? null;
     this.#signalBytes = 0;
     this.#wake?.();
+    return before;
   }
 
   /** The thread is deleted: what the feed still holds is sent, then it has ended. */
@@ -200,7 +202,7 @@ export class EventSubscription {
       if (this.#isOver) return;
     }
     this.#batch.add(encoded);
-    window.take(encoded.bytes);
+    window.take(encoded);
     if (this.#isFlushing) return;
     this.#isFlushing = true;
     // Behind all that the feed has ready: it goes out together.

@@ -7,22 +7,24 @@
  *       newer one reads its position. Positions that were answered as stored are never behind.
  *   B2  An acknowledgement of a subscription with a checkpoint is answered when its position is kept.
  *   B3  A client that is gone, and a thread that is deleted, leave no subscription behind; the thread no checkpoint.
- *   B4  Who says which record it was told last goes on only where that is the log's record. A subscription ends when
- *       the store says that records of its thread which were told are lost, also one whose feed is let go.
+ *   B4  Who says which record it was told last goes on only where that is the log's record; who is refused takes
+ *       nothing over. A subscription ends when the store says that records of its thread which were told are lost, also
+ *       one whose feed is let go, and when its checkpoint's store says so of what it acknowledges.
  */
 import { type Clock, fault, type IdSource, isSkeinError, type Logger } from "../base/index.ts";
-import { toTypedPayload } from "../events/index.ts";
 import { findLogEnd, recordBefore, requireThread, type Runtime } from "../runtime/index.ts";
 import type { StoreEvent } from "../store/index.ts";
 import {
   type CheckpointKey,
   type CheckpointStore,
   createMemoryCheckpoints,
+  type RecordPlace,
   requireCheckpointName,
 } from "./checkpoint-store.ts";
+import { placeOf } from "./event-batch.ts";
 import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
 import { EventSubscription, FEED_ENDINGS, type FeedClient } from "./event-subscription.ts";
-import { ClientBytes } from "./event-window.ts";
+import { ClientBytes, type WindowBegin } from "./event-window.ts";
 import type { RequestParams, RequestResult } from "./protocol/index.ts";
 import { invalidRequest } from "./rpc-error.ts";
 
@@ -91,25 +93,23 @@ export class EventSubscriptions {
   /** Makes a subscription. `thread_not_found`, `checkpoint_unreadable`, `history_truncated`, and refusals of what can't be granted. */
   async subscribe(call: SubscribeCall): Promise<PreparedSubscription> {
     const { runtime, threadId, params } = call;
-    const { from: wished, fromNow, checkpoint, after } = params;
-    if (isGiven(wished) && fromNow === true) throw invalidRequest("give either `from` or `fromNow`, not both");
+    const { from: wished, fromNow, checkpoint } = params;
+    requireOnePlace(params);
     const key = isGiven(checkpoint) ? { name: requireCheckpointName(checkpoint), threadId } : null;
     const subscription = this.#add(call, key);
     try {
       await requireThread(runtime, threadId);
+      // Looked at first: who is refused ends nobody's subscription.
+      const wishedBegin = isGiven(wished) ? await beginAt(call, wished, null) : null;
       if (key !== null) this.#takeOver(key, subscription);
       const stored = key === null ? null : await this.#storedPlace(key, isGiven(wished));
-      const begin = wished ?? stored ?? (fromNow === true ? null : 0);
-      const nextOrdinal = await findLogEnd(runtime, threadId, begin ?? nearEnd(runtime, threadId));
-      const from = begin ?? nextOrdinal;
-      const before = await placeBefore(runtime, threadId, from);
-      if (isGiven(after) && !isSamePlace(before, after)) throw otherRecord({ threadId, from, nextOrdinal });
-      if (from > nextOrdinal) throw aheadOfLog(from, nextOrdinal, isGiven(wished) ? null : key);
+      const begin = wishedBegin ?? (await beginAt(call, stored ?? (fromNow === true ? null : 0), key));
+      const { from, before, nextOrdinal } = begin;
       // A place of one's own that is not the first record must be found again also before anything is acknowledged.
       const isUnsaved = stored === undefined || (stored === null && from > 0);
-      if (key !== null && isUnsaved) await this.#checkpoints.save(key, from);
+      if (key !== null && isUnsaved) await this.#checkpoints.save(key, from, before);
       const answer = { subscriptionId: subscription.id, from, nextOrdinal, after: before };
-      return { answer, start: () => subscription.start(from) };
+      return { answer, start: () => subscription.start(begin) };
     } catch (error) {
       subscription.stop();
       throw error;
@@ -124,8 +124,14 @@ export class EventSubscriptions {
     const { subscription, key } = entry;
     const { sentEnd } = subscription;
     if (sentEnd === null || nextOrdinal > sentEnd) throw aheadOfSent(nextOrdinal, sentEnd ?? 0);
-    subscription.acknowledge(nextOrdinal);
-    if (key !== null) await this.#checkpoints.save(key, nextOrdinal);
+    const before = subscription.acknowledge(nextOrdinal);
+    if (key === null) return;
+    try {
+      await this.#checkpoints.save(key, nextOrdinal, before);
+    } catch (error) {
+      if (isSkeinError(error, "history_truncated")) subscription.end(FEED_ENDINGS.truncated);
+      throw error;
+    }
   }
 
   /** Ends a subscription of this client's; fine when it has none of that id. */
@@ -250,16 +256,38 @@ function nearEnd(runtime: Runtime, threadId: string): number {
   return runtime.thread(threadId)?.snapshot().nextOrdinal ?? 0;
 }
 
-type Place = RequestParams<"thread/events/subscribe">["after"] & {};
-
-/** What is said of the record before an ordinal; null where there is none. */
-async function placeBefore(runtime: Runtime, threadId: string, from: number): Promise<Place | null> {
-  const record = from === 0 ? undefined : await recordBefore(runtime, threadId, from);
-  if (record === undefined) return null;
-  return { timestamp: record.timestamp ?? "", type: toTypedPayload(record.item).type };
+function requireOnePlace({ from, fromNow, after }: RequestParams<"thread/events/subscribe">): void {
+  if (isGiven(from) && fromNow === true) throw invalidRequest("give either `from` or `fromNow`, not both");
+  if (!isGiven(after) || (isGiven(from) && from > 0)) return;
+  throw invalidRequest("`after` is the record before `from`: give that too, 1 or more, or leave `after` out");
 }
 
-function isSamePlace(one: Place | null, { timestamp, type }: Place): boolean {
+/** Where a subscription begins. */
+interface Begin extends WindowBegin {
+  readonly nextOrdinal: number;
+}
+
+/** A place in the log, null for its end; `key` is whose place it is. `history_truncated`, `ordinal_conflict`. */
+async function beginAt(
+  { runtime, threadId, params: { after } }: SubscribeCall,
+  place: number | null,
+  key: CheckpointKey | null,
+): Promise<Begin> {
+  const nextOrdinal = await findLogEnd(runtime, threadId, place ?? nearEnd(runtime, threadId));
+  const from = place ?? nextOrdinal;
+  const before = await placeBefore(runtime, threadId, from);
+  if (isGiven(after) && !isSamePlace(before, after)) throw otherRecord({ threadId, from, nextOrdinal });
+  if (from > nextOrdinal) throw aheadOfLog(from, nextOrdinal, key);
+  return { from, before, nextOrdinal };
+}
+
+/** What is said of the record before an ordinal; null where there is none. */
+async function placeBefore(runtime: Runtime, threadId: string, from: number): Promise<RecordPlace | null> {
+  const record = from === 0 ? undefined : await recordBefore(runtime, threadId, from);
+  return record === undefined ? null : placeOf(record);
+}
+
+function isSamePlace(one: RecordPlace | null, { timestamp, type }: RecordPlace): boolean {
   return one !== null && one.timestamp === timestamp && one.type === type;
 }
 

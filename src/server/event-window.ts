@@ -1,8 +1,10 @@
 /**
  * What is under way to one subscription, and to all of one client: records that were sent, or are about to be, and
  * not acknowledged. It only counts; who reads the log stops while it is full. A window with nothing in it always has
- * room for a record, so every subscription gets on, however much the client's others hold up.
+ * room for a record, so every subscription gets on, however much the client's others hold up. It remembers of each
+ * record which one it was, so that what is acknowledged can be told from what the log has there by then.
  */
+import type { RecordPlace } from "./checkpoint-store.ts";
 import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
 
 /** Bytes under way to one client. */
@@ -35,17 +37,32 @@ export class ClientBytes {
   }
 }
 
+interface TakenRecord {
+  readonly bytes: number;
+  readonly place: RecordPlace;
+}
+
+/** Where a window begins. */
+export interface WindowBegin {
+  readonly from: number;
+  /** The record before; null where there is none. */
+  readonly before: RecordPlace | null;
+}
+
 /** The first ordinals of what was not acknowledged, not sent, and not read. */
 export class EventWindow {
   readonly #recordsMax: number;
   readonly #client: ClientBytes;
-  /** Bytes of the records from `ackedEnd` on. */
-  #sizes: number[] = [];
+  /** The records from `ackedEnd` on. */
+  #taken: TakenRecord[] = [];
+  /** The record before `ackedEnd`. */
+  #before: RecordPlace | null;
   #bytes = 0;
   #ackedEnd: number;
   #sentEnd: number;
 
-  constructor(from: number, recordsMax: number, client: ClientBytes) {
+  constructor({ from, before }: WindowBegin, recordsMax: number, client: ClientBytes) {
+    this.#before = before;
     this.#ackedEnd = from;
     this.#sentEnd = from;
     this.#recordsMax = recordsMax;
@@ -60,21 +77,21 @@ export class EventWindow {
 
   /** The record that comes next. */
   get takenEnd(): number {
-    return this.#ackedEnd + this.#sizes.length;
+    return this.#ackedEnd + this.#taken.length;
   }
 
   get isEmpty(): boolean {
-    return this.#sizes.length === 0;
+    return this.#taken.length === 0;
   }
 
   /** Whether a record may be taken; it may go past the bytes. */
   get hasRoom(): boolean {
-    return this.isEmpty || (this.#sizes.length < this.#recordsMax && this.#client.hasRoom(this.#bytes));
+    return this.isEmpty || (this.#taken.length < this.#recordsMax && this.#client.hasRoom(this.#bytes));
   }
 
   /** The next record is about to be sent. */
-  take(bytes: number): void {
-    this.#sizes.push(bytes);
+  take({ bytes, place }: TakenRecord): void {
+    this.#taken.push({ bytes, place });
     this.#change(bytes);
   }
 
@@ -83,12 +100,19 @@ export class EventWindow {
     this.#sentEnd = this.takenEnd;
   }
 
-  /** Everything below is done; it was sent. What was acknowledged before is nothing new. */
-  acknowledge(nextOrdinal: number): void {
+  /**
+   * Everything below is done; it was sent. What was acknowledged before is nothing new. Answers the record before;
+   * null where that is not known any more.
+   */
+  acknowledge(nextOrdinal: number): RecordPlace | null {
     const count = nextOrdinal - this.#ackedEnd;
-    if (count <= 0) return;
-    for (const bytes of this.#sizes.splice(0, count)) this.#change(-bytes);
+    if (count < 0) return null;
+    for (const { bytes, place } of this.#taken.splice(0, count)) {
+      this.#change(-bytes);
+      this.#before = place;
+    }
     this.#ackedEnd = nextOrdinal;
+    return this.#before;
   }
 
   /** Nothing more is taken, and nobody will acknowledge what is under way. */

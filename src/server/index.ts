@@ -4,7 +4,7 @@
  */
 export { AppServer, createAppServer } from "./app-server.ts";
 export { openCheckpointFiles } from "./checkpoint-files.ts";
-export type { CheckpointStore } from "./checkpoint-store.ts";
+export type { CheckpointStore, RecordPlace } from "./checkpoint-store.ts";
 export type { MemoriesTrigger } from "./memories-trigger.ts";
 export type { AppServerOptions } from "./server-options.ts";
 export {

@@ -43,7 +43,7 @@ export const FEED_REQUESTS = {
           .describe("A name under which acknowledgements are stored; the newest subscription with it has it."),
         after: place
           .nullish()
-          .describe("The record before the first that is wanted: who comes back says what it was told last."),
+          .describe("The record before `from` (1 or more, given too): who comes back says what it was told last."),
         signals: z.boolean().nullish().describe("True: live signals too (deltas, progress); they are never stored."),
         window: z
           .int()
@@ -64,7 +64,7 @@ export const FEED_REQUESTS = {
     doc:
       "Says that every record below `nextOrdinal` is done. Opens the window, and is stored before it is answered " +
       "when the subscription has a checkpoint. What was acknowledged before is nothing new; what was not sent is refused, " +
-      "and (`history_truncated`, on PostgreSQL) what the server lost since.",
+      "and (`history_truncated`, on PostgreSQL, which ends the feed) what the server lost since or has others for.",
     since: "skein",
     params: () =>
       struct("ThreadEventsAckParams", "What is done.", {

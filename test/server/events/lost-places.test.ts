@@ -5,7 +5,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 
 import { fault } from "../../../src/base/index.ts";
-import { type CheckpointStore, createMemoryCheckpoints } from "../../../src/server/checkpoint-store.ts";
+import {
+  type CheckpointStore,
+  createMemoryCheckpoints,
+  type RecordPlace,
+} from "../../../src/server/checkpoint-store.ts";
 import type { StoreEvent } from "../../../src/store/index.ts";
 import { createManualClock } from "../../../src/testing/index.ts";
 import { type Consumer, FeedWorld, type FeedWorldOptions, Refused, settle } from "./feed-world.ts";
@@ -62,7 +66,7 @@ describe.each(["memory", "local"] as const)(
       const made = await world({ kind });
       const threadId = await made.thread("one", "two");
       const client = await made.consumer();
-      const [first, second] = await placesOf(client, threadId, 3);
+      const [, second] = await placesOf(client, threadId, 3);
       const other = { timestamp: "2020-01-01T00:00:00.000Z", type: "event_msg" };
       const lost: readonly [number, object | undefined][] = [
         [2, other],
@@ -70,7 +74,6 @@ describe.each(["memory", "local"] as const)(
         [1, second],
         [3 + 1, second],
         [9, second],
-        [0, first],
       ];
       for (const [from, after] of lost) {
         const { data, message } = await refusal(client.subscribe({ threadId, from, after }));
@@ -89,6 +92,36 @@ describe.each(["memory", "local"] as const)(
         skeinCode: "ordinal_conflict",
       });
       expect(made.server.context.subscriptions.size).toBe(1);
+    });
+
+    it("is told that its call is wrong where it doesn't say with it at which ordinal above 0", async () => {
+      const made = await world({ kind });
+      const threadId = await made.thread("one");
+      const client = await made.consumer();
+      const [, after] = await placesOf(client, threadId, 2);
+      for (const where of [{}, { from: 0 }, { fromNow: true }]) {
+        const { code, message } = await refusal(client.subscribe({ threadId, ...where, after }));
+        expect(code).toBe(-32600);
+        expect(message).toContain("give that too, 1 or more, or leave `after` out");
+      }
+    });
+
+    it("and is refused leaves its checkpoint with who has it", async () => {
+      const made = await world({ kind });
+      const threadId = await made.thread("one", "two");
+      const client = await made.consumer();
+      const key = { threadId, checkpoint: "mailer" };
+      const { subscriptionId } = await client.subscribe(key);
+      await client.until(() => client.records(subscriptionId).length === 3);
+      const after = { timestamp: "2020-01-01T00:00:00.000Z", type: "event_msg" };
+      expect((await refusal(client.subscribe({ ...key, from: 2, after }))).data).toMatchObject({
+        skeinCode: "history_truncated",
+      });
+      expect((await refusal(client.subscribe({ ...key, from: 9 }))).data).toMatchObject({
+        skeinCode: "ordinal_conflict",
+      });
+      await client.acknowledge(subscriptionId, 3);
+      expect(client.endings(subscriptionId)).toEqual([]);
     });
   },
 );
@@ -153,6 +186,57 @@ describe("a checkpoint whose record was lost", () => {
     lose("mailer");
     await client.request("thread/events/checkpoint/delete", key);
     expect((await client.subscribe({ ...key, fromNow: true })).from).toBe(2);
+  });
+});
+
+describe("a subscription with a checkpoint", () => {
+  it("says which record it was told before the place that it keeps, also of what was acknowledged before", async () => {
+    const kept = createMemoryCheckpoints();
+    const saved: (readonly [number, RecordPlace | null | undefined])[] = [];
+    const checkpoints: CheckpointStore = {
+      ...kept,
+      async save(key, nextOrdinal, after) {
+        saved.push([nextOrdinal, after]);
+        await kept.save(key, nextOrdinal);
+      },
+    };
+    const made = await world({ checkpoints });
+    const threadId = await made.thread("one", "two", "three");
+    const client = await made.consumer();
+    const places = await placesOf(client, threadId, 4);
+    const { subscriptionId } = await client.subscribe({ threadId, checkpoint: "mailer", from: 1 });
+    await client.until(() => client.records(subscriptionId).length === 3);
+    for (const nextOrdinal of [1, 3, 3, 2, 4]) await client.acknowledge(subscriptionId, nextOrdinal);
+    expect(saved).toEqual([
+      [1, places[0]],
+      [1, places[0]],
+      [3, places[2]],
+      [3, places[2]],
+      [2, null],
+      [4, places[3]],
+    ]);
+  });
+
+  it("ends when what it acknowledges isn't the log's any more", async () => {
+    const kept = createMemoryCheckpoints();
+    const checkpoints: CheckpointStore = {
+      ...kept,
+      async save({ name, threadId }) {
+        const data = { threadId, checkpoint: name, ordinal: 1, nextOrdinal: 4 };
+        throw fault("history_truncated", "another record", { data });
+      },
+    };
+    const made = await world({ checkpoints });
+    const threadId = await made.thread("one");
+    const client = await made.consumer();
+    const { subscriptionId } = await client.subscribe({ threadId, checkpoint: "mailer" });
+    await client.until(() => client.records().length === 2);
+    expect((await refusal(client.acknowledge(subscriptionId, 2))).data).toMatchObject({
+      skeinCode: "history_truncated",
+      ordinal: 1,
+    });
+    expect(client.endings(subscriptionId)).toEqual(["history of the thread was lost"]);
+    expect(made.server.context.subscriptions.size).toBe(0);
   });
 });
 

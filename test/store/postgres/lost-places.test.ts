@@ -5,7 +5,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { scriptedAgent } from "../../../src/actors/index.ts";
-import { connectClient, type SkeinClient } from "../../../src/client/index.ts";
+import { connectClient, type SkeinClient, type ThreadEventsOptions } from "../../../src/client/index.ts";
 import {
   openPostgresCheckpoints,
   type PostgresCheckpoints,
@@ -43,8 +43,8 @@ async function startNode(lab: PostgresLab, url: string): Promise<Node> {
 }
 
 /** A feed that stops after so many records, and goes on from there. */
-async function following(client: SkeinClient, threadId: string, count: number) {
-  const feed = client.threadEvents(threadId)[Symbol.asyncIterator]();
+async function following(client: SkeinClient, threadId: string, count: number, options: ThreadEventsOptions = {}) {
+  const feed = client.threadEvents(threadId, options)[Symbol.asyncIterator]();
   for (let ordinal = 0; ordinal < count; ordinal += 1) {
     expect(await feed.next()).toMatchObject({ value: { record: { ordinal } } });
   }
@@ -122,3 +122,27 @@ describe.skipIf(postgres.skipped !== null)("behind a failover to a standby that 
     await behind.return();
   }, 60_000);
 });
+
+describe.skipIf(postgres.skipped !== null)(
+  "where a log has other records than were told, and nobody has noticed",
+  () => {
+    it("a consumer's acknowledgement of those that are lost is refused, and its feed ends", async () => {
+      const lab = postgresLab();
+      const node = await startNode(lab, postgres.url);
+      const { threadId, writer } = await seedThread(node.store, ["kept", "lost", "lost too"]);
+      await node.store.shutdownThread(writer);
+      const client = await connectClient({ address: `ws://127.0.0.1:${node.port}` });
+      onTestFinished(() => client.close());
+      const feed = await following(client, threadId, 4, { checkpoint: "mailer", window: 4 });
+      const key = { name: "mailer", threadId };
+      await vi.waitFor(async () => expect(await node.checkpoints.read(key)).toBe(3));
+      const schema = `"${lab.schema}"`;
+      await runSqlAt(postgres.url, `DELETE FROM ${schema}.event WHERE thread_id = $1 AND ordinal >= 2`, [threadId]);
+      await runSqlAt(postgres.url, `DELETE FROM ${schema}.feed_checkpoint`);
+      await runSqlAt(postgres.url, `UPDATE ${schema}.thread SET next_ordinal = 2 WHERE thread_id = $1`, [threadId]);
+      await append(await lab.open(), threadId, ["other", "other too"]);
+      expect(await refusal(feed.next())).toMatchObject({ code: "history_truncated", retryable: false });
+      expect(await node.checkpoints.read(key)).toBeNull();
+    });
+  },
+);
