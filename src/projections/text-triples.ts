@@ -3,7 +3,7 @@
  * made of. Upper and lower case are one letter, and triples share buckets by their hash, so a bucket may name a text
  * that doesn't hold the triple, and never leaves out one that does. Who asks looks at the texts again.
  *
- * It is written for speed: some 7 µs for a text of 880 letters, a fifth of what SQLite's full text takes.
+ * It is written for speed: about 9 µs for a text of 880 letters, a quarter of what SQLite's full text takes.
  */
 
 /** Buckets that triples are hashed to. */
@@ -36,6 +36,7 @@ export class TripleSets {
   readonly #folded = foldedLetters();
   /** The text that each bucket was given last; -1: none. */
   readonly #last = new Int32Array(BUCKETS).fill(-1);
+  readonly #counts = new Uint32Array(BUCKETS);
   /** Bucket and text, in the order of texts. */
   #entries = new Uint32Array(BUCKETS);
   #size = 0;
@@ -61,7 +62,7 @@ export class TripleSets {
     const end = letters.length;
     if (end < 3) return;
     this.#reserve(end);
-    const [folded, last, entries] = [this.#folded, this.#last, this.#entries];
+    const [folded, last, counts, entries] = [this.#folded, this.#last, this.#counts, this.#entries];
     let size = this.#size;
     let a = folded[letters.charCodeAt(0)] ?? 0;
     let b = folded[letters.charCodeAt(1)] ?? 0;
@@ -70,11 +71,11 @@ export class TripleSets {
       const bucket = bucketOf(a, b, c);
       a = b;
       b = c;
-      // Every second triple is one that the text had before, which no processor foresees: twice as fast without an if.
-      const isNew = (last[bucket] ?? 0) ^ number;
+      if (last[bucket] === number) continue;
       last[bucket] = number;
+      counts[bucket] = (counts[bucket] ?? 0) + 1;
       entries[size] = (bucket << NUMBER_BITS) | number;
-      size += (isNew | -isNew) >>> 31;
+      size += 1;
     }
     this.#size = size;
   }
@@ -85,13 +86,14 @@ export class TripleSets {
       yield* this.#chunks();
     } finally {
       this.#last.fill(-1);
+      this.#counts.fill(0);
       this.#size = 0;
       this.#texts = 0;
     }
   }
 
   *#chunks(): Generator<Uint8Array, void, undefined> {
-    const { numbers, counts } = this.#sorted();
+    const [numbers, counts] = [this.#sorted(), this.#counts];
     const bytes = new Uint8Array(numbers.length * 3 + CHUNK_BUCKETS * 5);
     let from = 0;
     for (let chunk = 0; chunk < CHUNKS; chunk += 1) {
@@ -110,32 +112,27 @@ export class TripleSets {
     }
   }
 
-  /** The numbers of texts by their buckets, each bucket's in their order, and how many it has. */
-  #sorted(): { readonly numbers: Uint16Array; readonly counts: Uint32Array } {
-    const [entries, size] = [this.#entries, this.#size];
-    const counts = new Uint32Array(BUCKETS);
-    for (let at = 0; at < size; at += 1) {
-      const bucket = (entries[at] ?? 0) >>> NUMBER_BITS;
-      counts[bucket] = (counts[bucket] ?? 0) + 1;
-    }
+  /** The numbers of texts by their buckets, each bucket's in their order. */
+  #sorted(): Uint16Array {
+    const [entries, counts] = [this.#entries, this.#counts];
     const places = new Uint32Array(BUCKETS);
     for (let bucket = 1; bucket < BUCKETS; bucket += 1) {
       places[bucket] = (places[bucket - 1] ?? 0) + (counts[bucket - 1] ?? 0);
     }
-    const numbers = new Uint16Array(size);
-    for (let at = 0; at < size; at += 1) {
+    const numbers = new Uint16Array(this.#size);
+    for (let at = 0; at < this.#size; at += 1) {
       const entry = entries[at] ?? 0;
       const bucket = entry >>> NUMBER_BITS;
       const place = places[bucket] ?? 0;
       places[bucket] = place + 1;
       numbers[place] = entry;
     }
-    return { numbers, counts };
+    return numbers;
   }
 
   /** Room for what a text of so many letters may add. */
   #reserve(letters: number): void {
-    const wanted = this.#size + Math.min(letters, BUCKETS) + 1;
+    const wanted = this.#size + Math.min(letters, BUCKETS);
     if (wanted <= this.#entries.length) return;
     const entries = new Uint32Array(wanted * 2);
     entries.set(this.#entries.subarray(0, this.#size));
