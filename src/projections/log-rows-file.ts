@@ -22,8 +22,7 @@ import {
   PROJECTION_VERSION,
 } from "./table-set.ts";
 import { type Tables, tablesOf } from "./tables.ts";
-import { type PartSize, TextNotes, textNotesTable } from "./text-notes.ts";
-import { textPartsTables } from "./text-parts.ts";
+import { TextNotes, textNotesTable } from "./text-notes.ts";
 
 /** Which file, and whose logs its rows are of. */
 export interface LogRowsFileOptions {
@@ -34,7 +33,6 @@ export interface LogRowsFileOptions {
   readonly logger: Logger;
   /** Longest wait for another handle to let go of the file, milliseconds. */
   readonly waitMaxMs: number;
-  readonly partSize: PartSize;
 }
 
 /** How far the rows are. */
@@ -47,14 +45,14 @@ export interface FeedPlace {
 
 const MEMORY = ":memory:";
 /** Raised when the rows of a file as it was before can't be gone on with, though each is folded as before. */
-const FILE_VERSION = 3;
+const FILE_VERSION = 2;
 
 /** Opens it. `state_db_busy` where another handle has it; `state_db_unusable` for a home's own state DB; disk faults. */
 export async function openLogRowsFile(options: LogRowsFileOptions): Promise<LogRowsFile> {
-  const { path, clock, logger, waitMaxMs } = options;
+  const { path, clock, logger, waitMaxMs, place } = options;
   const opened = path === MEMORY ? inMemory() : await openStateDbFile({ ...fileOptions(), isForOne: true });
   try {
-    return new LogRowsFile(opened, options);
+    return new LogRowsFile(opened, { place, clock });
   } catch (error) {
     opened.close();
     throw sqliteFault(error, { attempted: "open the rows of a node", path });
@@ -87,13 +85,13 @@ export class LogRowsFile {
   readonly #place: string;
   readonly #tables: Tables;
 
-  constructor(opened: OpenedFile, { place, clock, partSize }: LogRowsFileOptions) {
+  constructor(opened: OpenedFile, { place, clock }: { readonly place: string; readonly clock: Clock }) {
     this.path = opened.path;
     this.#opened = opened;
     this.#clock = clock;
     this.#place = place;
     this.#tables = this.#db.transaction(() => this.#begin()).immediate();
-    this.notes = new TextNotes(this.#tables.sql, partSize);
+    this.notes = new TextNotes(this.#tables.sql);
   }
 
   get #db(): SqliteDatabase {
@@ -146,7 +144,7 @@ export class LogRowsFile {
 
   #newTables(): Tables {
     const generation = createTableSet(this.#db, { state: "building", madeAtMs: this.#clock.nowMs() });
-    this.#db.exec(textNotesTable(generation) + textPartsTables(generation));
+    this.#db.exec(textNotesTable(generation));
     makeCurrent(this.#db, generation);
     for (const set of listTableSets(this.#db)) {
       if (set.generation !== generation) dropTableSet(this.#db, set.generation);

@@ -27,7 +27,6 @@ import { LogTextIndexer } from "./log-text-indexer.ts";
 import { LogWaiters, threadGone } from "./log-waiters.ts";
 import { isSqliteError } from "./sqlite-fault.ts";
 import type { Tables } from "./tables.ts";
-import { PART_SIZE, type PartSize } from "./text-notes.ts";
 import { searchTexts } from "./text-search.ts";
 import { listCandidates } from "./thread-list-queries.ts";
 
@@ -47,8 +46,6 @@ export interface LogRowsOptions {
   readonly sweepEveryMs?: number;
   /** Longest wait for another handle to let go of the file, milliseconds. Default 5,000. */
   readonly waitMaxMs?: number;
-  /** How many texts are indexed together. Default 2,000, or 1 MiB of letters. */
-  readonly partSize?: PartSize;
 }
 
 const SWEEP_EVERY_MS = 60_000;
@@ -60,13 +57,13 @@ const FILE_WAIT_MAX_MS = 5_000;
  */
 export async function openLogRows(options: LogRowsOptions): Promise<LogIndex> {
   const { source, path, clock = systemClock, logger = silentLogger, sweepEveryMs = SWEEP_EVERY_MS } = options;
-  const { onProgress = () => {}, waitMaxMs = FILE_WAIT_MAX_MS, partSize = PART_SIZE } = options;
+  const { onProgress = () => {}, waitMaxMs = FILE_WAIT_MAX_MS } = options;
   if (typeof path !== "string" || path.trim() === "") {
     throw rejection("invalid_argument", "path must name a file for the rows, or be :memory:");
   }
   requireDuration("sweepEveryMs", sweepEveryMs);
   requireDuration("waitMaxMs", waitMaxMs);
-  const file = await openLogRowsFile({ path, place: source.place, clock, logger, waitMaxMs, partSize });
+  const file = await openLogRowsFile({ path, place: source.place, clock, logger, waitMaxMs });
   const waiters = new LogWaiters(clock);
   const indexer = new LogTextIndexer({ file, clock, logger });
   const onApplied = (threadId: string, nextOrdinal: number | null): void => waiters.applied(threadId, nextOrdinal);
@@ -124,8 +121,7 @@ class SqliteLogRows implements LogIndex {
   async search(params: SearchThreadsParams): Promise<Omit<SearchThreadsResult, keyof AnswerScope>> {
     this.#requireOpen();
     await this.#parts.indexer.bringUp();
-    const { notes } = this.#parts.file;
-    return this.#read((tables) => searchTexts(tables, params, (term, holds) => notes.lookUp(term, holds)));
+    return this.#read((tables) => searchTexts(tables, params));
   }
 
   lag(): LogIndexLag {

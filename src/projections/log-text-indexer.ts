@@ -1,7 +1,7 @@
 /**
- * Makes parts of the full-text index of a node's rows of the texts that wait for it: when no row was written for a
- * moment, before a search, and when too many wait. Others have their turn between two parts.
- * What it does not come to before the rows are closed is noted in the file, as is what makes no part yet.
+ * Brings the full-text index of a node's rows up to their texts: when no row was written for a moment, before a
+ * search, and when too many texts wait. It goes in stretches, and others have their turn between two of them.
+ * What it does not come to before the rows are closed is noted in the file.
  */
 import { type Clock, type Logger, nextLoopTurn, type Timer } from "../base/index.ts";
 import { type LogRowsFile, rowsClosed } from "./log-rows-file.ts";
@@ -40,7 +40,7 @@ export class LogTextIndexer {
   /** Told after rows were written. */
   wrote(): void {
     const { file, clock } = this.#context;
-    if (this.#isClosed || file.notes.partsWaiting === 0) return;
+    if (this.#isClosed || file.notes.waiting.texts === 0) return;
     this.#writtenMs = clock.monotonicMs();
     if (this.#isPast(1) && !this.#isPaused) this.#work();
     else if (this.#working === null) this.#soon(IDLE_MS);
@@ -51,13 +51,11 @@ export class LogTextIndexer {
     if (this.#isPast(HELD_UP_FACTOR)) await this.#working;
   }
 
-  /** Makes the parts that what was noted before the call makes. The disk's faults; `runtime_closed`. */
+  /** Indexes all that was noted before the call. The disk's faults; `runtime_closed`. */
   async bringUp(): Promise<void> {
-    const { notes } = this.#context.file;
-    for (let parts = notes.partsWaiting; parts > 0 && notes.partsWaiting > 0; parts -= 1) {
-      this.#makePart();
-      await nextLoopTurn();
-    }
+    const { file } = this.#context;
+    const upTo = file.notes.lastSeq;
+    while (!this.#stretch(upTo)) await nextLoopTurn();
   }
 
   /** What is noted stays so. */
@@ -66,12 +64,14 @@ export class LogTextIndexer {
     this.#timer?.cancel();
   }
 
-  #makePart(): void {
+  #stretch(upTo: number): boolean {
     const { file } = this.#context;
     if (this.#isClosed) throw rowsClosed(file.path);
+    if (file.notes.waiting.texts === 0) return true;
     try {
-      const settle = file.write(() => file.notes.index());
-      settle();
+      const stretch = file.write(() => file.notes.index(upTo));
+      file.notes.indexed(stretch);
+      return stretch.isLast;
     } catch (error) {
       throw file.faultOf(error);
     }

@@ -5,7 +5,7 @@
 import type { SqliteDatabase, SqliteStatement } from "./sqlite-database.ts";
 
 /** A value that is bound to a parameter. */
-export type SqlValue = string | number | bigint | Uint8Array | null;
+export type SqlValue = string | number | bigint | null;
 
 export class SetStatements {
   readonly db: SqliteDatabase;

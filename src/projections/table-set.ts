@@ -147,9 +147,6 @@ INSERT INTO index_state_${n} VALUES (1, '', 0);
 
 const SET_TABLES = [
   "unindexed",
-  "text_parts",
-  "text_places",
-  "text_triples",
   "texts_fts",
   "texts",
   "turns",

@@ -1,6 +1,6 @@
 /**
  * The full-text index of a set, as those who change rows see it: what changes is noted, and made at the end
- * of the transaction. Searching is text-search.ts; a node's rows, whose texts are indexed later, have text-notes.ts.
+ * of the transaction. Searching is text-search.ts; rows whose texts are indexed later have text-notes.ts.
  */
 import type { SetStatements } from "./set-statements.ts";
 
@@ -33,7 +33,7 @@ export function withTextIndex<Value>(sql: SetStatements, work: (index: TextIndex
 }
 
 /** Makes changes of the full-text index, in their order. */
-function writeTextIndex(sql: SetStatements, changes: readonly TextIndexChange[]): void {
+export function writeTextIndex(sql: SetStatements, changes: readonly TextIndexChange[]): void {
   for (const { id, text } of changes) {
     if (text === null) sql.run("DELETE FROM texts_fts_# WHERE rowid = ?", id);
     // The tokenizer ends a text at a NUL.

@@ -10,12 +10,13 @@
 import { createSnippetFinder, pageThreads, type SearchThreadsParams, type StoredThread } from "../store/index.ts";
 import { type RolloutStore, textIdsOf } from "./rollout-store.ts";
 import type { SetStatements } from "./set-statements.ts";
-import { lookUpFullText, type TextLookup } from "./text-lookup.ts";
 import { listCandidates } from "./thread-list-queries.ts";
 import type { ThreadRows } from "./thread-rows.ts";
 
 /** Texts that are looked at before a term counts as common. */
 const RARE_TEXTS_MAX = 2_000;
+/** Triples of a long term that are asked for: these few already leave next to nothing else. */
+const TRIPLES_MAX = 24;
 /** Threads that are looked through at a time. */
 const THREADS_A_STEP = 64;
 
@@ -25,25 +26,21 @@ interface SearchTables {
   readonly threads: ThreadRows;
 }
 
-/** How texts are looked up; `holds` says of a text if the term is in it. */
-type LookUp = (term: string, holds: (text: string) => boolean) => TextLookup;
-
 interface FoundThread extends StoredThread {
   readonly snippet: string;
 }
 
-/** A page of what was found. `lookUp`: where the set's texts aren't in its full text. `invalid_cursor`, `invalid_argument`. */
+/** A page of what was found. `invalid_cursor`, `invalid_argument`. */
 export function searchTexts(
   tables: SearchTables,
   params: SearchThreadsParams,
-  lookUp: LookUp = (term) => lookUpFullText(tables.sql, term),
 ): {
   readonly data: readonly { readonly thread: StoredThread; readonly snippet: string }[];
   readonly nextCursor: string | null;
 } {
-  const search = new TextSearch(tables, params.query, lookUp);
+  const search = new TextSearch(tables, params.query);
   const lists = params.archived === undefined ? [false, true] : [params.archived];
-  const found = search.allThreads();
+  const found = search.isRare() ? search.allThreads() : null;
   const rows = lists.flatMap((archived) => {
     const wanted = { ...pageOf(params), archived };
     return found === null
@@ -80,23 +77,35 @@ function pageOf({ cursor, limit }: SearchThreadsParams): PageParams {
 class TextSearch {
   readonly #tables: SearchTables;
   readonly #snippetOf: ReturnType<typeof createSnippetFinder>;
-  readonly #lookup: TextLookup;
+  readonly #match: string | null;
   readonly #nameKey: string;
+  #matchingIds: readonly number[] | null = null;
 
-  constructor(tables: SearchTables, query: string, lookUp: LookUp) {
+  constructor(tables: SearchTables, query: string) {
     this.#tables = tables;
     this.#snippetOf = createSnippetFinder(query);
-    this.#lookup = lookUp(query, (text) => this.#snippetOf([text]) !== null);
+    this.#match = matchOf(query);
     this.#nameKey = query.toLowerCase();
   }
 
-  /** Every thread with the term, in no order; null where too many texts hold it to look at all of them. */
-  allThreads(): readonly FoundThread[] | null {
-    const matching = this.#lookup.rare(RARE_TEXTS_MAX);
-    if (matching === null) return null;
+  /** Whether few enough texts hold the term to look at all of them. */
+  isRare(): boolean {
+    if (this.#match === null) return false;
+    const rows = this.#tables.sql.all<{ rowid: number }>(
+      "SELECT rowid FROM texts_fts_# WHERE texts_fts_# MATCH ? LIMIT ?",
+      this.#match,
+      RARE_TEXTS_MAX + 1,
+    );
+    if (rows.length > RARE_TEXTS_MAX) return false;
+    this.#matchingIds = rows.map((row) => row.rowid);
+    return true;
+  }
+
+  /** Every thread with the term, in no order. */
+  allThreads(): readonly FoundThread[] {
     const { sql, rollouts, threads } = this.#tables;
     const textsPerRollout = textIdsOf(1).from;
-    const ids = new Set(matching.map((id) => Math.floor(id / textsPerRollout)));
+    const ids = new Set((this.#matchingIds ?? []).map((id) => Math.floor(id / textsPerRollout)));
     const named = sql.all<{ rollout_id: number }>(
       "SELECT rollout_id FROM threads_# WHERE name_key IS NOT NULL AND instr(name_key, ?) > 0",
       this.#nameKey,
@@ -136,9 +145,28 @@ class TextSearch {
   /** Texts of a rollout that may hold the term, oldest first. */
   *#texts(rolloutId: number): Generator<string, void, undefined> {
     const { sql } = this.#tables;
-    for (const id of this.#lookup.among(textIdsOf(rolloutId))) {
+    const { from, to } = textIdsOf(rolloutId);
+    const rows =
+      this.#match === null
+        ? sql.all<{ id: number }>("SELECT id FROM texts_# WHERE id >= ? AND id < ? ORDER BY id", from, to)
+        : sql.all<{ id: number }>(
+            "SELECT rowid AS id FROM texts_fts_# WHERE texts_fts_# MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid",
+            this.#match,
+            from,
+            to,
+          );
+    for (const { id } of rows) {
       const text = sql.get<{ text: string }>("SELECT text FROM texts_# WHERE id = ?", id)?.text;
       if (text !== undefined) yield text;
     }
   }
+}
+
+/** The triples of a term, all of which a text with it has; null when it is too short for one. */
+function matchOf(query: string): string | null {
+  const letters = Array.from(query.replaceAll("\0", "\uFFFD"));
+  if (letters.length < 3) return null;
+  const triples = letters.slice(0, -2).map((_, at) => letters.slice(at, at + 3).join(""));
+  const wanted = [...new Set(triples)].slice(0, TRIPLES_MAX);
+  return wanted.map((triple) => `"${triple.replaceAll('"', '""')}"`).join(" AND ");
 }

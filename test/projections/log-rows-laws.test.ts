@@ -87,7 +87,7 @@ class World {
   #rows: LogIndex | null = null;
 
   constructor(path: string, logs: readonly (readonly Uint8Array[])[]) {
-    this.#options = { source: this.source, path, clock: this.clock, partSize: { texts: 3, letters: 100 } };
+    this.#options = { source: this.source, path, clock: this.clock };
     this.#logs = logs;
   }
 

@@ -8,7 +8,6 @@ import { expect, it } from "vitest";
 
 import { nextLoopTurn } from "../../src/base/index.ts";
 import { openConnection } from "../../src/projections/sqlite-connection.ts";
-import type { LogRowsOptions } from "../../src/projections/index.ts";
 import type { LogIndex } from "../../src/store/index.ts";
 import { createManualClock } from "../../src/testing/index.ts";
 import { event, metaItem } from "./reaching-logs.ts";
@@ -22,11 +21,8 @@ const LOOK = { isDbOnly: false } as const;
 /** Each of the texts below has a word of these. */
 const QUERIES = ["numbat", "wombat", "quokka", "of"];
 
-/** A part for each text. */
-const SMALL = { partSize: { texts: 1, letters: 1_000 } };
-
 /** Three threads with a text each, and rows that have them, over a clock that stands. */
-async function openWorld(options: Partial<LogRowsOptions> = SMALL): Promise<{
+async function openWorld(): Promise<{
   readonly source: ScriptedLogSource;
   readonly path: string;
   readonly clock: ReturnType<typeof createManualClock>;
@@ -38,7 +34,7 @@ async function openWorld(options: Partial<LogRowsOptions> = SMALL): Promise<{
   source.append(THIRD, firstLines(THIRD, "the last of the quokkas"));
   const path = join(createFolder(), "rows.sqlite");
   const clock = createManualClock();
-  const rows = await openRows(source, { path, clock, ...options });
+  const rows = await openRows(source, { path, clock });
   await rows.refresh(LOOK);
   return { source, path, clock, rows };
 }
@@ -48,15 +44,10 @@ function countTexts(path: string): { readonly noted: number; readonly indexed: n
   const db = openConnection(path, { mode: "read-only" });
   try {
     const count = (table: string): number => Number(db.prepare(`SELECT count(*) FROM ${table}`).pluck().get());
-    return { noted: count("unindexed_1"), indexed: count("text_places_1") };
+    return { noted: count("unindexed_1"), indexed: count("texts_fts_1") };
   } finally {
     db.close();
   }
-}
-
-/** Others have their turn between two parts. */
-async function indexedAll(path: string): Promise<void> {
-  while (countTexts(path).noted > 0) await nextLoopTurn();
 }
 
 /** Changes a file of rows by hand. */
@@ -89,7 +80,6 @@ it("indexes texts by itself when no row was written for a moment", async () => {
   await clock.run(200);
   expect(countTexts(path)).toEqual({ noted, indexed: 0 });
   await clock.run(100);
-  await indexedAll(path);
   expect(countTexts(path)).toEqual({ noted: 0, indexed: noted });
   expect(clock.pendingTimers()).toBe(0);
 });
@@ -103,26 +93,26 @@ it("puts indexing off while rows are written", async () => {
   }
   expect(countTexts(path).indexed).toBe(0);
   await clock.run(300);
-  await indexedAll(path);
+  expect(countTexts(path).noted).toBe(0);
 });
 
 it("finds all texts after it ended between the rows and their index", async () => {
   const { source, path, rows } = await openWorld();
   await rows.close();
   expect(countTexts(path).indexed).toBe(0);
-  const again = await openRows(source, { path, clock: createManualClock(), ...SMALL });
+  const again = await openRows(source, { path, clock: createManualClock() });
   expect(await foundIn(again, QUERIES)).toEqual(foundInWhole(source.logs(), QUERIES));
   await again.close();
   expect(dumpFile(path)).toEqual(wholeRows(source));
 
   const idleClock = createManualClock();
   source.append(FIRST, linesOf(saidTurn("turn-2", "a quokka"), 10));
-  const third = await openRows(source, { path, clock: idleClock, ...SMALL });
+  const third = await openRows(source, { path, clock: idleClock });
   await third.refresh(LOOK);
   await third.close();
-  await openRows(source, { path, clock: idleClock, ...SMALL });
+  await openRows(source, { path, clock: idleClock });
   await idleClock.run(300);
-  await indexedAll(path);
+  expect(countTexts(path).noted).toBe(0);
 });
 
 it("undoes indexing as a whole where it fails, says so to who searches, and does it later", async () => {
@@ -136,7 +126,6 @@ it("undoes indexing as a whole where it fails, says so to who searches, and does
 
   plant(path, "DROP TRIGGER no_end");
   await clock.run(10_000);
-  await indexedAll(path);
   expect(countTexts(path)).toEqual({ noted: 0, indexed: before.noted });
   expect(await foundIn(rows, QUERIES)).toEqual(foundInWhole(source.logs(), QUERIES));
 });
@@ -193,7 +182,7 @@ it("finds the texts of a thread whose rows were made anew, once each", async () 
 });
 
 it("indexes texts while rows are written where too many wait", { timeout: 60_000 }, async () => {
-  const { source, path, rows } = await openWorld({});
+  const { source, path, rows } = await openWorld();
   const said = Array.from({ length: 20_001 }, (_, n) => event("user_message", { message: `wombat ${n}` }));
   source.append(idOf(4), [...linesOf([metaItem(idOf(4))]), ...said.flatMap((item) => linesOf([item]))]);
   await rows.refresh(LOOK);

@@ -14,7 +14,7 @@ export interface RowDump {
   readonly rollouts: readonly Row[];
   readonly turns: readonly Row[];
   readonly texts: readonly Row[];
-  /** Texts that a search gets to, by the same places. */
+  /** Texts that the full-text index has, and those that are noted for it, by the same places. */
   readonly found: readonly string[];
   readonly threads: readonly Row[];
   readonly names: readonly Row[];
@@ -39,8 +39,8 @@ export function dumpRows(db: SqliteDatabase, generation: number): RowDump {
       .all<Row>("SELECT * FROM texts_#")
       .map(({ id, ...text }) => ({ place: placeOf(Number(id)), ...text }))
       .toSorted(byText),
-    found: findableTexts(sql)
-      .map((id) => placeOf(id))
+    found: [...sql.all<{ rowid: number }>("SELECT rowid FROM texts_fts_#"), ...notedTexts(sql)]
+      .map(({ rowid }) => placeOf(rowid))
       .toSorted(),
     threads: sql
       .all<Row>("SELECT * FROM threads_# ORDER BY thread_id")
@@ -50,15 +50,11 @@ export function dumpRows(db: SqliteDatabase, generation: number): RowDump {
   };
 }
 
-/** Texts that a search gets to: those in the full text, or those that are noted and those in the parts of a node's rows. */
-function findableTexts(sql: SetStatements): readonly number[] {
-  const rows = sql.all<{ id: number }>("SELECT rowid AS id FROM texts_fts_#");
+/** Texts whose place in the index is still to be made; a text that is there and noted too shows twice in a dump. */
+function notedTexts(sql: SetStatements): readonly { readonly rowid: number }[] {
   const table = `unindexed_${sql.generation}`;
-  const hasNotes = sql.get("SELECT 1 FROM sqlite_schema WHERE name = ?", table) !== undefined;
-  const parts = hasNotes
-    ? sql.all<{ id: number }>("SELECT id FROM unindexed_# UNION ALL SELECT id FROM text_places_#")
-    : [];
-  return [...rows, ...parts].map(({ id }) => id);
+  if (sql.get("SELECT 1 FROM sqlite_schema WHERE name = ?", table) === undefined) return [];
+  return sql.all("SELECT id AS rowid FROM unindexed_#");
 }
 
 /** The generation that is read. */
