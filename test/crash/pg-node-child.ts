@@ -10,21 +10,36 @@ import { writeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { isSkeinError } from "../../src/base/index.ts";
-import { openPostgresThreadStore } from "../../src/store/postgres/index.ts";
+import { openPostgresThreadStore, type PostgresStore } from "../../src/store/postgres/index.ts";
 import type { OpenedThread } from "../../src/store/index.ts";
 import { batchItems, createRandom } from "./crash-reports.ts";
 import { digestOf, messageOf, type NodeReport, type NodeWish } from "./pg-reports.ts";
 
 const { url, schema, node, seed, leaseTtlMs, own, others } = JSON.parse(process.argv[2] ?? "{}") as NodeWish;
 const random = createRandom(seed);
-const store = await openPostgresThreadStore({ url, schema, leaseTtlMs, node: { id: node } });
 /** A thread of a node that is alive is asked for again after this long. */
 const TAKE_PAUSE_MS = 100;
 /** A new owner does nothing for so long at most. */
 const IDLE_MS_MAX = 300;
 /** After a failure. */
 const RETRY_PAUSE_MS = 20;
+/** A server may be killed while a node is opened on it, and takes its time to start on a busy machine. */
+const OPEN_MS_MAX = 40_000;
+const store = await openStore();
 let isEnding = false;
+
+/** Opens the store, anew as whoever starts nodes would start one that met no server. */
+async function openStore(): Promise<PostgresStore> {
+  const endMs = performance.now() + OPEN_MS_MAX;
+  for (;;) {
+    try {
+      return await openPostgresThreadStore({ url, schema, leaseTtlMs, node: { id: node } });
+    } catch (error) {
+      if (!isSkeinError(error) || !error.retryable || performance.now() > endMs) throw error;
+      await delay(RETRY_PAUSE_MS);
+    }
+  }
+}
 
 /** Straight into the pipe: what was said stays said, however this process ends. */
 function say(report: NodeReport): void {
