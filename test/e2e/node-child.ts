@@ -29,7 +29,7 @@ const agent = scriptedAgent({
 const store = await openPostgresThreadStore({ url: database, schema, leaseTtlMs, allowUnsafe: true, node: { url } });
 const runtime = await openRuntime({ store, agent, cwd: "/srv/ws" });
 const relay = createNodeRelay({ limits: { heartbeatMs: 500, connectMs: 500 } });
-const checkpoints = await openPostgresCheckpoints({ url: database, schema });
+const checkpoints = await openPostgresCheckpoints({ url: database, schema, allowUnsafe: true });
 const served = await serveRuntime({ runtime, agent, cwd: "/srv/ws", listen: [url], relay, checkpoints });
 process.stdout.write("ready\n");
 

@@ -70,6 +70,11 @@ export class DurabilityWatch {
     this.#note({ ...this.#server, settings });
   }
 
+  /** What a statement ran with that was to be kept. `store_not_durable` where it may not be, unless `allowUnsafe`. */
+  requireFsync(isOn: boolean): void {
+    if (!this.noteFsync(isOn)) refuseUnsafe(this.#report);
+  }
+
   /** What a put was committed with. False: nothing more is to be put by its connection. */
   noteFsync(isOn: boolean): boolean {
     if (isOn !== this.#report.fsync) {
@@ -92,7 +97,7 @@ export class DurabilityWatch {
 }
 
 /** Looks at the server. `store_not_durable` unless `allowUnsafe`, `store_unusable`. */
-export function probeDurability(server: ServerState, { allowUnsafe, logger }: ProbeOptions): PostgresDurability {
+function probeDurability(server: ServerState, { allowUnsafe, logger }: ProbeOptions): PostgresDurability {
   const { version: serverVersion } = server.settings;
   if (server.isStandby) {
     throw fault("store_unusable", "this server is a standby and takes no writes: name the primary, or promote it", {

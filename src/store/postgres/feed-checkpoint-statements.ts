@@ -10,7 +10,7 @@ import { inSchema, STATE } from "./schema.ts";
 export interface CheckpointStatements {
   readonly read: Statement;
   /**
-   * Answers the position that is kept; no row where the log doesn't reach this one, or the line before it neither
+   * Answers the position that is kept, and whether the server waits for the disk with it; no row where the log doesn't reach this one, or the line before it neither
    * begins with $4 nor is of the put $5 (both null: whatever the log has).
    */
   readonly save: Statement;
@@ -56,7 +56,7 @@ const TEXTS: Readonly<Record<keyof CheckpointStatements, string>> = {
       append_id = CASE WHEN excluded.next_ordinal < c.next_ordinal THEN c.append_id ELSE excluded.append_id END,
       append_before = CASE WHEN excluded.next_ordinal < c.next_ordinal THEN c.append_before ELSE excluded.append_before END,
       changed_at = clock_timestamp()
-    RETURNING c.next_ordinal::float8 AS ordinal`,
+    RETURNING c.next_ordinal::float8 AS ordinal, current_setting('fsync') = 'on' AS is_fsync`,
   before: `WITH RECURSIVE ${way(`SELECT t.thread_id, $2::bigint - 1 AS ordinal, t.parent_id, t.reference_end
       FROM {s}.thread t WHERE t.thread_id = $1::uuid AND t.state <> ${STATE.deleted}`)}
     SELECT f.append_id, f.body FROM found f`,

@@ -11,17 +11,20 @@
  *       that was the one which was done, where the consumer said which one it was told (`after`).
  *
  * It has connections of its own, opened when they are needed, eight at most: it stands beside a store, and is not part
- * of its handle.
+ * of its handle. Like that it refuses a server that may lose what it acknowledged.
  */
-import { type Clock, fault, type Logger, rejection, silentLogger, type SkeinError } from "../../base/index.ts";
+import { type Clock, fault, type Logger, rejection, type SkeinError } from "../../base/index.ts";
 import { decodeLineBytes, toTypedPayload } from "../../events/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import { createKeyedLock } from "../keyed-lock.ts";
+import { placeOf } from "./database-url.ts";
+import type { DurabilityWatch } from "./durability-probe.ts";
 import { type CheckpointStatements, checkpointStatements } from "./feed-checkpoint-statements.ts";
 import { migrate } from "./migrations.ts";
 import { attempt, PostgresDatabase, type Queryable } from "./postgres-database.ts";
 import { postgresSettings } from "./postgres-options.ts";
 import { STATE } from "./schema.ts";
+import { meetGuarded } from "./server-guard.ts";
 import { threadNotFound } from "./thread-faults.ts";
 
 /** Where the checkpoints are. */
@@ -30,6 +33,8 @@ export interface PostgresCheckpointsOptions {
   readonly url: string;
   /** As the store's. Default "skein". */
   readonly schema?: string;
+  /** Opens on a server that may lose what it acknowledged, as the store's. Default false. */
+  readonly allowUnsafe?: boolean;
   /** Default: the system's. */
   readonly clock?: Clock;
   /** Default: silent. */
@@ -72,24 +77,39 @@ export interface PostgresCheckpoints {
 }
 
 const NAME_CHARS_MAX = 128;
+/** A server that isn't there when the checkpoints are opened is waited for so long, milliseconds. */
+const OPEN_RETRY_MS = 2_000;
 
-/** Opens the checkpoints of a schema, which is made where there is none. `connection_failed`, `permission_denied`, `store_newer`. */
+/**
+ * Opens the checkpoints of a schema, which is made where there is none. A server that may lose what it acknowledges is
+ * refused as the store does, now and later. `invalid_argument`, `connection_failed`, `store_not_durable`,
+ * `store_newer`, `store_unusable`, `permission_denied`.
+ */
 export async function openPostgresCheckpoints(options: PostgresCheckpointsOptions): Promise<PostgresCheckpoints> {
-  const { url, clock, logger = silentLogger } = options;
-  const named = options.schema === undefined ? {} : { schema: options.schema };
-  const settings = postgresSettings({ url, logger, ...named, ...(clock === undefined ? {} : { clock }) });
-  const { schema } = settings;
+  const settings = postgresSettings(options);
+  const { url, schema, clock, logger, allowUnsafe } = settings;
+  const place = placeOf(url, schema);
   const database = new PostgresDatabase(settings);
   try {
-    await attempt("open the checkpoints", () => migrate(database, { schema, clock: settings.clock }));
+    return await attempt("open the checkpoints", async () => {
+      const { watch } = await meetGuarded(database, { place, retryMs: OPEN_RETRY_MS, allowUnsafe, logger });
+      await migrate(database, { schema, clock });
+      return checkpointsOf({ database, statements: checkpointStatements(schema), watch });
+    });
   } catch (error) {
     await database.close();
     throw error;
   }
-  return checkpointsOf(database, checkpointStatements(schema));
 }
 
-function checkpointsOf(database: PostgresDatabase, statements: CheckpointStatements): PostgresCheckpoints {
+interface CheckpointTable {
+  readonly database: PostgresDatabase;
+  readonly statements: CheckpointStatements;
+  readonly watch: DurabilityWatch;
+}
+
+function checkpointsOf(table: CheckpointTable): PostgresCheckpoints {
+  const { database, statements } = table;
   // Calls about one thread take effect in the order in which they were made.
   const lock = createKeyedLock();
   const inTurn = <Value>(verb: string, id: string, work: (threadId: string) => Promise<Value>): Promise<Value> => {
@@ -109,9 +129,7 @@ function checkpointsOf(database: PostgresDatabase, statements: CheckpointStateme
       requireName(name);
       requireOrdinal(nextOrdinal);
       const after = checkedRecord(told, nextOrdinal);
-      await inTurn("save", id, (threadId) =>
-        keep({ database, statements, key: { name, threadId }, nextOrdinal, after }),
-      );
+      await inTurn("save", id, (threadId) => keep({ ...table, key: { name, threadId }, nextOrdinal, after }));
     },
     async delete({ name, threadId: id }) {
       requireName(name);
@@ -149,20 +167,20 @@ function isStale({ ordinal, kept_id: keptId, found_id: foundId }: KeptRow): bool
   return foundId === null || (keptId !== null && keptId !== foundId);
 }
 
-interface Keeping {
-  readonly database: PostgresDatabase;
-  readonly statements: CheckpointStatements;
+interface Keeping extends CheckpointTable {
   readonly key: FeedCheckpointKey;
   readonly nextOrdinal: number;
   readonly after: ToldRecord | null;
 }
 
 async function keep(keeping: Keeping): Promise<void> {
-  const { database, statements, key, nextOrdinal, after } = keeping;
+  const { database, statements, watch, key, nextOrdinal, after } = keeping;
   const values = [key.threadId, key.name, nextOrdinal];
   const put = async (source: Queryable, appendId: string | null): Promise<number | undefined> => {
     const told = [after === null ? null : lineHead(after), appendId];
-    return (await source.query<{ ordinal: number }>(statements.save, [...values, ...told]))[0]?.ordinal;
+    const [row] = await source.query<{ ordinal: number; is_fsync: boolean }>(statements.save, [...values, ...told]);
+    if (row !== undefined) watch.requireFsync(row.is_fsync);
+    return row?.ordinal;
   };
   let appendId: string | null = null;
   let kept = await put(database, appendId);

@@ -3,23 +3,23 @@
  * to date, registers the node, and joins the parts of the handle. Each connection of the handle is looked at again: a
  * server that isn't what it was is refused, or its leases are dropped.
  */
-import { fault, isSkeinError, type SkeinError } from "../../base/index.ts";
 import { createKeyedLock } from "../keyed-lock.ts";
 import { createLineClock } from "../line-clock.ts";
 import type { LogIndex } from "../log-index.ts";
 import { createAppendIds } from "./append-ids.ts";
-import { DurabilityWatch } from "./durability-probe.ts";
+import { placeOf } from "./database-url.ts";
 import { EventTeller } from "./event-teller.ts";
 import { GroupCommitter, type WrittenPart } from "./group-committer.ts";
 import { LogReader } from "./log-reader.ts";
 import { migrate, type SchemaFacts } from "./migrations.ts";
 import { NodeLease } from "./node-lease.ts";
 import type { OpenedDatabase, PostgresContext } from "./postgres-context.ts";
-import { meetServer, PostgresDatabase, type ServerState } from "./postgres-database.ts";
-import { connectionLost, isConnectionLoss, postgresFault } from "./postgres-fault.ts";
+import { PostgresDatabase } from "./postgres-database.ts";
+import { postgresFault } from "./postgres-fault.ts";
 import { createLogSource } from "./postgres-log-source.ts";
 import { type PostgresSettings, postgresSettings, type PostgresStoreOptions } from "./postgres-options.ts";
 import { type PostgresStore, PostgresThreadStore } from "./postgres-thread-store.ts";
+import { type MetServer, meetGuarded, requireSame } from "./server-guard.ts";
 import { statementsOf } from "./statements.ts";
 import { leaseGone } from "./thread-faults.ts";
 import { WakeUps } from "./wake-ups.ts";
@@ -39,18 +39,16 @@ export async function openPostgresThreadStore(options: PostgresStoreOptions): Pr
     return await openOn(database, settings);
   } catch (error) {
     await database.close();
-    if (isConnectionLoss(error) && !isSkeinError(error)) throw notReached(error);
     throw postgresFault(error, "open the store on PostgreSQL");
   }
 }
 
 async function openOn(database: PostgresDatabase, settings: PostgresSettings): Promise<PostgresStore> {
-  const { schema, logger, allowUnsafe } = settings;
-  const server = await meetServer(database, OPEN_RETRY_MS);
-  const watch = new DurabilityWatch(server, { allowUnsafe, logger });
-  database.commitLeast = watch.report.synchronousCommit;
+  const { url, schema, logger, allowUnsafe } = settings;
+  const place = placeOf(url, schema);
+  const met = await meetGuarded(database, { place, retryMs: OPEN_RETRY_MS, allowUnsafe, logger });
   const facts = await migrate(database, { schema, clock: settings.clock });
-  const joined = join(database, settings, { server, facts, watch });
+  const joined = join(database, settings, { ...met, facts });
   await joined.lease.open();
   try {
     await joined.openRows();
@@ -61,10 +59,8 @@ async function openOn(database: PostgresDatabase, settings: PostgresSettings): P
   return new PostgresThreadStore(joined.opened);
 }
 
-interface Found {
-  readonly server: ServerState;
+interface Found extends MetServer {
   readonly facts: SchemaFacts;
-  readonly watch: DurabilityWatch;
 }
 
 interface Joined {
@@ -98,10 +94,7 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
   });
   lease.noteServer(found.server);
   database.onServer = async (state) => {
-    // A connection to a standby outlives its promotion, and would never say that the timeline is another one.
-    if (state.isStandby) throw connectionLost("reach the primary", new Error("the server is a standby"));
-    refuseOtherCluster(state, found.server);
-    watch.noteServer(state);
+    requireSame(found, state);
     timeline = state.timeline ?? timeline;
     lease.noteServer(state);
   };
@@ -136,23 +129,4 @@ function join(database: PostgresDatabase, settings: PostgresSettings, found: Fou
     index = (await settings.index?.(source)) ?? null;
   };
   return { opened: { context, durability: () => watch.report, source, teller, rows }, lease, openRows };
-}
-
-/** Transactions have other numbers there: what is followed would pass over everything new. */
-function refuseOtherCluster({ clusterId }: ServerState, { clusterId: known }: ServerState): void {
-  if (clusterId === null || known === null || clusterId === known) return;
-  throw fault(
-    "store_unusable",
-    "the store's url leads to another PostgreSQL cluster by now, a restored or replicated one: open the store anew, which takes its threads as they are there",
-    { data: { clusterId, clusterIdBefore: known } },
-  );
-}
-
-function notReached(error: unknown): SkeinError {
-  const reason = error instanceof Error ? error.message : String(error);
-  return fault(
-    "connection_failed",
-    `no PostgreSQL answers at the store's url (${reason}): start it, or name another one`,
-    { retryable: true, cause: error },
-  );
 }

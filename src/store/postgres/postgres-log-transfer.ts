@@ -3,17 +3,16 @@
  * one log. What comes in is whole too, and owned by nobody. It needs no node: no lease is taken, nobody is asked. A store
  * handle has one on its own connections (`transfer`).
  */
-import { fault, type Logger, silentLogger } from "../../base/index.ts";
+import { type Logger } from "../../base/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import type { LogTransfer, TransferThread } from "../log-transfer.ts";
 import { placeOf } from "./database-url.ts";
-import { probeDurability } from "./durability-probe.ts";
 import { LogReader } from "./log-reader.ts";
 import { migrate } from "./migrations.ts";
-import { attempt, meetServer, PostgresDatabase, type ServerState } from "./postgres-database.ts";
-import { isConnectionLoss } from "./postgres-fault.ts";
+import { attempt, PostgresDatabase } from "./postgres-database.ts";
 import { postgresSettings } from "./postgres-options.ts";
 import { STATE } from "./schema.ts";
+import { meetGuarded } from "./server-guard.ts";
 import { type Statements, statementsOf } from "./statements.ts";
 import { findRow, nameOf, type ThreadRow } from "./thread-rows.ts";
 import { createTransferIntake } from "./transfer-intake.ts";
@@ -47,9 +46,8 @@ export async function openPostgresLogTransfer(options: PostgresLogTransferOption
   const place = placeOf(settings.url, schema);
   try {
     await attempt(`open ${place}`, async () => {
-      const { synchronousCommit } = probeDurability(await requireServer(database, place), { allowUnsafe, logger });
-      database.commitLeast = synchronousCommit;
-      database.onServer = async (state) => void probeDurability(state, { allowUnsafe, logger: silentLogger });
+      // One that isn't there is said at once: nothing was begun that could be waited for.
+      await meetGuarded(database, { place, retryMs: 0, allowUnsafe, logger });
       await migrate(database, { schema, clock });
     });
   } catch (error) {
@@ -86,25 +84,6 @@ export function createLogTransfer({ database, statements, schema, place }: Trans
       return attempt(`store thread ${threadId}`, () => intake.write({ ...thread, threadId }));
     },
   };
-}
-
-/** One that isn't there is said at once: nothing was begun that could be waited for. `connection_failed`. */
-async function requireServer(database: PostgresDatabase, place: string): Promise<ServerState> {
-  try {
-    return await meetServer(database, 0);
-  } catch (error) {
-    if (!isConnectionLoss(error)) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw fault(
-      "connection_failed",
-      `${place} can't be reached: ${reason}; check the address and that the server runs`,
-      {
-        retryable: true,
-        data: { place },
-        cause: error,
-      },
-    );
-  }
 }
 
 async function readThreads(

@@ -5,6 +5,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 
 import { silentLogger } from "../../../src/base/index.ts";
+import { openPostgresCheckpoints, type PostgresCheckpoints } from "../../../src/postgres/index.ts";
 import { DurabilityWatch } from "../../../src/store/postgres/durability-probe.ts";
 import type { ServerState } from "../../../src/store/postgres/postgres-database.ts";
 import { type PostgresServer, startPostgres } from "../../support/postgres/postgres-server.ts";
@@ -56,7 +57,10 @@ describe.skipIf(postgres.skipped !== null)("a server whose settings are changed 
   it("is waited for as before when synchronous_commit is turned off by a reload, at old and new connections", async () => {
     const { server, lab } = await started();
     const store = await lab.open({ allowUnsafe: false, leaseTtlMs: 300 });
+    const checkpoints = await openCheckpoints(server, lab);
     const { threadId, writer } = await seedThread(store);
+    const key = { name: "mailer", threadId };
+    await checkpoints.save(key, 1);
     const table = `"${lab.schema}".seen`;
     await runSqlAt(server.url, `CREATE TABLE ${table} (value text)`);
     await runSqlAt(
@@ -64,19 +68,23 @@ describe.skipIf(postgres.skipped !== null)("a server whose settings are changed 
       `CREATE FUNCTION "${lab.schema}".see() RETURNS trigger LANGUAGE plpgsql AS
       $$BEGIN INSERT INTO ${table} VALUES (current_setting('synchronous_commit')); RETURN NULL; END$$`,
     );
-    await runSqlAt(
-      server.url,
-      `CREATE TRIGGER see AFTER INSERT ON "${lab.schema}".event FOR EACH STATEMENT EXECUTE FUNCTION "${lab.schema}".see()`,
-    );
+    for (const seen of ["event", "feed_checkpoint"]) {
+      await runSqlAt(
+        server.url,
+        `CREATE TRIGGER see AFTER INSERT ON "${lab.schema}".${seen} FOR EACH STATEMENT EXECUTE FUNCTION "${lab.schema}".see()`,
+      );
+    }
     await server.configure({ synchronous_commit: "off" });
     await settled(server, "synchronous_commit", "off");
     expect((await refusal(lab.open({ allowUnsafe: false }))).code).toBe("store_not_durable");
     await store.appendItems({ writer, items: [message("old connection")] });
+    await checkpoints.save(key, 2);
     await runSqlAt(
       server.url,
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'skein'",
     );
     const { durability } = await store.appendItems({ writer, items: [message("new connection")] });
+    await checkpoints.save(key, 3);
     expect([durability, store.durability.synchronousCommit]).toEqual(["fsync", "on"]);
     expect(await runSqlAt(server.url, `SELECT DISTINCT value FROM ${table}`)).toEqual([{ value: "on" }]);
     expect(textsOf(await readLog(store, threadId))).toEqual(["first", "old connection", "new connection"]);
@@ -85,7 +93,10 @@ describe.skipIf(postgres.skipped !== null)("a server whose settings are changed 
   it("acknowledges nothing as on the disk once fsync is off by a reload, and refuses what comes next", async () => {
     const { server, lab } = await started();
     const store = await lab.open({ allowUnsafe: false });
+    const checkpoints = await openCheckpoints(server, lab);
     const { threadId, writer } = await seedThread(store, []);
+    const key = { name: "mailer", threadId };
+    await checkpoints.save(key, 1);
     await server.configure({ fsync: "off" });
     await settled(server, "fsync", "off");
     const texts: string[] = [];
@@ -99,8 +110,10 @@ describe.skipIf(postgres.skipped !== null)("a server whose settings are changed 
     expect(store.durability).toMatchObject({ fsync: false, synchronousCommit: "on" });
     const refused = await refusal(store.appendItems({ writer, items: [message("refused")] }));
     expect(refused).toMatchObject({ code: "store_not_durable", data: { fsync: false } });
+    expect((await refusal(checkpoints.save(key, 2))).code).toBe("store_not_durable");
     await server.configure({ fsync: "on" });
     await settled(server, "fsync", "on");
+    await checkpoints.save(key, 2);
     const { durability } = await store.appendItems({ writer, items: [message("after")] });
     expect([durability, store.durability.fsync]).toEqual(["fsync", true]);
     expect(textsOf(await readLog(store, threadId))).toEqual([...texts, "after"]);
@@ -125,6 +138,12 @@ describe.skipIf(postgres.skipped !== null)("a server whose settings are changed 
     expect(strict.durability).toMatchObject({ fsync: true, scope: "local" });
   }, 60_000);
 });
+
+async function openCheckpoints({ url }: PostgresServer, { schema }: PostgresLab): Promise<PostgresCheckpoints> {
+  const checkpoints = await openPostgresCheckpoints({ url, schema });
+  onTestFinished(() => checkpoints.close());
+  return checkpoints;
+}
 
 /** A reload is done when a new connection finds the setting. */
 async function settled(server: PostgresServer, name: string, value: string): Promise<void> {

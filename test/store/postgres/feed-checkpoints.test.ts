@@ -17,7 +17,7 @@ import { postgres } from "./postgres-place.ts";
 const newId = (): string => createIdSource().next();
 
 async function open(schema: string): Promise<PostgresCheckpoints> {
-  const checkpoints = await openPostgresCheckpoints({ url: postgres.url, schema });
+  const checkpoints = await openPostgresCheckpoints({ url: postgres.url, schema, allowUnsafe: true });
   onTestFinished(() => checkpoints.close());
   return checkpoints;
 }
@@ -201,6 +201,20 @@ describe.skipIf(postgres.skipped !== null)("checkpoints in a database", () => {
       await at.checkpoints.save(key, to);
       expect(await at.checkpoints.read(key)).toBe(to);
     }
+  });
+
+  test("that were lost stay as they are where the log is cut once more as they are replaced", async () => {
+    const at = await place();
+    const threadId = await at.thread(6);
+    const key = { name: "mailer", threadId };
+    await at.checkpoints.save(key, 6);
+    await cutLog(at, threadId, 5);
+    await at.sql(`CREATE FUNCTION {s}.cut() RETURNS trigger LANGUAGE plpgsql AS
+      $$BEGIN DELETE FROM {s}.event WHERE thread_id = OLD.thread_id AND ordinal >= 3; RETURN OLD; END$$`);
+    await at.sql("CREATE TRIGGER cut AFTER DELETE ON {s}.feed_checkpoint FOR EACH ROW EXECUTE FUNCTION {s}.cut()");
+    const told = { code: "history_truncated", data: { threadId, checkpoint: "mailer" } };
+    expect(await refusal(at.checkpoints.save(key, 5))).toMatchObject({ ...told, data: { ordinal: 4 } });
+    expect(await refusal(at.checkpoints.read(key))).toMatchObject({ ...told, data: { ordinal: 5 } });
   });
 
   test("are kept behind the record that their consumer was told, and refused behind another one", async () => {

@@ -28,7 +28,7 @@ interface Node {
 
 async function startNode(lab: PostgresLab, url: string): Promise<Node> {
   const store = await lab.open();
-  const checkpoints = await openPostgresCheckpoints({ url, schema: lab.schema });
+  const checkpoints = await openPostgresCheckpoints({ url, schema: lab.schema, allowUnsafe: true });
   const agent = scriptedAgent({ turns: [] });
   const runtime = await openRuntime({ store, agent });
   const served = await serveRuntime({ runtime, agent, listen: ["ws://127.0.0.1:0"], checkpoints });

@@ -23,6 +23,12 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
     const error = await refusal(lab.open({ allowUnsafe: false }));
     expect(error).toMatchObject({ code: "store_not_durable", data: { fsync: false, synchronousCommit: "on" } });
     expect(error.message).toMatch(/fsync off.*turn it on.*allowUnsafe/);
+    for (const open of [openPostgresLogTransfer, openPostgresCheckpoints]) {
+      expect(await refusal(open({ url: postgres.url, schema: lab.schema }))).toMatchObject({
+        code: "store_not_durable",
+        data: { fsync: false },
+      });
+    }
     const store = await lab.open();
     expect(store.capabilities.durability).toBe("os");
     expect(store.durability).toMatchObject({ scope: "local", fsync: false, isPooled: false, timeline: 1 });
@@ -100,7 +106,7 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
     const url = new URL(postgres.url);
     url.pathname = `/${database}`;
     const options = { url: url.href, allowUnsafe: true };
-    for (const open of [openPostgresThreadStore, openPostgresLogTransfer]) {
+    for (const open of [openPostgresThreadStore, openPostgresLogTransfer, openPostgresCheckpoints]) {
       const error = await refusal(open(options));
       expect(error).toMatchObject({ code: "store_unusable", data: { encoding: "LATIN1" } });
       expect(error.message).toMatch(/createdb -E UTF8 -T template0/);
@@ -195,9 +201,14 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
   });
 
   it("says that no server answers, and how to go on", async () => {
-    const error = await refusal(openPostgresThreadStore({ url: "postgres://app@127.0.0.1:1/postgres" }));
-    expect(error).toMatchObject({ code: "connection_failed", retryable: true });
-    expect(error.message).toMatch(/start it, or name another one/);
+    const url = "postgres://app@127.0.0.1:1/postgres";
+    for (const open of [openPostgresThreadStore, openPostgresLogTransfer, openPostgresCheckpoints]) {
+      const error = await refusal(open({ url }));
+      const place = "postgres://127.0.0.1:1/postgres (schema skein)";
+      expect(error).toMatchObject({ code: "connection_failed", retryable: true, data: { place } });
+      expect(error.message).toContain(`no PostgreSQL answers at ${place}`);
+      expect(error.message).toMatch(/start it, or name another one/);
+    }
   });
 
   it("says of a database that isn't there, and of a user that may not in, what the server says", async () => {
@@ -217,13 +228,20 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
     onTestFinished(() => proxy.close());
     const other = await startPostgres();
     onTestFinished(() => other.stop());
-    const lab = postgresLab(postgres.url.replace(port, `${proxy.port}`));
+    const url = postgres.url.replace(port, `${proxy.port}`);
+    const lab = postgresLab(url);
     const store = await lab.open();
+    const options = { url, schema: lab.schema, allowUnsafe: true };
+    const checkpoints = await openPostgresCheckpoints(options);
+    const transfer = await openPostgresLogTransfer(options);
+    for (const handle of [checkpoints, transfer]) onTestFinished(() => handle.close());
     const { threadId, writer } = await seedThread(store);
+    const key = { name: "mailer", threadId };
     proxy.targetPort = other.port;
     proxy.cut();
     const append = (): Promise<unknown> => store.appendItems({ writer, items: [message("elsewhere")] });
-    for (const call of [() => store.readThread({ threadId }), append]) {
+    const save = (): Promise<unknown> => checkpoints.save(key, 1);
+    for (const call of [() => store.readThread({ threadId }), append, save, () => transfer.thread(threadId)]) {
       const error = await refusal(call());
       expect(error).toMatchObject({ code: "store_unusable" });
       expect(error.message).toMatch(/another PostgreSQL cluster.*open the store anew/);
@@ -231,6 +249,8 @@ describe.skipIf(postgres.skipped !== null)("opening a store on PostgreSQL", () =
     proxy.targetPort = Number(port);
     await store.appendItems({ writer, items: [message("back")] });
     expect(textsOf(await readLog(store, threadId))).toEqual(["first", "back"]);
+    await checkpoints.save(key, 2);
+    expect(await checkpoints.read(key)).toBe(2);
   }, 60_000);
 
   it("outlives connections that the server ends while nothing is asked of them", async () => {
