@@ -3,8 +3,8 @@
  * (that a commit waits for the disk), listened for or kept in a temporary table would be gone or be another client's
  * there, and nobody would say so. So each session is marked, and the mark is looked for in two places.
  *
- * A pooler that mixes sessions can't hide it: it has the mark read by another client, or the one who set it
- * misses it, whether it hands out the one used last, the one used longest ago or any.
+ * A pooler that mixes sessions has the mark read by another client, or the one who set it misses it: always where it
+ * hands out the one used last or the one used longest ago, and nearly always where it hands out any.
  */
 import { fault, type SkeinError } from "../../base/index.ts";
 

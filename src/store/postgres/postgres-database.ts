@@ -12,7 +12,7 @@ import { type Clock, createIdSource, fault, type Logger, sleep, withinTime } fro
 import { AnswerWatch, cutOff } from "./answer-watch.ts";
 import { MARK_COLUMN, requireMark, setMark } from "./kept-sessions.ts";
 import { isCollision, isConnectionLoss, isFull, postgresFault } from "./postgres-fault.ts";
-import { lookAtPooler } from "./pooler-look.ts";
+import { PoolerLook } from "./pooler-look.ts";
 import type { PostgresSettings } from "./postgres-options.ts";
 import { COMMIT_LEAST, holdCommit, requireVersion, type ServerSettings, SETTINGS_COLUMNS } from "./server-settings.ts";
 
@@ -45,8 +45,6 @@ const RETRY_MS = 15_000;
 const CONNECTIONS_MAX = 8;
 const CONNECT_MS_MAX = 5_000;
 const IDLE_MS = 10_000;
-/** A pooler may be set otherwise while it runs: a new connection looks again after so long, milliseconds. */
-const POOLER_LOOK_MS = 60_000;
 const STATEMENT_MS_MAX = 60_000;
 /** When nothing came for so long, milliseconds, the server is asked whether it is still at it (answer-watch.ts). */
 const ANSWER_MS_MAX = 8_000;
@@ -78,13 +76,12 @@ export class PostgresDatabase implements Queryable {
   readonly #pooled = new Set<ClientBase>();
   readonly #marks = new WeakMap<ClientBase, string>();
   readonly #watch: AnswerWatch;
+  readonly #pooler: PoolerLook;
   readonly #closing = new AbortController();
   #onServer: (state: ServerState) => Promise<void> = async () => {};
   #commitLeast = COMMIT_LEAST;
   /** Behind a pooler a prepared statement may be another connection's. */
   #isPooled = false;
-  /** When the pooler was looked at last, and kept sessions. */
-  #lookedMs = -Infinity;
 
   constructor({ url, logger, timers, openSocket }: PostgresSettings) {
     this.#logger = logger;
@@ -97,6 +94,13 @@ export class PostgresDatabase implements Queryable {
       ...(openSocket === undefined ? {} : { stream: openSocket }),
     };
     this.#watch = new AnswerWatch({ config: this.#config, timers, logger });
+    this.#pooler = new PoolerLook({
+      config: this.#config,
+      watch: this.#watch,
+      timers,
+      logger,
+      answerMs: CONNECT_MS_MAX,
+    });
     this.#pool = new Pool({
       ...this.#config,
       max: CONNECTIONS_MAX,
@@ -232,7 +236,7 @@ export class PostgresDatabase implements Queryable {
   /** Whether a statement of the connection found this mark in its own session; else a pooler mixes them by now. */
   isSessionOf(client: Client, mark: string | null): boolean {
     if (this.#marks.get(client) === mark) return true;
-    this.#lookedMs = -Infinity;
+    this.#pooler.doubt();
     return false;
   }
 
@@ -322,13 +326,9 @@ export class PostgresDatabase implements Queryable {
     const { processID } = client as { processID?: unknown };
     const isPooled = typeof processID === "number" && row !== undefined && processID !== row.pid;
     this.#isPooled ||= isPooled;
-    const nowMs = this.#timers.monotonicMs();
-    if (isPooled && nowMs - this.#lookedMs > POOLER_LOOK_MS) {
-      const options = { config: this.#config, watch: this.#watch, logger: this.#logger, answerMs: CONNECT_MS_MAX };
-      await lookAtPooler(client, mark, options);
-      this.#lookedMs = nowMs;
-    }
+    if (isPooled) await this.#pooler.look(client, mark);
     const { mark: found, ...settings } = await settingsOf(client);
+    if (found !== mark) this.#pooler.doubt();
     requireMark(mark, found);
     requireVersion(settings);
     return { timeline, isStandby, isPooled, clusterId, settings };
@@ -370,7 +370,7 @@ function isPassing(error: unknown): boolean {
 
 /** A connection that came to be, and over which no answer comes. */
 function unanswered(cause: unknown): Error {
-  const text = `connection terminated: nothing was answered on it for ${CONNECT_MS_MAX} ms, as on a silent line, or by a pooler that has no session left (give it room for 10 of each node)`;
+  const text = `connection terminated: nothing was answered on it for ${CONNECT_MS_MAX} ms, as on a silent line, or by a pooler that has no session left (give it room for 11 of each node)`;
   return new Error(text, { cause });
 }
 
