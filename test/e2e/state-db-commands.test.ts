@@ -100,18 +100,24 @@ describe("skein doctor, rebuild and verify --projections", () => {
     expect((await place.skein(["verify", "--thread", id])).exitCode).toBe(2);
   });
 
-  it("says which thread's rows are not the fold of its log, ends with 1, and a rebuild puts that right", async () => {
-    const db = openConnection(stateDb(), { mode: "read-write" });
-    const [set] = db.prepare<[], { generation: number }>("SELECT max(generation) AS generation FROM table_sets").all();
-    db.exec(`UPDATE turns_${String(set?.generation)} SET status = 'failed'`);
-    db.close();
-    const sick = await place.skein(["verify", "--projections"]);
-    expect([sick.exitCode, sick.stderr]).toEqual([1, expect.stringMatching(/: 2 differs\n$/)]);
-    for (const id of ids)
-      expect(sick.stdout).toMatch(new RegExp(`^differs +${id} .*the rows are not what the log gives: turns$`, "m"));
-    await place.skein(["rebuild"]);
-    expect((await place.skein(["verify", "--projections"])).exitCode).toBe(0);
-  });
+  it(
+    "says which thread's rows are not the fold of its log, ends with 1, and a rebuild puts that right",
+    { timeout: 60_000 },
+    async () => {
+      const db = openConnection(stateDb(), { mode: "read-write" });
+      const [set] = db
+        .prepare<[], { generation: number }>("SELECT max(generation) AS generation FROM table_sets")
+        .all();
+      db.exec(`UPDATE turns_${String(set?.generation)} SET status = 'failed'`);
+      db.close();
+      const sick = await place.skein(["verify", "--projections"]);
+      expect([sick.exitCode, sick.stderr]).toEqual([1, expect.stringMatching(/: 2 differs\n$/)]);
+      for (const id of ids)
+        expect(sick.stdout).toMatch(new RegExp(`^differs +${id} .*the rows are not what the log gives: turns$`, "m"));
+      await place.skein(["rebuild"]);
+      expect((await place.skein(["verify", "--projections"])).exitCode).toBe(0);
+    },
+  );
 });
 
 describe("a state DB that can't be used", () => {

@@ -78,7 +78,7 @@ function outcomes({ counts }: CopyReport): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).filter(([, count]) => count > 0));
 }
 
-describe("moving a whole home", () => {
+describe("moving a whole home", { timeout: 90_000 }, () => {
   it("brings every thread of a drawn home over and back, byte for byte, whatever else stands in it", async () => {
     await fc.assert(
       fc.asyncProperty(arbHome(), async (drawn) => {

@@ -122,7 +122,7 @@ test("of appends that go in one message each is answered by itself, and one that
   expect(await waiting).toMatchObject({ firstOrdinal: 1 });
 });
 
-test("a reader that is slow holds the server back, and gets everything all the same", async () => {
+test("a reader that is slow holds the server back, and gets everything all the same", { timeout: 60_000 }, async () => {
   const { records, made } = madeLate(8_000, 32 * 1024);
   const memory = createMemoryThreadStore();
   const url = await serve(

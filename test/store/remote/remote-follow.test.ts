@@ -189,7 +189,7 @@ test.each(KINDS)(
   },
 );
 
-describe("a reader that is slow", () => {
+describe("a reader that is slow", { timeout: 60_000 }, () => {
   test("holds the server back to what the connection takes, and gets everything all the same", async () => {
     const memory = createMemoryThreadStore();
     let loaded = 0;
