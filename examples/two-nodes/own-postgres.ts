@@ -43,12 +43,11 @@ const WAY_OUT = "install PostgreSQL, or name a database: npm run two-nodes -- po
 export async function startOwnPostgres(): Promise<ExampleDatabase> {
   const folder = mkdtempSync(join(tmpdir(), "skein-example-"));
   let end = (): void => {};
-  // Whatever ends the example: nothing of it stays.
+  // Whatever ends the example: nothing of it stays. A signal is main.ts's to hear: the server has ended before this then.
   process.once("exit", () => {
     end();
     rmSync(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
   });
-  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(1));
 
   const user = process.getuid?.() === 0 ? serverUser() : undefined;
   if (user !== undefined) chownSync(folder, user.uid, user.gid);
