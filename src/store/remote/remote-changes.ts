@@ -9,20 +9,21 @@ import { isSkeinError, type SkeinError } from "../../base/index.ts";
 import type { CallsUnderWay } from "./calls-under-way.ts";
 import { BRIEF_PATIENCE_MS, closed, isSessionOver, isUnsent, type RemoteLink } from "./remote-link.ts";
 import type { RemoteListening } from "./remote-listening.ts";
-import type { RemoteSession, WirePlace } from "./remote-session.ts";
+import type { CallStand, RemoteSession } from "./remote-session.ts";
 
 /** How a call that changes something is made. */
 export interface RemoteChange<Answer> {
   /** The thread it is about, to which later calls may have to look back. */
   readonly threadId: string | undefined;
-  readonly isRepeatable: boolean;
+  /** Making it twice does no more than making it once; where that hangs on the server, by the try that was lost. */
+  readonly isRepeatable: boolean | ((tried: CallStand) => boolean);
   /** Repeatable while its session stands: the next one does not know what a try that was lost has done. */
   readonly isOfItsSession?: boolean;
   /** Nothing is lost when it does not come: a server that is away is not waited for. */
   readonly isBrief?: boolean;
   /** Answered after all that was called before it on the thread. */
   readonly isBarrier?: boolean;
-  readonly make: (place: WirePlace, options: CallOptions) => Promise<Answer>;
+  readonly make: (place: CallStand, options: CallOptions) => Promise<Answer>;
 }
 
 /** What changes are made with. */
@@ -61,7 +62,7 @@ export class RemoteChanges {
 
   async #answered<Answer extends Told>(
     change: RemoteChange<Answer>,
-    place: WirePlace,
+    place: CallStand,
     earlier: readonly Promise<unknown>[],
   ): Promise<Answer> {
     const { listening } = this.#options;
@@ -72,20 +73,30 @@ export class RemoteChanges {
     return answer;
   }
 
-  async #made<Answer>(change: RemoteChange<Answer>, first: WirePlace): Promise<Answer> {
+  async #made<Answer>(change: RemoteChange<Answer>, first: CallStand): Promise<Answer> {
     const { link, session } = this.#options;
     const { isRepeatable, isOfItsSession, isBrief, make } = change;
-    const kind = { isRepeatable, ...(isBrief === true ? { patienceMs: BRIEF_PATIENCE_MS } : {}) };
     // A call that is made again is a new one to the server: its first number may have had its turn.
-    let place: WirePlace | undefined = first;
+    let place: CallStand | undefined = first;
+    let tried = first;
     let lost: SkeinError | undefined;
+    // Another call may have begun the next session while this one waited for its next try.
+    const isForgotten = (): boolean => isOfItsSession === true && lost !== undefined && tried.sessionId !== session.id;
+    const kind = {
+      get isRepeatable(): boolean {
+        if (isForgotten()) return false;
+        return typeof isRepeatable === "boolean" ? isRepeatable : isRepeatable(tried);
+      },
+      ...(isBrief === true ? { patienceMs: BRIEF_PATIENCE_MS } : {}),
+    };
     for (let reopenings = 0; ; reopenings += 1) {
       try {
         return await link.call(kind, async (options) => {
-          const at = place ?? session.nextPlace();
+          if (lost !== undefined && isForgotten()) throw lost;
+          tried = place ?? session.nextPlace();
           place = undefined;
           try {
-            return await make(at, options);
+            return await make(tried, options);
           } catch (error) {
             const told = link.told(error);
             if (told.code === "connection_lost" && !isSessionOver(told) && !isUnsent(told)) lost = told;

@@ -1,7 +1,8 @@
 /**
  * A client's calls that make threads. Each has a key of its own, by which the server makes it once: one whose answer
  * was lost is asked for again, and answered with the writer that it opened. One that was given up on has its key told
- * with the next call, so that the server lets go of what it may have opened, and the id is not taken for ever.
+ * with the next call, so that the server lets go of what it may have opened, and the id is not taken for ever. A server
+ * that knows no keys, as the session of the very try says, is told none, and not asked again.
  */
 import { type IdSource, isSkeinError, rejection } from "../../base/index.ts";
 import { checkCreate, requireThreadId } from "../call-check.ts";
@@ -20,8 +21,6 @@ export interface RemoteCreationsOptions {
   readonly link: RemoteLink;
   readonly changes: RemoteChanges;
   readonly ids: IdSource;
-  /** Whether the server does. One that doesn't is asked once. */
-  readonly knowsKeys: boolean;
 }
 
 /** See the file's head. */
@@ -36,7 +35,7 @@ export class RemoteCreations {
 
   /** Makes a thread. */
   async make(params: CreateThreadParams): Promise<OpenedThread> {
-    const { link, changes, ids, knowsKeys } = this.#options;
+    const { link, changes, ids } = this.#options;
     checkCreate(params);
     const { metadata, fork } = params;
     const threadId = params.threadId === undefined ? undefined : requireThreadId(params.threadId);
@@ -48,18 +47,22 @@ export class RemoteCreations {
       metadata: toWireNewThread(metadata),
       ...(threadId === undefined ? {} : { threadId }),
       ...(fork === undefined ? {} : { fork: toWireFork(fork) }),
-      ...(knowsKeys ? { creationKey, abandonedKeys } : {}),
     };
+    let told: readonly string[] = [];
     try {
       const { opened } = await changes.make({
         threadId,
-        isRepeatable: knowsKeys,
+        isRepeatable: ({ knowsCreationKeys }) => knowsCreationKeys,
         // A fork is stored when it is made; any other thread is gone with the session that opened it.
         isOfItsSession: fork !== undefined,
-        make: (place, options) => link.client.createThread({ ...request, place }, options),
+        make: (place, options) => {
+          told = place.knowsCreationKeys ? abandonedKeys : [];
+          const keys = place.knowsCreationKeys ? { creationKey, abandonedKeys } : {};
+          return link.client.createThread({ ...request, ...keys, place }, options);
+        },
       });
       // The server has heard of these.
-      for (const key of abandonedKeys) this.#abandoned.delete(key);
+      for (const key of told) this.#abandoned.delete(key);
       return fromWireOpened(opened);
     } catch (error) {
       if (isUnanswered(error)) this.#abandon(creationKey);

@@ -16,6 +16,12 @@ import { durabilityOf } from "./wire-writers.ts";
 /** Where a call stands, as the server is told. */
 export type WirePlace = Pick<CallPlace, "sessionId" | "number" | "after">;
 
+/** The same, and what is known here of its session. */
+export interface CallStand extends WirePlace {
+  /** The server of that session makes what has a creation key once. */
+  readonly knowsCreationKeys: boolean;
+}
+
 /** What a session is made with. */
 export interface RemoteSessionOptions {
   readonly link: RemoteLink;
@@ -34,6 +40,7 @@ export class RemoteSession {
   #opening: Promise<OpenSessionResponse> | null = null;
   #beat: Timer | null = null;
   #durability: StoreDurability | undefined;
+  #knowsCreationKeys = false;
 
   constructor(options: RemoteSessionOptions) {
     this.#options = options;
@@ -54,12 +61,17 @@ export class RemoteSession {
     return this.#durability;
   }
 
+  /** Names the session that calls are made in now. */
+  get id(): string {
+    return this.#id;
+  }
+
   /** The next call's place: behind all that were made before. */
-  nextPlace(): WirePlace {
+  nextPlace(): CallStand {
     this.#number += 1n;
     const place = { sessionId: this.#id, number: this.#number, after: this.#last };
     this.#last = this.#number;
-    return place;
+    return { ...place, knowsCreationKeys: this.#knowsCreationKeys };
   }
 
   /** A call failed, and may never come: the next ones don't wait for it. */
@@ -88,6 +100,8 @@ export class RemoteSession {
     const kind = { isRepeatable: true, ...(this.#id === "" ? { patienceMs: BRIEF_PATIENCE_MS } : {}) };
     const opened = await link.call(kind, (options) => link.client.openSession(request, options));
     this.#noteDurability(opened.durability);
+    // Another server may answer at the same place by now, an older one or a newer one.
+    this.#knowsCreationKeys = opened.knowsCreationKeys;
     if (!opened.isSame) {
       if (this.#id !== "") logger.warn({ url: link.url }, "the server let go of the session; its writers are closed");
       this.#id = opened.sessionId;

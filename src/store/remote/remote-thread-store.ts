@@ -119,8 +119,7 @@ class RemoteClient implements RemoteThreadStore {
     const loadHistory = (params: LoadHistoryParams): Promise<HistoryPage> => this.#reads.loadHistory(params);
     this.#listening = new RemoteListening({ link, clock, logger, loadHistory });
     this.#changes = new RemoteChanges({ link, session, listening: this.#listening, calls: this.#calls });
-    const { knowsCreationKeys: knowsKeys } = opened;
-    this.#creations = new RemoteCreations({ link, changes: this.#changes, ids: createIdSource(clock), knowsKeys });
+    this.#creations = new RemoteCreations({ link, changes: this.#changes, ids: createIdSource(clock) });
     this.#appends = new AppendBatcher(link.client);
     this.#appendBytesMax = Number(opened.messageBytesMax) - APPEND_ROOM_BYTES;
     const { durability = "memory", search = false, reopen = false } = opened.capabilities ?? {};

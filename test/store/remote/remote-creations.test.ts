@@ -2,7 +2,7 @@
  * Threads that a client asks for over a connection that loses the answer: each is made once, its writer comes with the
  * answer to the next try, and an id of one that was given up can be used again.
  */
-import { afterEach, describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 
 import type { AppendableItem } from "../../../src/events/index.ts";
 import type { CreateThreadParams, OpenedThread, ThreadStore } from "../../../src/store/index.ts";
@@ -10,12 +10,12 @@ import { createMemoryThreadStore } from "../../../src/store/memory/index.ts";
 import {
   openRemoteThreadStore,
   type RemoteThreadStoreOptions,
-  type ServedThreadStore,
   serveThreadStore,
 } from "../../../src/store/remote/index.ts";
 import { createManualClock } from "../../../src/testing/index.ts";
 import { withMember } from "./changed-store.ts";
 import { createCuttableLink, type CuttableLink } from "./cuttable-link.ts";
+import { serveWithoutKeys } from "./keyless-server.ts";
 
 const ID = "01900000-0000-7000-8000-000000000001";
 const metadata = { cwd: "/work" };
@@ -35,8 +35,11 @@ function said(message: string): AppendableItem {
   return { type: "event_msg", payload: { type: "user_message", message } };
 }
 
-/** A served store behind a link; `made` is called when a thread was made and before that is answered. */
-async function servedStore(made: (calls: number) => Promise<void>) {
+/**
+ * A served store behind a link; `made` is called when a thread was made and before that is answered. Its server can be
+ * started again, as one that knows creation keys or as an older one.
+ */
+async function servedStore(made: (calls: number) => Promise<void>, begin: "today" | "without keys" = "today") {
   const memory = createMemoryThreadStore();
   let calls = 0;
   const store = withMember(memory, "createThread", async (params: CreateThreadParams): Promise<OpenedThread> => {
@@ -45,19 +48,19 @@ async function servedStore(made: (calls: number) => Promise<void>) {
     await made(calls);
     return opened;
   });
-  const serve = async (): Promise<ServedThreadStore> => {
-    const server = await serveThreadStore({ store });
+  const serve = async (kind: "today" | "without keys") => {
+    const server = kind === "today" ? await serveThreadStore({ store }) : await serveWithoutKeys(store);
     closings.push(() => server.close());
     return server;
   };
-  let server = await serve();
+  let server = await serve(begin);
   const link: CuttableLink = await createCuttableLink(() => server.port);
   closings.push(() => link.cut());
-  const restart = async (): Promise<void> => {
+  const restart = async (kind: "today" | "without keys" = "today"): Promise<void> => {
     await server.close();
-    server = await serve();
+    server = await serve(kind);
   };
-  return { memory, link, url: server.url, restart, callCount: () => calls };
+  return { memory, link, url: `http://127.0.0.1:${server.port}`, restart, callCount: () => calls };
 }
 
 /** A thread with one message, to fork. */
@@ -110,6 +113,64 @@ describe("a thread whose making was answered over a connection that was lost", (
     await expect(making).rejects.toMatchObject({ code: "connection_lost", retryable: true });
     expect(callCount()).toBe(1);
     expect((await client.listThreads()).data).toHaveLength(2);
+  });
+
+  test("is a fork that may be there, and no second one, when another call began the next session", async () => {
+    const clock = createManualClock();
+    const { link, restart, callCount, memory } = await servedStore(async (calls) => {
+      if (calls === 1) await link.cut();
+    });
+    const threadId = await storedThread(memory);
+    const client = await open(link.url, { clock });
+    let outcome: unknown;
+    const making = client.createThread({ metadata, fork: { threadId, endOrdinal: 2 } }).then(
+      () => {
+        outcome = "made";
+      },
+      (error: unknown) => {
+        outcome = error;
+      },
+    );
+    await vi.waitFor(() => expect(callCount()).toBe(1), 5_000);
+    await restart();
+    link.mend();
+    // The fork waits on the clock, which stands, for its next try. This call never does: it fails at once, or is done.
+    await vi.waitFor(() => client.updateThreadMetadata({ threadId, patch: { name: "next" } }), 5_000);
+    while (outcome === undefined) {
+      await clock.run(50);
+      await Promise.race([making, new Promise<void>((resolve) => setTimeout(resolve, 5))]);
+    }
+    expect(outcome).toMatchObject({ code: "connection_lost", retryable: true });
+    expect(callCount()).toBe(1);
+  });
+
+  test("is one fork, not two, also when its server was set back meanwhile to one that knows no keys", async () => {
+    const { link, restart, callCount, memory } = await servedStore(async (calls) => {
+      if (calls > 1) return;
+      await link.cut();
+      link.mend();
+    });
+    const threadId = await storedThread(memory);
+    const client = await open(link.url);
+    await restart("without keys");
+    const making = client.createThread({ metadata, fork: { threadId, endOrdinal: 2 } });
+    await expect(making).rejects.toMatchObject({ code: "connection_lost", retryable: true });
+    expect(callCount()).toBe(1);
+    expect((await client.listThreads()).data).toHaveLength(2);
+  });
+
+  test("is made once and told, also when its server knew no keys when the client was opened, and does by now", async () => {
+    const { link, restart, callCount, memory } = await servedStore(async (calls) => {
+      if (calls > 1) return;
+      await link.cut();
+      link.mend();
+    }, "without keys");
+    const threadId = await storedThread(memory);
+    const client = await open(link.url);
+    await restart();
+    const { writer } = await client.createThread({ metadata, fork: { threadId, endOrdinal: 2 } });
+    expect(callCount()).toBe(1);
+    expect(await client.appendItems({ writer, items: [said("two")] })).toMatchObject({ duplicate: false });
   });
 
   test("is made again in the next session, for the first one went with the last", async () => {
