@@ -17,13 +17,13 @@ export interface EncodedRecord {
 /** A record as the wire shows it. */
 export function encodeRecord(record: RolloutRecord): EncodedRecord {
   const { ordinal, item } = record;
-  const place = placeOf(record);
+  const place = recordPlaceOf(record);
   const text = JSON.stringify({ ordinal, timestamp: place.timestamp, ...toTypedPayload(item) });
   return { ordinal, text, bytes: Buffer.byteLength(text), place };
 }
 
 /** What the wire says of a record. */
-export function placeOf({ timestamp, item }: RolloutRecord): RecordPlace {
+export function recordPlaceOf({ timestamp, item }: RolloutRecord): RecordPlace {
   return { timestamp: timestamp ?? "", type: toTypedPayload(item).type };
 }
 

@@ -21,7 +21,7 @@ import {
   type RecordPlace,
   requireCheckpointName,
 } from "./checkpoint-store.ts";
-import { placeOf } from "./event-batch.ts";
+import { recordPlaceOf } from "./event-batch.ts";
 import { EVENT_FEED_LIMITS } from "./event-feed-limits.ts";
 import { EventSubscription, FEED_ENDINGS, type FeedClient } from "./event-subscription.ts";
 import { ClientBytes, type WindowBegin } from "./event-window.ts";
@@ -284,7 +284,7 @@ async function beginAt(
 /** What is said of the record before an ordinal; null where there is none. */
 async function placeBefore(runtime: Runtime, threadId: string, from: number): Promise<RecordPlace | null> {
   const record = from === 0 ? undefined : await recordBefore(runtime, threadId, from);
-  return record === undefined ? null : placeOf(record);
+  return record === undefined ? null : recordPlaceOf(record);
 }
 
 function isSamePlace(one: RecordPlace | null, { timestamp, type }: RecordPlace): boolean {
@@ -299,7 +299,8 @@ interface LostPlace {
 
 function otherRecord({ threadId, from, nextOrdinal }: LostPlace): Error {
   const ordinal = from - 1;
-  const remedy = "read the thread anew: subscribe with `from` 0, or with `fromNow`";
+  // Where a checkpoint stands, `fromNow` would begin at that.
+  const remedy = `read the thread anew: subscribe with \`from\` 0, or \`from\` ${nextOrdinal} for what comes now`;
   return fault(
     "history_truncated",
     `record ${ordinal} of thread ${threadId} is another one than was told, or gone: its log lost history, and ends at ${nextOrdinal} now; ${remedy}`,

@@ -85,7 +85,7 @@ describe.each(["memory", "local"] as const)(
           ordinal,
           nextOrdinal: 3,
         });
-        expect(message).toContain("subscribe with `from` 0, or with `fromNow`");
+        expect(message).toContain("subscribe with `from` 0, or `from` 3 for what comes now");
       }
       // An ordinal alone is what it was.
       expect((await refusal(client.subscribe({ threadId, from: 9 }))).data).toMatchObject({
@@ -120,8 +120,10 @@ describe.each(["memory", "local"] as const)(
       expect((await refusal(client.subscribe({ ...key, from: 9 }))).data).toMatchObject({
         skeinCode: "ordinal_conflict",
       });
-      await client.acknowledge(subscriptionId, 3);
+      await client.acknowledge(subscriptionId, 2);
       expect(client.endings(subscriptionId)).toEqual([]);
+      // What it is told to do leads where that says, whatever the checkpoint is.
+      for (const from of [0, 3]) expect(await client.subscribe({ ...key, from })).toMatchObject({ from });
     });
   },
 );
