@@ -4,22 +4,23 @@
  * is its source's (thread-events-source.ts).
  */
 import { checkOptions, type Clock, type Logger, rejection, type SkeinError } from "../base/index.ts";
+import type { RolloutRecord } from "../events/index.ts";
 import { EventFeed } from "../streams/index.ts";
 import { CLIENT_LIMITS } from "./client-limits.ts";
 import type { ServerNotification } from "./client-notification.ts";
 import type { Conversation } from "./conversation.ts";
 import { type SourceHost, type SourceSettings, type ThreadEvent, ThreadEventsSource } from "./thread-events-source.ts";
-import type { WirePlace } from "./wire-record.ts";
+import { type WirePlace, wireTypeOf } from "./wire-record.ts";
 
 /** How a feed of a thread begins. */
 export interface ThreadEventsOptions {
   /** First ordinal told. Default: the checkpoint's position, else 0. */
   readonly from?: number;
   /**
-   * The record before `from` as this consumer was told it: its timestamp, and its item's type (of an unknown one the
+   * The record before `from` as this consumer was told it, or its timestamp and its item's type (of an unknown one the
    * `recordType`). Where the log has another one there, or none, the feed fails with `history_truncated`.
    */
-  readonly after?: { readonly timestamp: string | null; readonly type: string };
+  readonly after?: RolloutRecord | { readonly timestamp: string | null; readonly type: string };
   /** True: only records that are written from the subscription on. Default false. */
   readonly fromNow?: boolean;
   /** A name under which the server stores how far this consumer is done, and where it goes on next time. */
@@ -151,13 +152,17 @@ function checkedSettings(threadId: string, options: ThreadEventsOptions): Source
   return { threadId, from, before, fromNow, checkpoint, signals, window, abort };
 }
 
+/** A record, or what is said of one. */
+type ToldRecord = WirePlace & Pick<RolloutRecord, "item">;
+
 function checkedPlace(place: unknown, from: number | undefined): WirePlace {
   if (from === undefined || from === 0) {
     throw rejection("invalid_argument", "after is the record before `from`: give that too, 1 or more");
   }
-  const { timestamp, type } = typeof place === "object" && place !== null ? (place as Partial<WirePlace>) : {};
+  const { timestamp, ...told } = typeof place === "object" && place !== null ? (place as Partial<ToldRecord>) : {};
+  const type = typeof told.item === "object" && told.item !== null ? wireTypeOf(told.item) : told.type;
   if ((typeof timestamp !== "string" && timestamp !== null) || typeof type !== "string") {
-    throw rejection("invalid_argument", "after must be { timestamp, type } of the record before `from`");
+    throw rejection("invalid_argument", "after must be the record before `from`, or { timestamp, type } of it");
   }
   return { timestamp: timestamp ?? "", type };
 }

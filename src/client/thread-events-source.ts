@@ -24,7 +24,7 @@ import {
 } from "../streams/index.ts";
 import { CLIENT_LIMITS } from "./client-limits.ts";
 import type { Conversation } from "./conversation.ts";
-import { placeOf, recordOfWire, type WirePlace } from "./wire-record.ts";
+import { recordOfWire, type WirePlace, wirePlaceOf } from "./wire-record.ts";
 
 /** A live signal as the wire shows it. */
 export type WireSignal = NotificationParams<"thread/events/signal">["signal"];
@@ -120,7 +120,7 @@ export class ThreadEventsSource implements EventSource<ThreadEvent> {
     this.#records.shift();
     this.#inHand = record.value.ordinal;
     this.#position = record.value.ordinal + 1;
-    this.#before = placeOf(record.value);
+    this.#before = wirePlaceOf(record.value);
     return { type: "record", threadId, record: record.value };
   }
 

@@ -13,8 +13,13 @@ export type WireRecord = NotificationParams<"thread/events/records">["records"][
 export type WirePlace = RequestParams<"thread/events/subscribe">["after"] & {};
 
 /** A record's place, in the words in which it was told. */
-export function placeOf({ timestamp, item }: RolloutRecord): WirePlace {
-  return { timestamp: timestamp ?? "", type: item.type === "unknown" ? item.recordType : item.type };
+export function wirePlaceOf({ timestamp, item }: RolloutRecord): WirePlace {
+  return { timestamp: timestamp ?? "", type: wireTypeOf(item) };
+}
+
+/** The type of an item, as the wire shows it. */
+export function wireTypeOf(item: RolloutItem): string {
+  return item.type === "unknown" ? item.recordType : item.type;
 }
 
 /** The record. The server has looked at the payload's shape when it read the line. */

@@ -84,12 +84,17 @@ describe("a feed", () => {
   test("goes on behind the record that a consumer says it was told last", async () => {
     const { world, client } = await openWorld();
     const threadId = await world.thread("one", "two");
-    for (const { ordinal, timestamp, item } of await world.log(threadId)) {
-      const options = { from: ordinal + 1, after: { timestamp, type: item.type } };
-      const feed = client.threadEvents(threadId, options)[Symbol.asyncIterator]();
+    for (const record of await world.log(threadId)) {
+      const { ordinal, timestamp, item } = record;
+      const place = { timestamp, type: item.type };
+      const feeds = [place, record].map((after) =>
+        client.threadEvents(threadId, { from: ordinal + 1, after })[Symbol.asyncIterator](),
+      );
       if (ordinal === 2) await world.say(threadId, "three");
-      expect(await feed.next()).toMatchObject({ value: { record: { ordinal: ordinal + 1 } } });
-      await feed.return();
+      for (const feed of feeds) {
+        expect(await feed.next()).toMatchObject({ value: { record: { ordinal: ordinal + 1 } } });
+        await feed.return();
+      }
     }
   });
 
@@ -163,7 +168,10 @@ describe("a feed", () => {
     const after = { timestamp: "", type: "event_msg" };
     expect(() => client.threadEvents(threadId, { after })).toThrow(/give that too/);
     expect(() => client.threadEvents(threadId, { after, from: 0 })).toThrow(/give that too/);
-    expect(() => client.threadEvents(threadId, { after: {} as typeof after, from: 1 })).toThrow(/must be { timestamp/);
+    for (const none of [{}, { item: null }, { ...after, item: {} }, { item: { type: "event_msg" } }]) {
+      const options = { after: none as typeof after, from: 1 };
+      expect(() => client.threadEvents(threadId, options)).toThrow(/must be the record before `from`, or { timestamp/);
+    }
     expect(() => client.threadEvents(threadId, { window: 0 })).toThrow(/window must be a whole number from 1/);
   });
 
@@ -220,6 +228,19 @@ describe("a server that", () => {
     tellRecords(server, 0, 1);
     tellRecords(server, 0, 1, 2, 3);
     expect(await reading).toEqual([0, 1, 2, 3]);
+  });
+
+  test("is told of a record of an unknown type by the type that it was told with", async () => {
+    const { server, client } = await openScripted();
+    const item = { type: "unknown", recordType: "of_the_future", payload: {} } as const;
+    const feed = client.threadEvents("t", { from: 1, after: { ordinal: 0, timestamp: null, item } });
+    const reading = take(feed, 1);
+    await until(() => server.client.requests("thread/events/subscribe").length === 1);
+    expect(server.client.requests("thread/events/subscribe")[0]).toMatchObject({
+      params: { from: 1, after: { timestamp: "", type: "of_the_future" } },
+    });
+    await client.close();
+    await reading;
   });
 
   test("leaves a record out fails the feed, with both numbers, behind what is in order", async () => {
