@@ -40,7 +40,7 @@ export function isDatabase(store: string | undefined): boolean {
 }
 
 /** Where a command looks for threads, in words for people: a database's password is not among them. */
-export function placeOf({ store, home }: CliContext): string {
+export function storePlaceOf({ store, home }: CliContext): string {
   if (store === undefined) return home;
   const address = store.replace(/^remote:/, "");
   if (!URL.canParse(address)) return "the store that --store names";

@@ -19,8 +19,9 @@ export interface RuntimeThread extends ThreadHandle {
   /**
    * What happens in the thread: an Observable and an AsyncIterable. Records from `from` on (default 0),
    * first those in the log, then those to come, each once and in order; with `signals` the live deltas
-   * too. A `from` past the end of the log is waited for; `Runtime.threadEvents` refuses it. The feed outlives the loading: it goes on when the thread is unloaded and loaded again. A
-   * subscription after the runtime was closed fails with `runtime_closed`.
+   * too. A `from` past the end of the log is waited for; `Runtime.threadEvents` refuses it. The feed outlives the
+   * loading: it goes on when the thread is unloaded and loaded again. A subscription after the runtime was closed
+   * fails with `runtime_closed`.
    */
   events(options?: ThreadFeedOptions): ThreadFeed;
   /** Starts a turn and resolves with it when it has ended and that is recorded. Refused like `startTurn`. */

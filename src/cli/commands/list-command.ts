@@ -11,7 +11,7 @@ import { type CliContext, note, withProgress } from "../cli-context.ts";
 import { EXIT, type ExitCode } from "../exit-codes.ts";
 import { threadTable } from "../format/thread-table.ts";
 import { withHome } from "../open-home.ts";
-import { placeOf } from "../open-store.ts";
+import { storePlaceOf } from "../open-store.ts";
 import { toJsonLine } from "../output.ts";
 import { resolveThreadId } from "../resolve-thread-id.ts";
 
@@ -53,7 +53,7 @@ export async function runList(context: CliContext, options: ListOptions): Promis
       return EXIT.ok;
     }
     await context.out.write(threadTable(page.data, context.out));
-    if (page.data.length === 0) await note(context, `no threads here (${placeOf(context)})`);
+    if (page.data.length === 0) await note(context, `no threads here (${storePlaceOf(context)})`);
     if (!page.isComplete)
       await note(context, "threads may be missing here: not everything could be read (`skein doctor` says what)");
     if (page.nextCursor !== null) await note(context, `more: add --cursor ${page.nextCursor}`);

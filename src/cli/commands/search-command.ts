@@ -16,7 +16,7 @@ import { formatLocalMinute } from "../format/local-time.ts";
 import { cutToWidth, toPlainLine } from "../format/plain-text.ts";
 import { titleOf } from "../format/thread-table.ts";
 import { withHome } from "../open-home.ts";
-import { placeOf } from "../open-store.ts";
+import { storePlaceOf } from "../open-store.ts";
 import { type Output, toJsonLine } from "../output.ts";
 
 interface SearchOptions {
@@ -52,7 +52,7 @@ export async function runSearch(context: CliContext, options: SearchOptions): Pr
         await context.out.write(`${headOf(thread, context.out)}\n    ${highlighted(snippet, query, context.out)}\n`);
       }
       if (page.data.length === 0)
-        await note(context, `nothing holds ${JSON.stringify(query)} here (${placeOf(context)})`);
+        await note(context, `nothing holds ${JSON.stringify(query)} here (${storePlaceOf(context)})`);
       if (!page.isComplete)
         await note(context, "threads may be missing here: `skein doctor` says which files could not be read");
       if (page.nextCursor !== null) await note(context, `more: add --cursor ${page.nextCursor}`);

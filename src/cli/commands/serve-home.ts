@@ -25,7 +25,7 @@ import { explainListenError } from "../listen-error.ts";
 import { makeHome } from "../make-home.ts";
 import { withRuntime } from "../open-home.ts";
 import { durabilityOfStore, type StoreDurability } from "../../store/index.ts";
-import { isDatabase, placeOf } from "../open-store.ts";
+import { isDatabase, storePlaceOf } from "../open-store.ts";
 import { toJsonLine } from "../output.ts";
 import { nodeOf, PERSON_ADDRESS, type ServeOptions, STDIO_ADDRESS } from "../serve-options.ts";
 import type { StopSignal } from "../stop-signal.ts";
@@ -156,7 +156,7 @@ async function introduce(context: CliContext, introduction: Introduction): Promi
     addresses,
     ...(context.store === undefined
       ? {}
-      : { store: { place: placeOf(context), durability: toDurabilityText(durability) } }),
+      : { store: { place: storePlaceOf(context), durability: toDurabilityText(durability) } }),
     hasToken: (env["SKEIN_TOKEN"] ?? "") !== "",
     ...furtherCommands(context),
   };

@@ -18,7 +18,7 @@ export function requireDatabaseUrl(url: unknown): string {
 }
 
 /** Names a schema to a person: host, port and database. `invalid_argument`. */
-export function placeOf(url: string, schema: string): string {
+export function schemaPlaceOf(url: string, schema: string): string {
   const { host, port, database } = targetOf(url);
   const at = host.startsWith("/") ? encodeURIComponent(host) : host;
   return `postgres://${at.includes(":") ? `[${at}]` : at}:${port}/${database ?? ""} (schema ${schema})`;

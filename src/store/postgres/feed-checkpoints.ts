@@ -14,10 +14,10 @@
  * of its handle. Like that it refuses a server that may lose what it acknowledged.
  */
 import { type Clock, fault, type Logger, rejection, type SkeinError } from "../../base/index.ts";
-import { decodeLineBytes, toTypedPayload } from "../../events/index.ts";
+import { decodeLineBytes, type RolloutRecord, toTypedPayload } from "../../events/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import { createKeyedLock } from "../keyed-lock.ts";
-import { placeOf } from "./database-url.ts";
+import { schemaPlaceOf } from "./database-url.ts";
 import type { DurabilityWatch } from "./durability-probe.ts";
 import { type CheckpointStatements, checkpointStatements } from "./feed-checkpoint-statements.ts";
 import { migrate } from "./migrations.ts";
@@ -48,7 +48,7 @@ export interface FeedCheckpointKey {
   readonly threadId: string;
 }
 
-/** A record as a consumer was told it. */
+/** What is said of a record, in the words in which it was told. */
 export interface ToldRecord {
   readonly timestamp: string | null;
   /** Its item's type; of an unknown one the `recordType`. */
@@ -65,9 +65,10 @@ export interface PostgresCheckpoints {
   /**
    * Resolves when this position, or a later one, is committed. It replaces one that `read` would refuse. Nothing is
    * kept of a thread that was deleted. `thread_not_found`; `history_truncated` where the log doesn't reach so far, or
-   * has another record before it than `after`. Without `after` (or with null) whatever record is there counts as done.
+   * has another record before it than `after`, which the consumer was told. Without `after` (or with null) whatever
+   * record is there counts as done.
    */
-  save(key: FeedCheckpointKey, nextOrdinal: number, after?: ToldRecord | null): Promise<void>;
+  save(key: FeedCheckpointKey, nextOrdinal: number, after?: RolloutRecord | ToldRecord | null): Promise<void>;
   /** Forgets a checkpoint; fine when there is none. */
   delete(key: FeedCheckpointKey): Promise<void>;
   /** Forgets all checkpoints of a thread. */
@@ -88,7 +89,7 @@ const OPEN_RETRY_MS = 2_000;
 export async function openPostgresCheckpoints(options: PostgresCheckpointsOptions): Promise<PostgresCheckpoints> {
   const settings = postgresSettings(options);
   const { url, schema, clock, logger, allowUnsafe } = settings;
-  const place = placeOf(url, schema);
+  const place = schemaPlaceOf(url, schema);
   const database = new PostgresDatabase(settings);
   try {
     return await attempt("open the checkpoints", async () => {
@@ -256,10 +257,13 @@ function requireOrdinal(nextOrdinal: number): void {
 /** A timestamp that is empty is none, as over the wire. Before 0 there is no record. */
 function checkedRecord(told: unknown, nextOrdinal: number): ToldRecord | null {
   if (told === undefined || told === null) return null;
-  const { timestamp, type } = typeof told === "object" ? (told as Partial<ToldRecord>) : {};
+  const { timestamp, ...said } = typeof told === "object" ? (told as Partial<ToldRecord & RolloutRecord>) : {};
+  const { item } = said;
+  const isRecord = typeof item === "object" && item !== null;
+  const type: unknown = isRecord ? (item.type === "unknown" ? item.recordType : item.type) : said.type;
   if (nextOrdinal > 0 && typeof type === "string" && (typeof timestamp === "string" || timestamp === null)) {
     return { timestamp: timestamp === "" ? null : timestamp, type };
   }
-  const message = "after must be { timestamp, type } of the record before the checkpoint, which is 1 or more";
+  const message = "after must be the record before the checkpoint, which is 1 or more, or { timestamp, type } of it";
   throw rejection("invalid_argument", message, { nextOrdinal });
 }

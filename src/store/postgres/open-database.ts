@@ -7,7 +7,7 @@ import { createKeyedLock } from "../keyed-lock.ts";
 import { createLineClock } from "../line-clock.ts";
 import type { LogIndex } from "../log-index.ts";
 import { createAppendIds } from "./append-ids.ts";
-import { placeOf } from "./database-url.ts";
+import { schemaPlaceOf } from "./database-url.ts";
 import { EventTeller } from "./event-teller.ts";
 import { GroupCommitter, type WrittenPart } from "./group-committer.ts";
 import { LogReader } from "./log-reader.ts";
@@ -45,7 +45,7 @@ export async function openPostgresThreadStore(options: PostgresStoreOptions): Pr
 
 async function openOn(database: PostgresDatabase, settings: PostgresSettings): Promise<PostgresStore> {
   const { url, schema, logger, allowUnsafe } = settings;
-  const place = placeOf(url, schema);
+  const place = schemaPlaceOf(url, schema);
   const met = await meetGuarded(database, { place, retryMs: OPEN_RETRY_MS, allowUnsafe, logger });
   const facts = await migrate(database, { schema, clock: settings.clock });
   const joined = join(database, settings, { ...met, facts });

@@ -6,7 +6,7 @@
 import { type Logger } from "../../base/index.ts";
 import { requireThreadId } from "../call-check.ts";
 import type { LogTransfer, TransferThread } from "../log-transfer.ts";
-import { placeOf } from "./database-url.ts";
+import { schemaPlaceOf } from "./database-url.ts";
 import { LogReader } from "./log-reader.ts";
 import { migrate } from "./migrations.ts";
 import { attempt, PostgresDatabase } from "./postgres-database.ts";
@@ -43,7 +43,7 @@ export async function openPostgresLogTransfer(options: PostgresLogTransferOption
   const { schema, clock, logger, allowUnsafe } = settings;
   const database = new PostgresDatabase(settings);
   const statements = statementsOf(schema);
-  const place = placeOf(settings.url, schema);
+  const place = schemaPlaceOf(settings.url, schema);
   try {
     await attempt(`open ${place}`, async () => {
       // One that isn't there is said at once: nothing was begun that could be waited for.

@@ -23,7 +23,7 @@ import { validateMetadataPatch } from "../metadata-patch.ts";
 import type * as port from "../thread-store.ts";
 import type { ThreadWindow } from "../thread-window.ts";
 import { writerClosed } from "../writer-faults.ts";
-import { placeOf } from "./database-url.ts";
+import { schemaPlaceOf } from "./database-url.ts";
 import type { PostgresDurability } from "./durability-probe.ts";
 import { openFork } from "./fork-maker.ts";
 import { checkCheckpoint, type LogCheckpoint, readCheckpoint } from "./log-checkpoint.ts";
@@ -77,7 +77,7 @@ export class PostgresThreadStore implements PostgresStore {
     this.#context = opened.context;
     this.source = opened.source;
     const { database, statements, settings } = opened.context;
-    const place = placeOf(settings.url, settings.schema);
+    const place = schemaPlaceOf(settings.url, settings.schema);
     this.transfer = createLogTransfer({ database, statements, schema: settings.schema, place });
     const durability = opened.context.durability();
     this.capabilities = Object.freeze({ durability, paths: false, search: this.rows !== null, reopen: true });

@@ -245,7 +245,7 @@ describe.skipIf(postgres.skipped !== null)("checkpoints in a database", () => {
   });
 
   test("know the record that was told also in a line that another program wrote in its own way", async () => {
-    const { checkpoints, thread, sql } = await place();
+    const { checkpoints, store, thread, sql } = await place();
     const threadId = await thread(4);
     const timestamp = "2026-11-27T10:00:00.000Z";
     const lines = [
@@ -264,6 +264,9 @@ describe.skipIf(postgres.skipped !== null)("checkpoints in a database", () => {
     const key = { name: "mailer", threadId };
     await checkpoints.save(key, 2, { timestamp, type: "event_msg" });
     await checkpoints.save(key, 3, { timestamp, type: "novel" });
+    for (const [index, record] of (await readLog(store, threadId)).entries()) {
+      await checkpoints.save({ ...key, name: "by record" }, index + 1, record);
+    }
     for (const none of [null, ""]) await checkpoints.save(key, 4, { timestamp: none, type: "unreadable" });
     expect(await checkpoints.read(key)).toBe(4);
     const wrong = checkpoints.save(key, 3, { timestamp, type: "event_msg" });
@@ -323,6 +326,7 @@ describe.skipIf(postgres.skipped !== null)("checkpoints in a database", () => {
       [0, { timestamp: null, type: "event_msg" }],
       [1, { timestamp: null }],
       [1, "event_msg"],
+      [1, { timestamp: null, item: {} }],
     ] as const) {
       const refused = checkpoints.save({ name: "a", threadId }, position, after as never);
       expect((await refusal(refused)).code).toBe("invalid_argument");
