@@ -17,8 +17,10 @@ export default defineConfig({
     pool: "forks",
     // Many tests wait for processes and disks: on a machine of two cores, one worker would leave half of it idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    // Bounds that end what hangs, not measures: a test of several processes takes several times as long on a busy machine.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
     teardownTimeout: 10_000,
     silent: "passed-only",
     reporters: ["minimal", createClosingLineReporter()],

@@ -152,6 +152,7 @@ export class NodeLease {
   async #renewOnce(anew: boolean): Promise<void> {
     const { database, settings, onRenewed } = this.#options;
     this.#hasFailed = false;
+    const timeline = this.#timeline;
     try {
       const renewed = anew
         ? []
@@ -164,7 +165,8 @@ export class NodeLease {
           );
       const [row] = renewed;
       if (row !== undefined) {
-        onRenewed(row);
+        // Where the server changed meanwhile, this is what the one before showed.
+        if (timeline === this.#timeline) onRenewed(row);
         await this.#giveBack();
         return;
       }
@@ -178,7 +180,7 @@ export class NodeLease {
   /** A new incarnation, which takes along what the one before still had (N2). */
   async #register(): Promise<void> {
     const { database, settings, onLost, onRenewed } = this.#options;
-    const before = this.#incarnation;
+    const [before, timeline] = [this.#incarnation, this.#timeline];
     const [row] = await database.query<SeenServer & { incarnation: string }>(
       this.#sql(`INSERT INTO {s}.node AS n (node_id, incarnation, alive_until, host, pid, url)
         VALUES ($1, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint, clock_timestamp() + $2 * interval '1 ms', $3, $4, $5)
@@ -200,7 +202,7 @@ export class NodeLease {
       return;
     }
     this.#incarnation = row.incarnation;
-    onRenewed(row);
+    if (timeline === this.#timeline) onRenewed(row);
     if (before !== NONE) await this.#takeAlong(before);
     await database.query(
       this.#sql(`DELETE FROM {s}.node WHERE alive_until < clock_timestamp() - interval '${GONE_NODES_KEPT}'`),
