@@ -1,14 +1,17 @@
 /**
  * Threads that a session's client asked for, by the keys that it made for them: who asks again because no answer came
- * is answered with what was made the first time, and what a client gave up on is let go. It holds no writers.
+ * is answered with what was made the first time, and what a client gave up on is let go. One whose id is being let go
+ * waits for that, under its key: it can be given up as any other. It holds no writers.
  *
  * Invariants
  *   C1  A key makes one thread: what is asked with it again, while the first is under way or its writer is the
  *       session's, is answered as the first.
  *   C2  What failed made nothing: its key is forgotten with it. A key goes with its writer, so there are no more of
  *       them than writers and calls under way.
+ *   C3  What was given up before it was begun is never begun; what was begun is let go when it is made. Who asks with
+ *       its id waits for both.
  */
-import { rejection } from "../../base/index.ts";
+import { fault, rejection } from "../../base/index.ts";
 import type { OpenedThread, ThreadWriter } from "../thread-store.ts";
 
 /** Characters of a key. */
@@ -30,7 +33,10 @@ export class SessionCreations {
   /** What was given up and is not let go yet, by the id that it was asked for with. */
   readonly #leaving = new Map<string, Promise<void>>();
 
-  /** What was made with the key, or is being made; else makes it. Without a key it is always made. */
+  /**
+   * What was made with the key, or is being made; else makes it, when what was given up with the id is let go. Without a
+   * key it is always made.
+   */
   async once(
     { key, threadId }: { readonly key: string; readonly threadId: string | undefined },
     make: () => Promise<OpenedThread>,
@@ -39,10 +45,18 @@ export class SessionCreations {
     requireKey(key);
     const earlier = this.#byKey.get(key);
     if (earlier !== undefined) return earlier.opening;
-    const opening = make();
-    this.#byKey.set(key, { threadId, opening });
+    const left = threadId === undefined ? undefined : this.#leaving.get(threadId);
+    const begin = (): Promise<OpenedThread> => {
+      if (this.#byKey.get(key) === creation) return make();
+      throw fault("aborted", "the client gave this thread up before it was begun: ask for it again", {
+        retryable: true,
+      });
+    };
+    // What waits for nothing begins in the order of the calls.
+    const creation: Creation = { threadId, opening: left === undefined ? make() : left.then(begin) };
+    this.#byKey.set(key, creation);
     try {
-      const opened = await opening;
+      const opened = await creation.opening;
       this.#keys.set(writerName(opened.writer), key);
       return opened;
     } catch (error) {
@@ -66,17 +80,18 @@ export class SessionCreations {
         // What failed has nothing open.
         () => {},
       );
-      if (threadId === undefined) continue;
-      this.#leaving.set(threadId, left);
-      void left.finally(() => {
-        if (this.#leaving.get(threadId) === left) this.#leaving.delete(threadId);
-      });
+      if (threadId !== undefined) this.#leave(threadId, left);
     }
   }
 
-  /** When what was given up with this id is let go; undefined: there is no such thing. */
-  whenLeft(threadId: string | undefined): Promise<void> | undefined {
-    return threadId === undefined ? undefined : this.#leaving.get(threadId);
+  /** Who asks with the id waits for this too. */
+  #leave(threadId: string, left: Promise<void>): void {
+    const before = this.#leaving.get(threadId) ?? Promise.resolve();
+    const all = Promise.all([before, left]).then(() => {});
+    this.#leaving.set(threadId, all);
+    void all.finally(() => {
+      if (this.#leaving.get(threadId) === all) this.#leaving.delete(threadId);
+    });
   }
 
   /** The writer is not the session's any more. */

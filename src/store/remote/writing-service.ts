@@ -83,8 +83,6 @@ function createOpeningService(options: WritingServiceOptions): Pick<WritingServi
         const { threadId, fork, creationKey: key, abandonedKeys } = request;
         const metadata = fromWireNewThread(request.metadata);
         session.creations.abandon(abandonedKeys, (writer) => sessions.letGo(session, writer));
-        const left = session.creations.whenLeft(threadId);
-        if (left !== undefined) await left;
         const make = async (): Promise<OpenedThread> => {
           session.requireRoom();
           const creating = store.createThread({

@@ -4,6 +4,7 @@
  */
 import { afterEach, describe, expect, test, vi } from "vitest";
 
+import { isSkeinError } from "../../../src/base/index.ts";
 import type { AppendableItem } from "../../../src/events/index.ts";
 import type { CreateThreadParams, OpenedThread, ThreadStore } from "../../../src/store/index.ts";
 import { createMemoryThreadStore } from "../../../src/store/memory/index.ts";
@@ -235,6 +236,28 @@ describe("a thread whose making was given up", () => {
     release();
     const { writer } = await again;
     expect(await client.appendItems({ writer, items: [said("one")] })).toMatchObject({ firstOrdinal: 1 });
+  });
+
+  test("leaves its id free when it was given up again and again, while the first was on its way", async () => {
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const { url } = await servedStore(async (calls) => {
+      if (calls === 1) await released;
+    });
+    const client = await open(url, { callTimeoutMs: 500 });
+    const make = (): Promise<OpenedThread | string> =>
+      client
+        .createThread({ threadId: ID, metadata })
+        .catch((error: unknown) => (isSkeinError(error) ? error.code : "no code"));
+    expect([await make(), await make()]).toEqual(["timed_out", "timed_out"]);
+    const third = make();
+    // Begins behind it, so it is on the server by then.
+    const refused = client.resumeThread({ threadId: "01900000-0000-7000-8000-000000000002" });
+    await expect(refused).rejects.toMatchObject({ code: "thread_not_found" });
+    release();
+    expect(await third).toMatchObject({ writer: { threadId: ID } });
   });
 
   test("leaves its id free when its client was closed meanwhile", async () => {
