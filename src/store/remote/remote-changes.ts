@@ -1,7 +1,8 @@
 /**
  * A client's calls that change something: numbered when they are made, begun by the server in that order, answered
  * when their own events were told here. One whose session is over is made again in the next one, for nothing of it
- * was begun; one whose connection was lost, only where doing it twice does it once.
+ * was begun; one whose connection was lost, only where doing it twice does it once. A try after that has no turn to
+ * keep: where it comes when later calls have begun it is made once more, or is as lost as the one before.
  */
 import type { CallOptions } from "@connectrpc/connect";
 
@@ -80,6 +81,7 @@ export class RemoteChanges {
     let place: CallStand | undefined = first;
     let tried = first;
     let lost: SkeinError | undefined;
+    let failed: SkeinError | undefined;
     // Another call may have begun the next session while this one waited for its next try.
     const isForgotten = (): boolean => isOfItsSession === true && lost !== undefined && tried.sessionId !== session.id;
     const kind = {
@@ -99,7 +101,12 @@ export class RemoteChanges {
             return await make(tried, options);
           } catch (error) {
             const told = link.told(error);
-            if (told.code === "connection_lost" && !isSessionOver(told) && !isUnsent(told)) lost = told;
+            // It began nothing: what is known is what the try before it came to.
+            if (told.code === "aborted") throw failed ?? told;
+            if (told.code === "connection_lost" && !isSessionOver(told)) {
+              failed = told;
+              if (!isUnsent(told)) lost = told;
+            }
             throw told;
           }
         });

@@ -1,8 +1,8 @@
 /**
  * A client's calls that make threads. Each has a key of its own, by which the server makes it once: one whose answer
- * was lost is asked for again, and answered with the writer that it opened. One that was given up on has its key told
- * with the next call, so that the server lets go of what it may have opened, and the id is not taken for ever. A server
- * that knows no keys, as the session of the very try says, is told none, and not asked again.
+ * was lost is asked for again, and answered with the writer that it opened. One that failed without being refused has
+ * its key told with the next call, so that the server lets go of what it may have opened, and the id is not taken for
+ * ever. A server that knows no keys, as the session of the very try says, is told none, and not asked again.
  */
 import { type IdSource, isSkeinError, rejection } from "../../base/index.ts";
 import { checkCreate, requireThreadId } from "../call-check.ts";
@@ -26,7 +26,7 @@ export interface RemoteCreationsOptions {
 /** See the file's head. */
 export class RemoteCreations {
   readonly #options: RemoteCreationsOptions;
-  /** Keys of those whose answer never came. The oldest are forgotten: the server lets go of theirs with the session. */
+  /** Keys of those of which a try may have made something. The oldest are forgotten: they go with the session. */
   readonly #abandoned = new Set<string>();
 
   constructor(options: RemoteCreationsOptions) {
@@ -65,7 +65,8 @@ export class RemoteCreations {
       for (const key of told) this.#abandoned.delete(key);
       return fromWireOpened(opened);
     } catch (error) {
-      if (isUnanswered(error)) this.#abandon(creationKey);
+      // Only a refusal says that no try made anything: the answer to the last one may be none of the making.
+      if (!isSkeinError(error) || error.kind !== "rejection") this.#abandon(creationKey);
       throw error;
     }
   }
@@ -77,10 +78,6 @@ export class RemoteCreations {
       this.#abandoned.delete(oldest);
     }
   }
-}
-
-function isUnanswered(error: unknown): boolean {
-  return isSkeinError(error, "connection_lost") || isSkeinError(error, "timed_out");
 }
 
 function toWireFork({ threadId, endOrdinal }: ForkPoint): { threadId: string; endOrdinal: bigint } {
