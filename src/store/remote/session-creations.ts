@@ -4,10 +4,10 @@
  * waits for that, under its key: it can be given up as any other. It holds no writers.
  *
  * Invariants
- *   C1  A key makes one thread: what is asked with it again, while the first is under way or its writer is the
- *       session's, is answered as the first.
- *   C2  What failed made nothing: its key is forgotten with it. A key goes with its writer, so there are no more of
- *       them than writers and calls under way.
+ *   C1  A key makes one thread: what is asked with it again is answered as the first, also when the writer is another
+ *       session's by then.
+ *   C2  What failed made nothing: its key is forgotten with it. There are no more keys than writers, calls under way,
+ *       and a bounded number of the newest whose writers went.
  *   C3  What was given up before it was begun is never begun; what was begun is let go when it is made. Who asks with
  *       its id waits for both.
  */
@@ -18,6 +18,8 @@ import type { OpenedThread, ThreadWriter } from "../thread-store.ts";
 const KEY_CHARS_MAX = 64;
 /** Keys that a client can give up in one call. */
 export const ABANDONED_MAX = 1_000;
+/** Keys that are known when their writers went: those of a client whose connection is away can be taken meanwhile. */
+const GONE_MAX = 1_000;
 
 interface Creation {
   /** The id that it was asked for with. */
@@ -30,6 +32,8 @@ export class SessionCreations {
   readonly #byKey = new Map<string, Creation>();
   /** Keys of what is open, by its writer. */
   readonly #keys = new Map<string, string>();
+  /** Keys of what is open no more, the oldest first. */
+  readonly #gone = new Set<string>();
   /** What was given up and is not let go yet, by the id that it was asked for with. */
   readonly #leaving = new Map<string, Promise<void>>();
 
@@ -73,6 +77,7 @@ export class SessionCreations {
     for (const key of keys) {
       const creation = this.#byKey.get(key);
       this.#byKey.delete(key);
+      this.#gone.delete(key);
       if (creation === undefined) continue;
       const { threadId, opening } = creation;
       const left = opening.then(
@@ -99,7 +104,13 @@ export class SessionCreations {
     const name = writerName(writer);
     const key = this.#keys.get(name);
     this.#keys.delete(name);
-    if (key !== undefined) this.#byKey.delete(key);
+    if (key === undefined || !this.#byKey.has(key)) return;
+    this.#gone.add(key);
+    for (const oldest of this.#gone) {
+      if (this.#gone.size <= GONE_MAX) return;
+      this.#gone.delete(oldest);
+      this.#byKey.delete(oldest);
+    }
   }
 }
 

@@ -102,8 +102,9 @@ export class SessionRegistry {
     });
   }
 
-  /** Lets go of a writer that a session's client knows nothing of. Does not reject. */
+  /** Lets go of a writer that a session's client knows nothing of, unless it went already. Does not reject. */
   async letGo(session: ServedSession, writer: ThreadWriter): Promise<void> {
+    if (!session.owns(writer)) return;
     try {
       await session.release(writer);
     } catch (error) {

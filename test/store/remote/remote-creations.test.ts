@@ -40,13 +40,16 @@ function said(message: string): AppendableItem {
  * A served store behind a link; `made` is called when a thread was made and before that is answered. Its server can be
  * started again, as one that knows creation keys or as an older one.
  */
-async function servedStore(made: (calls: number) => Promise<void>, begin: "today" | "without keys" = "today") {
+async function servedStore(
+  made: (calls: number, opened: OpenedThread) => Promise<void>,
+  begin: "today" | "without keys" = "today",
+) {
   const memory = createMemoryThreadStore();
   let calls = 0;
   const store = withMember(memory, "createThread", async (params: CreateThreadParams): Promise<OpenedThread> => {
     const opened = await memory.createThread(params);
     calls += 1;
-    await made(calls);
+    await made(calls, opened);
     return opened;
   });
   const serve = async (kind: "today" | "without keys") => {
@@ -101,6 +104,27 @@ describe("a thread whose making was answered over a connection that was lost", (
     expect(callCount()).toBe(1);
     expect(fork.nextOrdinal).toBeGreaterThan(0);
     expect((await client.listThreads()).data).toHaveLength(2);
+  });
+
+  test("is one fork, not two, also when another client took it meanwhile; its writer is told to be gone", async () => {
+    const { link, url, callCount, memory } = await servedStore(async (calls, { writer }) => {
+      if (calls > 1) return;
+      await link.cut();
+      void take(writer.threadId);
+    });
+    const take = async (threadId: string): Promise<void> => {
+      const other = await open(url);
+      // When the server has found out that the connection is gone.
+      await vi.waitFor(() => other.resumeThread({ threadId }), 5_000);
+      link.mend();
+    };
+    const threadId = await storedThread(memory);
+    const client = await open(link.url);
+    const { writer } = await client.createThread({ metadata, fork: { threadId, endOrdinal: 2 } });
+    expect(callCount()).toBe(1);
+    expect((await client.listThreads()).data).toHaveLength(2);
+    const append = client.appendItems({ writer, items: [said("two")] });
+    await expect(append).rejects.toMatchObject({ code: "writer_closed", retryable: true });
   });
 
   test("is a fork that may be there when the session went too: connection_lost, and no second one", async () => {

@@ -92,3 +92,18 @@ describe("a thread of an id that is being let go", () => {
     expect(begun).toEqual(["first", "second"]);
   });
 });
+
+describe("a thread whose writer went", () => {
+  test("is not made again with its key, as long as no thousand others went", async () => {
+    const store = createMemoryThreadStore();
+    const creations = new SessionCreations();
+    const make = async (key: string): Promise<OpenedThread> =>
+      creations.once({ key, threadId: undefined }, () => store.createThread({ metadata: { cwd: "/work" } }));
+    const first = await make("first");
+    creations.forget(first.writer);
+    for (let count = 1; count < 1_000; count += 1) creations.forget((await make(`other ${count}`)).writer);
+    expect(await make("first")).toBe(first);
+    creations.forget((await make("one more")).writer);
+    expect(await make("first")).not.toBe(first);
+  });
+});

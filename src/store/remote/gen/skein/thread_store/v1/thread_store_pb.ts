@@ -604,7 +604,7 @@ export type CreateThreadRequest = Message<"skein.thread_store.v1.CreateThreadReq
 
   /**
    * Made by the client, another one for each thread that it wants made. A call with the key of an earlier one of its
-   * session is answered with the thread that was made then, for as long as the session has that writer.
+   * session is answered with the thread that was made then, also when its writer went.
    *
    * @generated from field: string creation_key = 5;
    */
