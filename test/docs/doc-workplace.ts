@@ -57,10 +57,17 @@ export function openDocWorkplace(root: string): DocWorkplace {
         return await run([process.execPath, ...nodeTypeFlags(), file], place);
       }
       const vitest = join(root, "node_modules/vitest/vitest.mjs");
-      return await run([process.execPath, vitest, "run", "--root", place, "--globals=false"], place);
+      const result = await run([process.execPath, vitest, "run", ...flags(program), "--root", place], place);
+      return /\d+ passed/.test(result.output) ? result : { exitCode: 1, output: `no test ran:\n${result.output}` };
     },
     close: () => rmSync(folder, { recursive: true, force: true }),
   };
+}
+
+/** A page's suite has all laws, and is run here with one group of them: the store's own suite runs them all. */
+function flags({ code }: DocProgram): readonly string[] {
+  const isWhole = /threadStoreSuite\(/.test(code) && !/laws:/.test(code);
+  return ["--globals=false", ...(isWhole ? ["--testNamePattern", "append"] : [])];
 }
 
 const COMPILER_OPTIONS = {
