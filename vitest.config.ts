@@ -15,8 +15,8 @@ export default defineConfig({
     globalSetup: ["test/support/fast-check-seed.ts", "test/support/postgres/postgres-run.ts"],
     setupFiles: ["test/support/fast-check-setup.ts"],
     pool: "forks",
-    // Many tests wait for processes and disks: on a machine of two cores, one worker would leave half of it idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Many tests wait for processes, disks and clocks: with a worker a core, cores would be idle.
+    maxWorkers: availableParallelism() + 1,
     // Bounds that end what hangs, not measures: a test of several processes takes several times as long on a busy machine.
     testTimeout: 60_000,
     hookTimeout: 60_000,

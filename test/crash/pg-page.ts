@@ -90,6 +90,10 @@ function sectionOf({ date, machine, server }: RunFacts, rows: readonly RowResult
     "",
     "Three bugs that were planted in the store on 2026-11-27 were seen: commits that nobody waits for (195 of 7,764 lost), a put that landed",
     "and isn't known again, and an epoch that isn't compared (both as an `ordinal_conflict` told to a thread's one writer, which counts as broken).",
+    "",
+    "It found a bug that nobody had planted, in one round of some hundreds: behind a killed server a node that listens was not told of one",
+    "record. The server had given the number of a transaction again that only told others to look (a NOTIFY, which waits for no disk), and",
+    "the node took what was written with it for something it had seen. Mended on 2026-11-27; `killed-server.test.ts` makes it happen each time.",
   ].join("\n");
 }
 

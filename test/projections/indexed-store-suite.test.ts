@@ -11,5 +11,5 @@ threadStoreSuite({
   name: "local with a state DB",
   fixture: indexedFixture(),
   capabilities: { multiProcess: true },
-  runs: lawRuns(6),
+  runs: lawRuns(3),
 });
