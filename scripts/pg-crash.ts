@@ -39,7 +39,7 @@ const SIZES: Readonly<Record<string, { readonly rounds: number; readonly appends
   "stop-node": { rounds: 6, appends: 1_500 },
   storm: { rounds: 60, appends: 600 },
   "kill-app-server": { rounds: 5, appends: 1_200 },
-  "fail-over": { rounds: 6, appends: 1_500 },
+  "fail-over": { rounds: 7, appends: 1_500 },
   "fail-over-async": { rounds: 2, appends: 1_000 },
 };
 
