@@ -5,7 +5,8 @@
  *
  * Invariants
  *   P1  A position that `save` resolved for is never lost or lowered, however the process ends: `read` gives it, or
- *       a later one, until the checkpoint is deleted. (In memory: while the process lives.)
+ *       a later one, until the checkpoint is deleted. (In memory: while the process lives. Where the log lost the record before
+ *       it, `read` refuses it until the next one is saved.)
  *   P2  Calls about one checkpoint take effect in the order in which they were made.
  *   P3  A checkpoint that can't be read is an error, never "none": a consumer must not start over unawares.
  */

@@ -24,7 +24,7 @@ import { migrate } from "./migrations.ts";
 import { attempt, PostgresDatabase, type Queryable } from "./postgres-database.ts";
 import { postgresSettings } from "./postgres-options.ts";
 import { STATE } from "./schema.ts";
-import { meetGuarded } from "./server-guard.ts";
+import { meetGuarded, OPEN_RETRY_MS } from "./server-guard.ts";
 import { threadNotFound } from "./thread-faults.ts";
 
 /** Where the checkpoints are. */
@@ -78,8 +78,6 @@ export interface PostgresCheckpoints {
 }
 
 const NAME_CHARS_MAX = 128;
-/** A server that isn't there when the checkpoints are opened is waited for so long, milliseconds. */
-const OPEN_RETRY_MS = 2_000;
 
 /**
  * Opens the checkpoints of a schema, which is made where there is none. A server that may lose what it acknowledges is

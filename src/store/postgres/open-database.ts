@@ -19,14 +19,11 @@ import { postgresFault } from "./postgres-fault.ts";
 import { createLogSource } from "./postgres-log-source.ts";
 import { type PostgresSettings, postgresSettings, type PostgresStoreOptions } from "./postgres-options.ts";
 import { type PostgresStore, PostgresThreadStore } from "./postgres-thread-store.ts";
-import { type MetServer, meetGuarded, requireSame } from "./server-guard.ts";
+import { type MetServer, meetGuarded, OPEN_RETRY_MS, requireSame } from "./server-guard.ts";
 import { statementsOf } from "./statements.ts";
 import { leaseGone } from "./thread-faults.ts";
 import { WakeUps } from "./wake-ups.ts";
 import { WriterRegistry } from "./writer-registry.ts";
-
-/** A server that isn't there when the store is opened is waited for so long, milliseconds. */
-const OPEN_RETRY_MS = 2_000;
 
 /**
  * Opens the store. `invalid_argument`, `connection_failed`, `store_not_durable`, `store_newer`, `store_unusable`,

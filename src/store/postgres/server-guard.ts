@@ -7,6 +7,9 @@ import { DurabilityWatch } from "./durability-probe.ts";
 import { meetServer, type PostgresDatabase, type ServerState } from "./postgres-database.ts";
 import { connectionLost, isConnectionLoss } from "./postgres-fault.ts";
 
+/** A server that isn't there when something is opened on it is waited for so long, milliseconds. */
+export const OPEN_RETRY_MS = 2_000;
+
 /** How a server is met. */
 export interface MeetOptions {
   /** Names the place to a person. */

@@ -13,11 +13,8 @@ import type {
 import { BRIEF_PATIENCE_MS, isSessionOver, type RemoteLink } from "./remote-link.ts";
 import { durabilityOf } from "./wire-writers.ts";
 
-/** Where a call stands, as the server is told. */
-export type WirePlace = Pick<CallPlace, "sessionId" | "number" | "after">;
-
-/** The same, and what is known here of its session. */
-export interface CallStand extends WirePlace {
+/** Where a call stands, as the server is told, and what is known here of its session. */
+export interface CallStand extends Pick<CallPlace, "sessionId" | "number" | "after"> {
   /** The server of that session makes what has a creation key once. */
   readonly knowsCreationKeys: boolean;
 }

@@ -29,34 +29,41 @@ async function takeNumbers(url: string, count: number): Promise<bigint> {
 }
 
 describe.skipIf(postgres.skipped !== null)("a server that is killed and gives its newest numbers again", () => {
-  it("leaves nothing out of what listeners and followers from the end are told", { timeout: 60_000 }, async () => {
-    // What isn't waited for stays off the disk for so long.
-    const server = await startPostgres({ copyOf: postgres.template, extra: { wal_writer_delay: "10s" } });
-    onTestFinished(() => server.stop());
-    const lab = postgresLab(server.url);
-    const [one, two, idle] = [await lab.open(), await lab.open(), await lab.open()];
-    const told: string[] = [];
-    two.subscribe((event) => {
-      if (event.type === "appended") told.push(...textsOf(event.records));
-    });
-    const { threadId, writer } = await seedThread(one, ["before"]);
-    await vi.waitFor(() => expect(told).toEqual(["before"]), 10_000);
+  it(
+    "leaves nothing out of what listeners and followers from the end are told",
+    { timeout: 60_000 },
+    async ({ skip }) => {
+      // What isn't waited for stays off the disk for so long.
+      const server = await startPostgres({ copyOf: postgres.template, extra: { wal_writer_delay: "10s" } });
+      onTestFinished(() => server.stop());
+      const lab = postgresLab(server.url);
+      // A renewal of a lease would bring the numbers before it to the disk.
+      const open = (): ReturnType<typeof lab.open> => lab.open({ leaseTtlMs: 600_000 });
+      const [one, two, idle] = [await open(), await open(), await open()];
+      const told: string[] = [];
+      two.subscribe((event) => {
+        if (event.type === "appended") told.push(...textsOf(event.records));
+      });
+      const { threadId, writer } = await seedThread(one, ["before"]);
+      await vi.waitFor(() => expect(told).toEqual(["before"]), 10_000);
 
-    const taken = await takeNumbers(server.url, 20);
-    const cursor = (await idle.source.now()) ?? "";
-    await delay(LOOK_MS);
-    await server.kill9();
-    await server.start();
+      const taken = await takeNumbers(server.url, 20);
+      const cursor = (await idle.source.now()) ?? "";
+      await delay(LOOK_MS);
+      await server.kill9();
+      await server.start();
+      // Its own background writing may have come in between: then nothing is given again, and nothing is shown.
+      if ((await takeNumbers(server.url, 1)) > taken) skip("the server had its newest numbers on the disk");
 
-    await vi.waitFor(() => one.appendItems({ writer, items: [message("after")] }), 20_000);
-    await one.appendItems({ writer, items: [message("and on")] });
-    await vi.waitFor(() => expect(told).toEqual(["before", "after", "and on"]), 10_000);
-    await vi.waitFor(async () => {
-      const { lines } = await idle.source.changes(cursor);
-      expect(lines.map((line) => `${line.threadId} ${line.ordinal}`)).toEqual([`${threadId} 2`, `${threadId} 3`]);
-    }, 10_000);
-    expect(await takeNumbers(server.url, 1)).toBeLessThan(taken);
-  });
+      await vi.waitFor(() => one.appendItems({ writer, items: [message("after")] }), 20_000);
+      await one.appendItems({ writer, items: [message("and on")] });
+      await vi.waitFor(() => expect(told).toEqual(["before", "after", "and on"]), 10_000);
+      await vi.waitFor(async () => {
+        const { lines } = await idle.source.changes(cursor);
+        expect(lines.map((line) => `${line.threadId} ${line.ordinal}`)).toEqual([`${threadId} 2`, `${threadId} 3`]);
+      }, 10_000);
+    },
+  );
 });
 
 describe("how far a look at the server is relied on", () => {

@@ -5,7 +5,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -14,6 +14,7 @@ import { Client } from "pg";
 
 import { runProgram } from "../../conformance/run-program.ts";
 import { serverUser } from "./postgres-programs.ts";
+import { freePort } from "./postgres-server.ts";
 
 /** The program, or why there is none. */
 export type PgBouncerFound =
@@ -109,16 +110,6 @@ export async function startPgBouncer({ program, port, settings }: StartPgBouncer
     await admin.end();
   };
   return { url: `${place}/postgres`, configure, stop };
-}
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("a port of the loopback has no number");
-  return address.port;
 }
 
 async function isListening(port: number): Promise<boolean> {

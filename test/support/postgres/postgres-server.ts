@@ -91,7 +91,7 @@ export async function startPostgres(options: StartPostgresOptions = {}): Promise
 }
 
 /** A free port of the loopback, at this moment. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await once(probe, "listening");
   const address = probe.address();
