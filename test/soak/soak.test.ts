@@ -59,5 +59,6 @@ it("names each leak that was planted", { timeout: 300_000 }, async () => {
   expect(planted.filter((what) => !broken.has(what))).toEqual([]);
   expect(report.checked.problems.join()).toContain("was never asked for");
   expect(isKept(report)).toBe(false);
-  expect(soakTable(report)).toContain("BROKEN  timers, closed: 1 (at most 0)");
+  // On a busy machine a timer of its own may still be there behind so short a wait.
+  expect(soakTable(report)).toMatch(/BROKEN {2}timers, closed: [1-9]\d* \(at most 0\)/);
 });
